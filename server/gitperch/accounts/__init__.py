@@ -1,0 +1,1 @@
+"""People, passwords, tokens, sessions, and who may do what."""

@@ -1,0 +1,182 @@
+"""Who is asking, and what they may. Every way in passes here, and everything that is not allowed is denied."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import secrets
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from gitperch.errors import Forbidden, NotFound, TooMany, Unauthorized
+
+if TYPE_CHECKING:
+    from starlette.requests import HTTPConnection
+
+    from gitperch.accounts.people import People, User
+    from gitperch.accounts.sessions import Sessions
+    from gitperch.accounts.tokens import Tokens
+    from gitperch.config import AccountSettings
+    from gitperch.db import Database
+    from gitperch.repositories import Repositories, Repository
+
+Permission = Literal["read", "write", "admin"]
+_RANK = {"read": 1, "write": 2, "admin": 3}
+_SCOPE_RANK = {"read:repository": 1, "write:repository": 2, "all": 3}
+_REMEMBERED_SECONDS = 300.0
+_REMEMBERED = 1000
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """Whoever sent a request: a person, signed in or with a token, or nobody."""
+
+    user: User | None = None
+    rank: int = 3  # the most that a token's scopes allow
+    repo_id: int | None = None  # the only repository that a token is for
+
+    @property
+    def name(self) -> str:
+        return self.user.name if self.user else ""
+
+
+ANONYMOUS = Viewer()
+
+
+class Access:
+    def __init__(
+        self, db: Database, people: People, tokens: Tokens, sessions: Sessions, repositories: Repositories, settings: AccountSettings
+    ) -> None:
+        self._db = db
+        self._people = people
+        self._tokens = tokens
+        self._sessions = sessions
+        self._repositories = repositories
+        self._failures = Failures(settings.failures, settings.failure_seconds)
+        self._remembered: dict[bytes, tuple[float, int]] = {}
+        self._salt = secrets.token_bytes(16)
+
+    async def viewer(self, connection: HTTPConnection) -> Viewer:
+        """Who sent this request, by its `Authorization` (Basic with password or token, `token X`, `Bearer X`), else its cookie.
+
+        Raises Unauthorized for credentials that are not right, TooMany after too many of them.
+        """
+        header = connection.headers.get("authorization")
+        if header is None:
+            user = await self._sessions.user(connection)
+            return Viewer(user) if user else ANONYMOUS
+        scheme, _, value = header.partition(" ")
+        if scheme.lower() in ("token", "bearer"):
+            return await self._by_token(value.strip(), connection)
+        if scheme.lower() == "basic":
+            try:
+                name, _, password = base64.b64decode(value, validate=True).decode("utf-8").partition(":")
+            except (binascii.Error, UnicodeDecodeError):
+                raise Unauthorized("The Authorization header is not valid Basic authentication (RFC 7617).") from None
+            return await self._by_name(name, password, connection)
+        raise Unauthorized("This server knows Basic, Bearer and token authorization.")
+
+    async def sign_in(self, name: str, password: str, connection: HTTPConnection) -> User:
+        """The person with this name and password. Raises Unauthorized or TooMany."""
+        keys = (client_address(connection), name.lower())
+        self._failures.check(keys)
+        user = await self._people.check(name, password)
+        if not user:
+            self._failures.add(keys)
+            raise Unauthorized("The name or the password is not right.", field="password")
+        return user
+
+    async def permission(self, viewer: Viewer, repo: Repository) -> int:
+        """What `viewer` may do with `repo`: 0 nothing, 1 read, 2 write, 3 administer."""
+        if viewer.repo_id is not None and viewer.repo_id != repo.id:
+            return 0 if repo.private else 1
+        rank = 0 if repo.private else 1
+        if viewer.user:
+            if viewer.user.is_admin or viewer.user.id == repo.owner_id:
+                rank = 3
+            else:
+                row = await self._db.row(
+                    "SELECT permission FROM collaborators WHERE repo_id = ? AND user_id = ?", (repo.id, viewer.user.id)
+                )
+                rank = max(rank, _RANK[row["permission"]] if row else 0)
+        return min(rank, viewer.rank)
+
+    async def may(self, viewer: Viewer, repo: Repository, permission: Permission) -> bool:
+        return await self.permission(viewer, repo) >= _RANK[permission]
+
+    async def repository(self, viewer: Viewer, owner: str, name: str, permission: Permission = "read") -> Repository:
+        """The repository, if `viewer` has this permission on it.
+
+        Raises, the same for one that is private and one that is not there: Unauthorized to nobody, NotFound to a person.
+        Raises Forbidden only where the person may read it but not do this.
+        """
+        repo = await self._repositories.find(owner, name)
+        rank = await self.permission(viewer, repo) if repo else 0
+        if repo and rank >= _RANK[permission]:
+            return repo
+        if not viewer.user:
+            raise Unauthorized(f"Sign in to see whether {owner}/{name} is here, or for more rights on it.")
+        if rank:
+            raise Forbidden(f"You may read {owner}/{name}, but this needs the {permission} permission; ask its owner for it.")
+        raise NotFound(f"There is no repository {owner}/{name} here, or it is private and you have no access.")
+
+    async def _by_token(self, secret: str, connection: HTTPConnection) -> Viewer:
+        address = (client_address(connection),)
+        self._failures.check(address)
+        grant = await self._tokens.check(secret)
+        user = await self._people.by_id(grant.user_id) if grant else None
+        if not grant or not user:
+            self._failures.add(address)
+            raise Unauthorized("The token is not right, or its time is over. Make a new one on your account page.")
+        return Viewer(user, max(_SCOPE_RANK[scope] for scope in grant.scopes), grant.repo_id)
+
+    async def _by_name(self, name: str, password: str, connection: HTTPConnection) -> Viewer:
+        # git has one field for both, and some tools put a token into the name.
+        for secret in (password, name if password in ("", "x-oauth-basic") else ""):
+            if secret.startswith("gpt_"):
+                return await self._by_token(secret, connection)
+        key = hashlib.blake2b(f"{name}\0{password}".encode("utf-8", "surrogatepass"), key=self._salt).digest()
+        until, user_id = self._remembered.get(key, (0.0, 0))
+        user = await self._people.by_id(user_id) if until > time.monotonic() else None
+        if not user:
+            user = await self.sign_in(name, password, connection)
+            if len(self._remembered) >= _REMEMBERED:
+                self._remembered.clear()
+            # A push is three requests; scrypt once will do.
+            self._remembered[key] = (time.monotonic() + _REMEMBERED_SECONDS, user.id)
+        return Viewer(user)
+
+    def forget_passwords(self) -> None:
+        """Called when a password has changed."""
+        self._remembered.clear()
+
+
+class Failures:
+    """Counts wrong credentials by address and by name, and asks for patience."""
+
+    def __init__(self, limit: int, seconds: float) -> None:
+        self._limit = limit
+        self._seconds = seconds
+        self._seen: dict[str, list[float]] = {}
+
+    def check(self, keys: tuple[str, ...]) -> None:
+        """Raises TooMany where one of `keys` has failed too often."""
+        now = time.monotonic()
+        for key in keys:
+            recent = [at for at in self._seen.get(key, ()) if at > now - self._seconds]
+            if len(recent) >= self._limit:
+                raise TooMany(f"Too many wrong passwords or tokens. Wait {int(recent[0] + self._seconds - now) + 1} seconds and try again.")
+
+    def add(self, keys: tuple[str, ...]) -> None:
+        now = time.monotonic()
+        if len(self._seen) > _REMEMBERED:
+            self._seen = {key: kept for key, times in self._seen.items() if (kept := [t for t in times if t > now - self._seconds])}
+        for key in keys:
+            self._seen.setdefault(key, []).append(now)
+            del self._seen[key][: -self._limit]
+
+
+def client_address(connection: HTTPConnection) -> str:
+    return connection.client.host if connection.client else "unknown"

@@ -1,0 +1,205 @@
+"""Every setting: typed, documented, from one loader. Nobody else reads the environment.
+
+A setting comes from, strongest first: a flag of the command, the environment (`GITPERCH_LISTEN`, `GITPERCH_GIT_CHILDREN`, …),
+a line in `DATA/gitperch.toml` (`listen = …`, `[git] children = …`), or the default here. Unknown names stop the start.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+PREFIX = "GITPERCH_"
+
+
+class ConfigError(Exception):
+    """A setting cannot be used; the sentence names it and says what to do."""
+
+
+def setting(default: Any, help: str) -> Any:  # noqa: A002 -- reads as argparse does
+    return field(default=default, metadata={"help": help})
+
+
+@dataclass(frozen=True)
+class GitSettings:
+    children: int = setting(12, "git processes at once; further requests wait their turn")
+    wait_seconds: float = setting(30.0, "how long a request waits for its turn before it is told to come back")
+    push_max_bytes: int = setting(2 << 30, "largest pack a push may bring, in bytes")
+    request_seconds: float = setting(3600.0, "longest time one clone, fetch or push may take")
+    stall_seconds: float = setting(120.0, "a client that sends or takes nothing for so long is let go")
+    pack_threads: int = setting(1, "threads of one pack-objects; each needs memory of its own")
+    pack_memory: str = setting("64m", "window memory of one pack-objects, in git's notation")
+
+
+@dataclass(frozen=True)
+class DeliverySettings:
+    handler_timeout: float = setting(60.0, "seconds a plugin has to handle one event")
+    retry_seconds: float = setting(0.5, "pause before the first retry; doubles each time, eight tries in all")
+    keep_days: float = setting(30.0, "days that delivered events are kept for pages that catch up")
+
+
+@dataclass(frozen=True)
+class AccountSettings:
+    session_days: float = setting(30.0, "days a browser stays signed in")
+    failures: int = setting(10, "wrong passwords from one address or for one name before it has to wait")
+    failure_seconds: float = setting(300.0, "how long it has to wait, and how long failures are remembered")
+
+
+@dataclass(frozen=True)
+class PreviewSettings:
+    handover_seconds: float = setting(60.0, "how long the signed hand-over from the host to a private preview is valid")
+    cookie_hours: float = setting(12.0, "hours that a visitor of a private preview stays let in")
+
+
+@dataclass(frozen=True)
+class Config:
+    data: Path = setting(Path("data"), "the folder with everything that has to be kept")
+    listen: str = setting("127.0.0.1:8000", "HOST:PORT to listen on")
+    base_url: str = setting("", "the address people use; default http://localhost:PORT")
+    preview_domain: str = setting("", "previews are at BRANCH-SITE.DOMAIN; default the base URL's host")
+    trusted_proxies: tuple[str, ...] = setting((), "addresses whose X-Forwarded-For and -Proto are believed")
+    demo: bool = setting(False, "make the demo repository demo/garden at the first start")
+    git: GitSettings = field(default_factory=GitSettings)
+    delivery: DeliverySettings = field(default_factory=DeliverySettings)
+    accounts: AccountSettings = field(default_factory=AccountSettings)
+    previews: PreviewSettings = field(default_factory=PreviewSettings)
+
+    @property
+    def listen_address(self) -> tuple[str, int]:
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]"), int(port)
+
+    @property
+    def host_name(self) -> str:
+        """The host of `base_url`, without its port."""
+        return urlsplit(self.base_url).hostname or "localhost"
+
+    def preview_url(self, label: str) -> str:
+        """The address of the preview whose host name is `label` below the preview domain."""
+        url = urlsplit(self.base_url)
+        port = f":{url.port}" if url.port else ""
+        return f"{url.scheme}://{label}.{self.preview_domain}{port}/"
+
+
+SECTIONS: dict[str, type[Any]] = {
+    "git": GitSettings,
+    "delivery": DeliverySettings,
+    "accounts": AccountSettings,
+    "previews": PreviewSettings,
+}
+
+
+def settings() -> Iterator[tuple[str, str, Any, str]]:
+    """Every setting as (dotted name, environment name, default, help), in the order of this file."""
+    for owner, cls in [("", Config), *SECTIONS.items()]:
+        for f in dataclasses.fields(cls):
+            if "help" in f.metadata:
+                dotted = f"{owner}.{f.name}" if owner else f.name
+                yield dotted, PREFIX + dotted.replace(".", "_").upper(), f.default, f.metadata["help"]
+
+
+def load(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
+    """The configuration for this process. `flags` are top-level settings given on the command line (None: not given).
+
+    Raises ConfigError with a sentence for an unknown name, a value of the wrong type, or a contradiction.
+    """
+    known = {env: (dotted, default) for dotted, env, default, _ in settings()}
+    from_environment: dict[str, Any] = {}
+    for name, text in environ.items():
+        if not name.startswith(PREFIX):
+            continue
+        if name not in known:
+            raise ConfigError(f"{name} in the environment is no setting of Gitperch. The settings are: {', '.join(sorted(known))}.")
+        dotted, default = known[name]
+        from_environment[dotted] = _parse(name, text, default)
+    given = {name: value for name, value in flags.items() if value is not None}
+    data = Path(given.get("data") or from_environment.get("data") or Config.data).expanduser().absolute()
+    values = _from_file(data / "gitperch.toml") | from_environment | given | {"data": data}
+    top: dict[str, Any] = {name: value for name, value in values.items() if "." not in name}
+    for section, cls in SECTIONS.items():
+        inside = {n.partition(".")[2]: v for n, v in values.items() if n.startswith(section + ".")}
+        top[section] = cls(**inside)
+    return _completed(Config(**top))
+
+
+def with_port(config: Config, port: int) -> Config:
+    """The same configuration once the port is known that `listen = HOST:0` got."""
+    host, _ = config.listen_address
+    return _completed(dataclasses.replace(config, listen=f"[{host}]:{port}" if ":" in host else f"{host}:{port}"))
+
+
+def _completed(config: Config) -> Config:
+    try:
+        host, port = config.listen_address
+    except ValueError:
+        raise ConfigError(f"listen is {config.listen!r}; it has to be HOST:PORT, such as 127.0.0.1:8000.") from None
+    if not host or not 0 <= port <= 65535:
+        raise ConfigError(f"listen is {config.listen!r}; it has to be HOST:PORT, such as 127.0.0.1:8000.")
+    base_url = config.base_url.rstrip("/") or ("" if port == 0 else f"http://localhost:{port}")
+    if base_url:
+        url = urlsplit(base_url)
+        if url.scheme not in ("http", "https") or not url.hostname or url.path or url.query:
+            raise ConfigError(f"base_url is {base_url!r}; it has to be http(s)://HOST[:PORT] without a path.")
+        domain = (config.preview_domain or url.hostname).lower().strip(".")
+        if "/" in domain or ":" in domain:
+            raise ConfigError(f"preview_domain is {domain!r}; it has to be a domain alone, without scheme, port or path.")
+        config = dataclasses.replace(config, preview_domain=domain)
+    return dataclasses.replace(config, base_url=base_url)
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        document = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}.") from None
+    flat: dict[str, Any] = {}
+    for name, value in document.items():
+        if isinstance(value, dict):
+            flat |= {f"{name}.{inner}": v for inner, v in value.items()}
+        else:
+            flat[name] = value
+    defaults = {dotted: default for dotted, _, default, _ in settings() if dotted != "data"}
+    for name, value in flat.items():
+        if name not in defaults:
+            raise ConfigError(f"{name} in {path} is no setting of Gitperch. The settings are: {', '.join(defaults)}.")
+        flat[name] = _checked(f"{name} in {path}", value, defaults[name])
+    return flat
+
+
+def _parse(name: str, text: str, default: Any) -> Any:
+    """The value of an environment variable as the type of the setting's default."""
+    if isinstance(default, bool):
+        if text.lower() not in ("0", "1", "true", "false", "yes", "no"):
+            raise ConfigError(f"{name} is {text!r}; it has to be true or false.")
+        return text.lower() in ("1", "true", "yes")
+    if isinstance(default, Path):
+        return Path(text)
+    if isinstance(default, tuple):
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    if isinstance(default, int | float):
+        try:
+            return type(default)(text)
+        except ValueError:
+            raise ConfigError(f"{name} is {text!r}; it has to be a number.") from None
+    return text
+
+
+def _checked(name: str, value: Any, default: Any) -> Any:
+    """A value from TOML, if it has the type of the setting's default."""
+    if isinstance(default, tuple) and isinstance(value, list) and all(isinstance(v, str) for v in value):
+        return tuple(value)
+    if isinstance(default, float) and type(value) is int:
+        return float(value)
+    if type(value) is not type(default):
+        kind = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", tuple: "a list of texts"}
+        raise ConfigError(f"{name} is {value!r}; it has to be {kind[type(default)]}.")
+    return value

@@ -1,0 +1,238 @@
+"""The one way to run git, and the one way to use libgit2.
+
+git runs from an argument vector in a clean environment, with one configuration file that is the server's own, in a process
+group that ends at a deadline or with whoever asked for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from pygit2.repository import Repository as LibgitRepository
+
+    from gitperch.config import GitSettings
+
+T = TypeVar("T")
+
+STDERR_LIMIT = 64 << 10
+GRACE_SECONDS = 5.0
+READ_SIZE = 256 << 10
+
+CONFIG = """# Written at every start; the whole configuration that git sees besides a repository's own.
+[core]
+	hooksPath = {hooks}
+	protectNTFS = true
+	protectHFS = true
+	logAllRefUpdates = false
+	packedGitLimit = 256m
+	packedGitWindowSize = 16m
+	deltaBaseCacheLimit = 32m
+	bigFileThreshold = 32m
+	commitGraph = true
+	createObject = rename
+[init]
+	defaultBranch = main
+[safe]
+	directory = *
+[gc]
+	auto = 2000
+	autoDetach = false
+	writeCommitGraph = true
+[receive]
+	advertisePushOptions = true
+	autogc = false
+	fsckObjects = true
+	maxInputSize = {push_max_bytes}
+	unpackLimit = 100
+	denyCurrentBranch = ignore
+	denyDeleteCurrent = refuse
+	keepAlive = 5
+[uploadpack]
+	allowFilter = true
+	allowReachableSHA1InWant = true
+	keepAlive = 5
+[pack]
+	threads = {pack_threads}
+	windowMemory = {pack_memory}
+	deltaCacheSize = 32m
+	writeBitmapHashCache = true
+[repack]
+	writeBitmaps = true
+[protocol]
+	version = 2
+[transfer]
+	hideRefs = refs/gitperch
+"""
+
+
+class GitError(Exception):
+    """git ended with a status other than 0, or not in time. `stderr` is what it said."""
+
+    def __init__(self, arguments: Sequence[str], status: int, stderr: str) -> None:
+        super().__init__(f"git {' '.join(arguments[:4])} ended with {status}: {stderr.strip()[-500:]}")
+        self.status = status
+        self.stderr = stderr
+
+
+class Git:
+    """Runs git and libgit2 for the whole server. `children` bounds the git processes that serve clients."""
+
+    def __init__(self, settings: GitSettings, folder: Path) -> None:
+        """`folder` will hold `config` and `hooks/`, both written anew by `prepare`."""
+        self.settings = settings
+        self.config_path = folder / "config"
+        self.hooks_path = folder / "hooks"
+        self.children = asyncio.Semaphore(settings.children)
+        self._executor = ThreadPoolExecutor(2, "libgit2")
+        self.environment = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": str(folder),
+            "LC_ALL": "C.UTF-8",
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_GLOBAL": str(self.config_path),
+            "GIT_TERMINAL_PROMPT": "0",
+            "GIT_ASKPASS": "true",
+        }
+
+    def prepare(self) -> None:
+        """Write the configuration file. Called once at start."""
+        if sys.version_info < (3, 12):  # later versions do so by themselves; the default before needs a thread per child
+            asyncio.get_event_loop_policy().set_child_watcher(asyncio.PidfdChildWatcher())
+        self.config_path.parent.mkdir(parents=True, exist_ok=True)
+        values = {name: getattr(self.settings, name) for name in ("push_max_bytes", "pack_threads", "pack_memory")}
+        self.config_path.write_text(CONFIG.format(hooks=self.hooks_path, **values), "utf-8")
+
+    async def run(
+        self,
+        *arguments: str,
+        path: Path | None = None,
+        stdin: bytes = b"",
+        timeout: float = 60.0,
+        max_output: int = 64 << 20,
+        environment: Mapping[str, str] | None = None,
+    ) -> bytes:
+        """git's standard output. `path` is the repository.
+
+        Raises GitError for any status but 0, and when it takes longer than `timeout` seconds or says more than `max_output` bytes.
+        """
+        async with self.stream(*arguments, path=path, environment=environment, timeout=timeout) as process:
+            assert process.stdin and process.stdout  # noqa: S101 -- both are pipes, as asked for
+            feeding = asyncio.ensure_future(_feed(process.stdin, stdin))
+            output = bytearray()
+            while chunk := await process.stdout.read(READ_SIZE):
+                output += chunk
+                if len(output) > max_output:
+                    raise GitError(arguments, -1, f"more than {max_output} bytes of output")
+            await feeding
+        return bytes(output)
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        *arguments: str,
+        path: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        timeout: float = 60.0,
+        pass_fds: Sequence[int] = (),
+        check: bool = True,
+    ) -> AsyncIterator[asyncio.subprocess.Process]:
+        """A running git with pipes for `stdin` and `stdout`, waited for at the end of the block.
+
+        Leaving the block by an exception ends its process group: first with SIGTERM, so that git removes its lock files.
+        Raises GitError as `run` does; with `check=False` the status is the caller's to look at.
+        """
+        process = await asyncio.create_subprocess_exec(
+            "git",
+            *arguments,
+            cwd=path,
+            env=self.environment | {"GIT_DIR": str(path)} | dict(environment or {}) if path else self.environment | dict(environment or {}),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            limit=READ_SIZE,
+            pass_fds=pass_fds,
+            start_new_session=True,
+        )
+        assert process.stderr  # noqa: S101 -- a pipe, as asked for
+        stderr = asyncio.ensure_future(_capped(process.stderr))
+        try:
+            async with asyncio.timeout(timeout):
+                yield process
+                status = await process.wait()
+        except BaseException as error:
+            await _end(process)
+            if isinstance(error, TimeoutError):
+                raise GitError(arguments, -1, f"not done after {timeout} s") from None
+            raise
+        finally:
+            message = await stderr
+        if check and status:
+            raise GitError(arguments, status, message)
+
+    async def read(self, path: Path, function: Callable[..., T], *arguments: Any) -> T:
+        """`function(repository, *arguments)` in the libgit2 executor, with a pygit2 Repository of `path`.
+
+        The repository must not leave the function; plain values come out. Short work only: libgit2 holds the interpreter lock.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._executor, _with_repository, str(path), function, arguments)
+
+    def close(self) -> None:
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _with_repository(path: str, function: Callable[..., T], arguments: Sequence[Any]) -> T:
+    repository = _open(path)
+    try:
+        return function(repository, *arguments)
+    finally:
+        repository.free()
+
+
+def _open(path: str) -> LibgitRepository:
+    import pygit2  # late: 11 MB that a server which only serves git does not need
+
+    pygit2.settings.cached_memory  # noqa: B018 -- makes libgit2 count what it caches
+    pygit2.settings.cache_max_size(8 << 20)
+    return pygit2.Repository(path)
+
+
+async def _feed(stdin: asyncio.StreamWriter, data: bytes) -> None:
+    try:
+        if data:
+            stdin.write(data)
+            await stdin.drain()
+    except (BrokenPipeError, ConnectionResetError):
+        pass  # git ended before it had read everything; its status says why
+    finally:
+        stdin.close()
+
+
+async def _capped(stream: asyncio.StreamReader) -> str:
+    """Everything a stream says, of which the first `STDERR_LIMIT` bytes are kept."""
+    kept = bytearray()
+    while chunk := await stream.read(READ_SIZE):
+        kept += chunk[: STDERR_LIMIT - len(kept)]
+    return kept.decode("utf-8", "replace")
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+        except ProcessLookupError:
+            break
+        try:
+            await asyncio.wait_for(asyncio.shield(process.wait()), GRACE_SECONDS)
+        except TimeoutError:
+            continue
+        break

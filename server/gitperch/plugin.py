@@ -1,0 +1,98 @@
+"""The plugin contract: everything a plugin may rely on, and all it has to know.
+
+A plugin is a class with a `name`. Register it in your distribution under the entry-point group `gitperch.plugins`:
+
+    [project.entry-points."gitperch.plugins"]
+    example = "my_package:ExamplePlugin"
+
+It says which events it listens for and how they reach it:
+
+- `DURABLE`: every event, in order, one at a time per repository. At least once: an event has an `id`, a handler is idempotent on it.
+- `LATEST`: as durable, but `RefsUpdated` that wait are folded into one, each ref's newest move only.
+- `EPHEMERAL`: as it happens, only while the server runs, never retried; for what a later look makes good.
+
+A durable handler that raises is called again with backoff (`delivery.retry_seconds`, eight times), then the delivery is parked as
+failed, where `gitperch doctor` shows it, and the lane goes on. A handler gets `delivery.handler_timeout` seconds.
+It never holds up the push, another plugin or another repository.
+
+What a plugin is handed (`host`) is documented in `gitperch.host`. Only `gitperch.plugin`, `gitperch.events`, `gitperch.errors`
+and what `Host` offers are public; `API_VERSION` grows when any of it changes incompatibly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from starlette.routing import BaseRoute
+    from starlette.types import ASGIApp
+
+    from gitperch.events import Event, RefsUpdated
+    from gitperch.host import Host
+    from gitperch.repositories import Repository
+
+API_VERSION = 1
+
+
+class Mode(Enum):
+    DURABLE = "durable"
+    LATEST = "latest"
+    EPHEMERAL = "ephemeral"
+
+
+@dataclass(frozen=True)
+class BranchLink:
+    """What a plugin adds to a branch wherever branches are listed: a labelled address and a state.
+
+    `state` is one of queued, building, starting, ready, sleeping, failed, stopped; None draws no dot.
+    """
+
+    label: str
+    url: str
+    state: str | None = None
+
+
+class Plugin:
+    """Subclass, set `name`, override what you need. Constructed once, without arguments, before the event loop runs."""
+
+    name: ClassVar[str]
+    """Lower case letters, digits and underscores; names tables (`NAME_…`), the data folder and the delivery lanes."""
+
+    api_version: ClassVar[int] = API_VERSION
+    """The contract it was written for; a plugin for another one stops the start with a sentence."""
+
+    listens: ClassVar[Mapping[type[Event], Mode]] = {}
+    """Which events reach `handle`. `Event` itself, allowed for EPHEMERAL only, means all of them."""
+
+    migrations: ClassVar[Path | None] = None
+    """A folder of `NNNN_name.sql`, applied in order before `start`, one transaction each, never edited afterwards."""
+
+    async def start(self, host: Host) -> None:
+        """Called once, before the first event and request. Keep `host`; leave slow work to `host.tasks`."""
+
+    async def stop(self) -> None:
+        """Called once at the end, after the lanes have stopped."""
+
+    async def handle(self, event: Event) -> None:
+        """An event for this plugin. Raise to have a durable one delivered again."""
+
+    def routes(self) -> Sequence[BaseRoute]:
+        """Routes of the host's own site, asked once after `start`. A plugin's API lives under `/api/repos/{owner}/{name}/…`."""
+        return ()
+
+    async def site(self, hostname: str) -> ASGIApp | None:
+        """The application that answers for `hostname` (lower case, no port); None when this plugin does not know it."""
+        return None
+
+    async def remote_lines(self, event: RefsUpdated) -> Sequence[str]:
+        """Lines for the terminal of whoever just pushed. Runs before the lanes; has one second."""
+        return ()
+
+    async def branch_links(self, repository: Repository, branches: Sequence[str]) -> Mapping[str, BranchLink]:
+        """Links for those of the `branches` (short names) that have one."""
+        return {}
