@@ -116,7 +116,9 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
         if not name.startswith(PREFIX):
             continue
         if name not in known:
-            raise ConfigError(f"{name} in the environment is no setting of Gitperch. The settings are: {', '.join(sorted(known))}.")
+            raise ConfigError(
+                f"{name} in the environment is no setting of Gitperch. The settings are: {', '.join(sorted(known))}."
+            )
         dotted, default = known[name]
         from_environment[dotted] = _parse(name, text, default)
     given = {name: value for name, value in flags.items() if value is not None}
@@ -149,7 +151,9 @@ def _completed(config: Config) -> Config:
             raise ConfigError(f"base_url is {base_url!r}; it has to be http(s)://HOST[:PORT] without a path.")
         domain = (config.preview_domain or url.hostname).lower().strip(".")
         if "/" in domain or ":" in domain:
-            raise ConfigError(f"preview_domain is {domain!r}; it has to be a domain alone, without scheme, port or path.")
+            raise ConfigError(
+                f"preview_domain is {domain!r}; it has to be a domain alone, without scheme, port or path."
+            )
         config = dataclasses.replace(config, preview_domain=domain)
     return dataclasses.replace(config, base_url=base_url)
 
@@ -200,6 +204,12 @@ def _checked(name: str, value: Any, default: Any) -> Any:
     if isinstance(default, float) and type(value) is int:
         return float(value)
     if type(value) is not type(default):
-        kind = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", tuple: "a list of texts"}
+        kind = {
+            bool: "true or false",
+            int: "a whole number",
+            float: "a number",
+            str: "a text",
+            tuple: "a list of texts",
+        }
         raise ConfigError(f"{name} is {value!r}; it has to be {kind[type(default)]}.")
     return value

@@ -33,7 +33,9 @@ class Event:
 
     def payload(self) -> dict[str, Any]:
         """The event's own fields as JSON values, without `repo_id`, `id` and `at`."""
-        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in ("repo_id", "id", "at")}
+        return {
+            f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in ("repo_id", "id", "at")
+        }
 
     @classmethod
     def from_payload(cls, payload: dict[str, Any], *, repo_id: int, id: int, at: float) -> Self:  # noqa: A002 -- the field's name

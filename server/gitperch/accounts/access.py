@@ -47,7 +47,13 @@ ANONYMOUS = Viewer()
 
 class Access:
     def __init__(
-        self, db: Database, people: People, tokens: Tokens, sessions: Sessions, repositories: Repositories, settings: AccountSettings
+        self,
+        db: Database,
+        people: People,
+        tokens: Tokens,
+        sessions: Sessions,
+        repositories: Repositories,
+        settings: AccountSettings,
     ) -> None:
         self._db = db
         self._people = people
@@ -119,7 +125,9 @@ class Access:
         if not viewer.user:
             raise Unauthorized(f"Sign in to see whether {owner}/{name} is here, or for more rights on it.")
         if rank:
-            raise Forbidden(f"You may read {owner}/{name}, but this needs the {permission} permission; ask its owner for it.")
+            raise Forbidden(
+                f"You may read {owner}/{name}, but this needs the {permission} permission; ask its owner for it."
+            )
         raise NotFound(f"There is no repository {owner}/{name} here, or it is private and you have no access.")
 
     async def _by_token(self, secret: str, connection: HTTPConnection) -> Viewer:
@@ -167,12 +175,18 @@ class Failures:
         for key in keys:
             recent = [at for at in self._seen.get(key, ()) if at > now - self._seconds]
             if len(recent) >= self._limit:
-                raise TooMany(f"Too many wrong passwords or tokens. Wait {int(recent[0] + self._seconds - now) + 1} seconds and try again.")
+                raise TooMany(
+                    f"Too many wrong passwords or tokens. Wait {int(recent[0] + self._seconds - now) + 1} seconds and try again."
+                )
 
     def add(self, keys: tuple[str, ...]) -> None:
         now = time.monotonic()
         if len(self._seen) > _REMEMBERED:
-            self._seen = {key: kept for key, times in self._seen.items() if (kept := [t for t in times if t > now - self._seconds])}
+            self._seen = {
+                key: kept
+                for key, times in self._seen.items()
+                if (kept := [t for t in times if t > now - self._seconds])
+            }
         for key in keys:
             self._seen.setdefault(key, []).append(now)
             del self._seen[key][: -self._limit]

@@ -79,5 +79,7 @@ class People:
     @staticmethod
     async def _hashed(password: str) -> str:
         if len(password) < passwords.MINIMUM_LENGTH:
-            raise BadRequest(f"The password is too short: it needs at least {passwords.MINIMUM_LENGTH} characters.", field="password")
+            raise BadRequest(
+                f"The password is too short: it needs at least {passwords.MINIMUM_LENGTH} characters.", field="password"
+            )
         return await asyncio.to_thread(passwords.hash_password, password)

@@ -34,8 +34,12 @@ class Sessions:
         seconds = self._days * 86400
         async with self._db.write() as tx:
             await tx.execute("DELETE FROM browser_sessions WHERE expires_at < ?", (now,))
-            await tx.execute("INSERT INTO browser_sessions VALUES (?, ?, ?, ?)", (_hash(value), user.id, now, now + seconds))
-        response.set_cookie(self.cookie, value, int(seconds), path="/", secure=self._secure, httponly=True, samesite="lax")
+            await tx.execute(
+                "INSERT INTO browser_sessions VALUES (?, ?, ?, ?)", (_hash(value), user.id, now, now + seconds)
+            )
+        response.set_cookie(
+            self.cookie, value, int(seconds), path="/", secure=self._secure, httponly=True, samesite="lax"
+        )
 
     async def user(self, connection: HTTPConnection) -> User | None:
         """Who is signed in on this connection."""
@@ -50,7 +54,9 @@ class Sessions:
 
     async def end(self, connection: HTTPConnection, response: Response) -> None:
         async with self._db.write() as tx:
-            await tx.execute("DELETE FROM browser_sessions WHERE hash = ?", (_hash(connection.cookies.get(self.cookie, "")),))
+            await tx.execute(
+                "DELETE FROM browser_sessions WHERE hash = ?", (_hash(connection.cookies.get(self.cookie, "")),)
+            )
         response.delete_cookie(self.cookie, path="/", secure=self._secure, httponly=True, samesite="lax")
 
     def form_token(self, connection: HTTPConnection) -> str:
@@ -72,7 +78,10 @@ class Sessions:
 
     def is_own_origin(self, origin: str, connection: HTTPConnection) -> bool:
         """Whether `origin` (RFC 6454) is this server as configured, or as this very request addressed it."""
-        return origin in (self._origin, f"{connection.url.scheme.replace('ws', 'http')}://{connection.headers.get('host', '')}")
+        return origin in (
+            self._origin,
+            f"{connection.url.scheme.replace('ws', 'http')}://{connection.headers.get('host', '')}",
+        )
 
 
 def _hash(value: str) -> bytes:

@@ -54,7 +54,12 @@ class Tokens:
         self._db = db
 
     async def add(
-        self, user: User, name: str, scopes: Sequence[str] = (), repo: Repository | None = None, days: float | None = None
+        self,
+        user: User,
+        name: str,
+        scopes: Sequence[str] = (),
+        repo: Repository | None = None,
+        days: float | None = None,
     ) -> str:
         """A new token's secret: shown once, kept only as a hash. No scopes means `all`.
 
@@ -63,7 +68,7 @@ class Tokens:
         for scope in scopes:
             if scope not in SCOPES:
                 raise BadRequest(f"{scope[:60]!r} is no scope; the scopes are {', '.join(SCOPES)}.", field="scope")
-        if days is not None and not 0 < days <= 36500:  # noqa: PLR2004 -- a century
+        if days is not None and not 0 < days <= 36500:
             raise BadRequest("The number of days has to be between 0 and 36500.", field="days")
         secret = PREFIX + secrets.token_hex(20)
         now = time.time()
@@ -88,7 +93,9 @@ class Tokens:
         if not secret.startswith(PREFIX):
             return None
         digest, now = _hash(secret), time.time()
-        row = await self._db.row("SELECT * FROM tokens WHERE hash = ? AND (expires_at IS NULL OR expires_at > ?)", (digest, now))
+        row = await self._db.row(
+            "SELECT * FROM tokens WHERE hash = ? AND (expires_at IS NULL OR expires_at > ?)", (digest, now)
+        )
         if not row:
             return None
         if (row["used_at"] or 0) < now - _USED_EVERY:

@@ -116,7 +116,12 @@ async def _through(step: Awaitable[Any]) -> None:
 @asynccontextmanager
 async def _connect(path: Path, *, read_only: bool = False) -> AsyncIterator[aiosqlite.Connection]:
     # NORMAL in WAL mode: a power cut may take the last transactions, never the file; refs are reconciled at start.
-    pragmas = ["PRAGMA foreign_keys = ON", "PRAGMA busy_timeout = 10000", "PRAGMA synchronous = NORMAL", "PRAGMA cache_size = -1024"]
+    pragmas = [
+        "PRAGMA foreign_keys = ON",
+        "PRAGMA busy_timeout = 10000",
+        "PRAGMA synchronous = NORMAL",
+        "PRAGMA cache_size = -1024",
+    ]
     if read_only:
         pragmas.append("PRAGMA query_only = ON")
     async with aiosqlite.connect(path, isolation_level=None) as connection:

@@ -20,7 +20,9 @@ _TABLE = """CREATE TABLE IF NOT EXISTS migrations (
 async def migrate(db: Database, namespace: str, folder: Path) -> list[str]:
     """Apply what is missing of `folder`, in order; the names applied. Raises ValueError for a file name out of form."""
     await db.script(_TABLE)
-    applied = {row["version"] for row in await db.rows("SELECT version FROM migrations WHERE namespace = ?", (namespace,))}
+    applied = {
+        row["version"] for row in await db.rows("SELECT version FROM migrations WHERE namespace = ?", (namespace,))
+    }
     done = []
     for path in sorted(folder.glob("*.sql")):
         match = _NAME.fullmatch(path.name)

@@ -97,7 +97,8 @@ class EventLog:
         )
         plugins = self._durable.get(type(event), [])
         await tx.executemany(
-            "INSERT INTO deliveries (plugin, repo_id, event_id) VALUES (?, ?, ?)", [(name, event.repo_id, event_id) for name in plugins]
+            "INSERT INTO deliveries (plugin, repo_id, event_id) VALUES (?, ?, ?)",
+            [(name, event.repo_id, event_id) for name in plugins],
         )
         return dataclasses.replace(event, id=event_id, at=at)
 
@@ -109,4 +110,8 @@ class EventLog:
 def event_from(row: Row) -> Event | None:
     """The event of a row of `events`; None when its plugin is not installed any more."""
     cls = event_class(row["kind"])
-    return cls.from_payload(json.loads(row["payload"]), repo_id=row["repo_id"], id=row["id"], at=row["at"]) if cls else None
+    return (
+        cls.from_payload(json.loads(row["payload"]), repo_id=row["repo_id"], id=row["id"], at=row["at"])
+        if cls
+        else None
+    )

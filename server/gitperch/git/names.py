@@ -9,8 +9,8 @@ from gitperch.errors import BadRequest
 # No leading dot or dash, nothing a path, a URL or a shell would read as more than a name.
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9_-])?")
 _RESERVED_OWNERS = frozenset(
-    "about account activity admin api assets attachments avatars explore favicon.ico healthz help login logout metrics new org"
-    " preview-access repo robots.txt settings signin signout static user users".split()
+    """about account activity admin api assets attachments avatars explore favicon.ico healthz help login logout
+    metrics new org preview-access repo robots.txt settings signin signout static user users""".split()
 )
 _OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 # git-check-ref-format(1)
@@ -48,7 +48,7 @@ def is_ref(name: str) -> bool:
     """Whether `name` is a full ref name (`refs/…`) that git would accept, short enough for a file system."""
     return (
         name.startswith("refs/")
-        and name.count("/") >= 2  # noqa: PLR2004 -- refs/KIND/NAME
+        and name.count("/") >= 2
         and not _BAD_REF.search(name)
         and len(name.encode("utf-8", "surrogateescape")) <= REF_LIMIT
     )
@@ -63,6 +63,10 @@ def tree_path(path: str) -> str:
     """A path inside a tree, without a leading or trailing slash; "" is the root. Raises BadRequest."""
     path = path.strip("/")
     parts = path.split("/") if path else []
-    if "\x00" in path or len(path.encode("utf-8", "surrogateescape")) > PATH_LIMIT or any(p in ("", ".", "..") for p in parts):
+    if (
+        "\x00" in path
+        or len(path.encode("utf-8", "surrogateescape")) > PATH_LIMIT
+        or any(p in ("", ".", "..") for p in parts)
+    ):
         raise BadRequest("The path cannot be used: no empty, '.' or '..' parts, at most 4096 bytes.", field="path")
     return path

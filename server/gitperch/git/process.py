@@ -106,7 +106,10 @@ class Git:
 
     def prepare(self) -> None:
         """Write the configuration file. Called once at start."""
-        if sys.version_info < (3, 12):  # later versions do so by themselves; the default before needs a thread per child
+        if sys.version_info < (
+            3,
+            12,
+        ):  # later versions do so by themselves; the default before needs a thread per child
             asyncio.get_event_loop_policy().set_child_watcher(asyncio.PidfdChildWatcher())
         self.config_path.parent.mkdir(parents=True, exist_ok=True)
         values = {name: getattr(self.settings, name) for name in ("push_max_bytes", "pack_threads", "pack_memory")}
@@ -126,7 +129,8 @@ class Git:
         Raises GitError for any status but 0, and when it takes longer than `timeout` seconds or says more than `max_output` bytes.
         """
         async with self.stream(*arguments, path=path, environment=environment, timeout=timeout) as process:
-            assert process.stdin and process.stdout  # noqa: S101 -- both are pipes, as asked for
+            assert process.stdin  # noqa: S101 -- pipes, as asked for
+            assert process.stdout  # noqa: S101
             feeding = asyncio.ensure_future(_feed(process.stdin, stdin))
             output = bytearray()
             while chunk := await process.stdout.read(READ_SIZE):
@@ -151,11 +155,12 @@ class Git:
         Leaving the block by an exception ends its process group: first with SIGTERM, so that git removes its lock files.
         Raises GitError as `run` does; with `check=False` the status is the caller's to look at.
         """
+        repository = {"GIT_DIR": str(path)} if path else {}
         process = await asyncio.create_subprocess_exec(
             "git",
             *arguments,
             cwd=path,
-            env=self.environment | {"GIT_DIR": str(path)} | dict(environment or {}) if path else self.environment | dict(environment or {}),
+            env=self.environment | repository | dict(environment or {}),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -184,7 +189,9 @@ class Git:
 
         The repository must not leave the function; plain values come out. Short work only: libgit2 holds the interpreter lock.
         """
-        return await asyncio.get_running_loop().run_in_executor(self._executor, _with_repository, str(path), function, arguments)
+        return await asyncio.get_running_loop().run_in_executor(
+            self._executor, _with_repository, str(path), function, arguments
+        )
 
     def close(self) -> None:
         self._executor.shutdown(wait=False, cancel_futures=True)

@@ -85,7 +85,9 @@ class Repositories:
         else:
             where = "NOT r.private OR r.owner_id = :user OR r.id IN (SELECT repo_id FROM collaborators WHERE user_id = :user)"
             where, parameters = where.replace(":user", "?"), (user.id if user else 0,) * 2  # type: ignore[assignment]
-        rows = await self._db.rows(f"{_SELECT} WHERE {where} ORDER BY coalesce(r.pushed_at, r.created_at) DESC", parameters)
+        rows = await self._db.rows(
+            f"{_SELECT} WHERE {where} ORDER BY coalesce(r.pushed_at, r.created_at) DESC", parameters
+        )
         return [self._from(row) for row in rows]
 
     async def create(self, owner: User, name: str, *, private: bool = True, description: str = "") -> Repository:
@@ -107,7 +109,12 @@ class Repositories:
         return found
 
     async def change(
-        self, repo: Repository, *, description: str | None = None, private: bool | None = None, open_previews: bool | None = None
+        self,
+        repo: Repository,
+        *,
+        description: str | None = None,
+        private: bool | None = None,
+        open_previews: bool | None = None,
     ) -> None:
         """Change settings; None leaves one as it is."""
         given = {"description": description, "private": private, "open_previews": open_previews}
@@ -122,7 +129,9 @@ class Repositories:
         """Point HEAD at `branch`. Raises BadRequest where there is no such branch."""
         ref = f"refs/heads/{branch}"
         if not names.is_ref(ref) or ref not in refs.read(repo.path, [ref]):
-            raise BadRequest(f"There is no branch {branch[:120]!r}; push it first, then make it the default.", field="default_branch")
+            raise BadRequest(
+                f"There is no branch {branch[:120]!r}; push it first, then make it the default.", field="default_branch"
+            )
         await self._git.run("symbolic-ref", "HEAD", ref, path=repo.path)
         async with self._db.write() as tx:
             await self._events.record(RepositoryChanged(repo_id=repo.id), tx)
