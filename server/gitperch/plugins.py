@@ -1,0 +1,145 @@
+"""Which plugins there are, and asking all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import importlib
+import logging
+import re
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
+
+from gitperch.config import ConfigError
+from gitperch.db import migrate
+from gitperch.events import Event
+from gitperch.plugin import API_VERSION, Mode, Plugin
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from starlette.routing import BaseRoute
+    from starlette.types import ASGIApp
+
+    from gitperch.delivery import EventLog
+    from gitperch.events import RefsUpdated
+    from gitperch.host import Host
+    from gitperch.plugin import BranchLink
+    from gitperch.repositories import Repository
+
+log = logging.getLogger("gitperch.plugins")
+
+IN_TREE = ("gitperch_graph:GraphPlugin", "gitperch_live:LivePlugin", "gitperch_preview:PreviewPlugin")
+GROUP = "gitperch.plugins"
+ANSWER_SECONDS = 1.0
+HEARING = 10_000
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
+
+
+class Plugins:
+    """Every installed plugin, by name, in a fixed order: ours first, then others' by name."""
+
+    def __init__(self, found: Sequence[Plugin]) -> None:
+        self.by_name = {plugin.name: plugin for plugin in found}
+        self._started: list[Plugin] = []
+
+    @classmethod
+    def load(cls) -> Plugins:
+        """Import and construct them all. Raises ConfigError for one that does not fit."""
+        classes: list[type[Plugin]] = []
+        for place in IN_TREE:
+            module, _, name = place.partition(":")
+            classes.append(getattr(importlib.import_module(module), name))
+        classes += [entry.load() for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name)]
+        names: set[str] = set()
+        for found in classes:
+            name = getattr(found, "name", "")
+            if not _NAME.fullmatch(name) or name == "gitperch" or name in names:
+                raise ConfigError(
+                    f"The plugin {found.__qualname__} cannot be used: its name {name!r} is taken or out of form."
+                )
+            if found.api_version != API_VERSION:
+                raise ConfigError(
+                    f"The plugin {name} was written for version {found.api_version} of the plugin contract; "
+                    f"this server has version {API_VERSION}. Install the release of the plugin that goes with it."
+                )
+            names.add(name)
+        return cls([found() for found in classes])
+
+    def subscribe(self, events: EventLog) -> None:
+        """From now on, recorded events owe deliveries to the plugins that listen durably."""
+        for name, plugin in self.by_name.items():
+            events.owe(name, plugin.listens)
+
+    async def start(self, host: Host) -> list[BaseRoute]:
+        """Migrate and start each plugin; the routes of all of them."""
+        for name, plugin in self.by_name.items():
+            if plugin.migrations:
+                await migrate(host.db, name, plugin.migrations)
+            await plugin.start(host)
+            self._started.append(plugin)
+            if Mode.EPHEMERAL in plugin.listens.values():
+                self._hear(plugin, host)
+        return [route for plugin in self.by_name.values() for route in plugin.routes()]
+
+    async def stop(self) -> None:
+        for plugin in reversed(self._started):
+            try:
+                async with asyncio.timeout(ANSWER_SECONDS * 5):
+                    await plugin.stop()
+            except Exception:
+                log.exception("plugin %s did not stop", plugin.name)
+        self._started.clear()
+
+    async def site(self, hostname: str) -> ASGIApp | None:
+        """The application that answers for a host name which is not the host's own."""
+        for plugin in self.by_name.values():
+            if app := await plugin.site(hostname):
+                return app
+        return None
+
+    async def remote_lines(self, event: RefsUpdated) -> list[str]:
+        """What the plugins have to tell the pusher; one that fails or is slow is left out."""
+        lines: list[str] = []
+        for plugin in self.by_name.values():
+            try:
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    lines += await plugin.remote_lines(event)
+            except Exception:
+                log.exception("plugin %s had nothing to tell the pusher", plugin.name)
+        return lines
+
+    async def branch_links(self, repository: Repository, branches: Sequence[str]) -> dict[str, BranchLink]:
+        """Links of branches; where two plugins have one for the same branch, the later one's."""
+        links: dict[str, BranchLink] = {}
+        for plugin in self.by_name.values():
+            links |= await plugin.branch_links(repository, branches)
+        return links
+
+    @staticmethod
+    def _hear(plugin: Plugin, host: Host) -> None:
+        """Feed an ephemeral listener from a bounded queue in a task of its own."""
+        queue: asyncio.Queue[Event] = asyncio.Queue(HEARING)
+        kinds = tuple(kind for kind, mode in plugin.listens.items() if mode is Mode.EPHEMERAL)
+
+        def hear(event: Event) -> None:
+            if isinstance(event, kinds):
+                if queue.full():
+                    log.warning("plugin %s is too slow; event %s is lost on it", plugin.name, event.kind)
+                    return
+                queue.put_nowait(event)
+
+        host.events.listen(hear)
+        host.tasks.start(f"hear {plugin.name}", functools.partial(_feed, plugin, queue), restart=True)
+
+
+async def _feed(plugin: Plugin, queue: asyncio.Queue[Event]) -> None:
+    while True:
+        event = await queue.get()
+        async with asyncio.timeout(ANSWER_SECONDS * 10):
+            await plugin.handle(event)
+
+
+def branch_links_of(links: Mapping[str, BranchLink]) -> dict[str, dict[str, str | None]]:
+    """Branch links as JSON values, for pages that embed them."""
+    return {branch: {"label": link.label, "url": link.url, "state": link.state} for branch, link in links.items()}
