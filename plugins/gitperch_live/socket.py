@@ -1,0 +1,149 @@
+"""One open socket: what it missed, what happens now, and when it has to go."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, NoReturn
+
+from starlette.websockets import WebSocketDisconnect
+
+from gitperch.errors import AppError
+from gitperch_live.hub import letter_of, live_kinds
+from gitperch_live.mailbox import Letter, Mailbox, letter
+
+if TYPE_CHECKING:
+    from starlette.websockets import WebSocket
+
+    from gitperch.host import Host
+
+# Close codes (RFC 6455, section 7.4.1, and its registry).
+POLICY = 1008
+RESTART = 1012
+
+REPLAY = 200
+ASK_SECONDS = 60.0
+SEND_SECONDS = 20.0
+CLOSE_SECONDS = 2.0
+HEARD_LENGTH = 1024
+HEARD_SECONDS = 2.0  # a client has nothing to say; one message in so long is let pass
+HEARD_BURST = 20.0
+
+
+class Ending(Exception):
+    """The socket has to close, with this code and reason."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+class Socket:
+    """Serves one client until it goes, may no longer read, takes nothing for `SEND_SECONDS`, or the server stops."""
+
+    def __init__(self, websocket: WebSocket, host: Host, repo_id: int) -> None:
+        self._websocket = websocket
+        self._host = host
+        self._repo_id = repo_id
+        self._mailbox = Mailbox()
+        self._doubtful = False
+        self._leaving = False
+        self._asked_at = time.monotonic()
+
+    def offer(self, item: Letter) -> None:
+        self._mailbox.put(item)
+
+    def doubt(self) -> None:
+        self._doubtful = True
+        self._mailbox.stir()
+
+    def leave(self) -> None:
+        self._leaving = True
+        self._mailbox.stir()
+
+    async def serve(self, after: int | None) -> None:
+        """Accept and serve. The hub offers events already, so that none falls between the past and the present."""
+        await self._websocket.accept()
+        try:
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._tell(after))
+                await self._hear()
+        except* Ending as endings:
+            ending = endings.exceptions[0]
+            assert isinstance(ending, Ending)  # noqa: S101 -- the group holds nothing else
+            await self._close(ending)
+        except* (WebSocketDisconnect, OSError):
+            pass
+
+    async def _tell(self, after: int | None) -> None:
+        await self._send(letter(await self._host.events.last_id(self._repo_id), "hello"))
+        told = await self._replay(after) if after is not None else {}
+        newest = max(told, default=0)
+        while True:
+            item = await self._mailbox.get(ASK_SECONDS)
+            await self._make_sure()
+            # What was both recorded before the replay and offered since is word for word the same.
+            if item and not (item.id <= newest and told.get(item.id) == item.text):
+                await self._send(item)
+
+    async def _replay(self, after: int) -> dict[int, str]:
+        """Send what was missed since `after`; the texts by their ids."""
+        missed = await self._host.events.since(self._repo_id, after, live_kinds(), REPLAY)
+        if missed is None:
+            await self._send(letter(await self._host.events.last_id(self._repo_id), "resync"))
+            return {}
+        told: dict[int, str] = {}
+        for event in missed:
+            item = letter_of(event)
+            await self._send(item)
+            told[item.id] = item.text
+        return told
+
+    async def _make_sure(self) -> None:
+        """Raises Ending when the server stops, or the client may no longer read the repository.
+
+        Asked when something about the repository has changed, and every minute: sessions and tokens end too.
+        """
+        if self._leaving:
+            raise Ending(RESTART, "the server stops")
+        if not self._doubtful and time.monotonic() < self._asked_at + ASK_SECONDS:
+            return
+        self._doubtful = False
+        self._asked_at = time.monotonic()
+        if not await self._may_read():
+            raise Ending(POLICY, "no access")
+
+    async def _may_read(self) -> bool:
+        try:
+            repo = await self._host.repositories.by_id(self._repo_id)
+            viewer = await self._host.access.viewer(self._websocket)
+        except AppError:
+            return False
+        return repo is not None and await self._host.access.may(viewer, repo, "read")
+
+    async def _send(self, item: Letter) -> None:
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                await self._websocket.send_text(item.text)
+        except TimeoutError:
+            raise Ending(POLICY, "too slow") from None
+
+    async def _hear(self) -> NoReturn:
+        """Take what the client sends and make nothing of it; raises Ending for too much, WebSocketDisconnect at its end."""
+        tokens, heard_at = HEARD_BURST, time.monotonic()
+        while True:
+            message = await self._websocket.receive()
+            if message["type"] == "websocket.disconnect":
+                raise WebSocketDisconnect(message.get("code", 1005))
+            now = time.monotonic()
+            tokens, heard_at = min(HEARD_BURST, tokens + (now - heard_at) / HEARD_SECONDS) - 1, now
+            if tokens < 0 or len(message.get("text") or message.get("bytes") or "") > HEARD_LENGTH:
+                raise Ending(POLICY, "nothing to say here")
+
+    async def _close(self, ending: Ending) -> None:
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._websocket.close(ending.code, ending.reason)
+        except (TimeoutError, OSError, RuntimeError, WebSocketDisconnect):
+            pass  # gone already, or taking nothing: there is nobody to tell
