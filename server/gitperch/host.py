@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gitperch.accounts.tokens import Tokens
     from gitperch.config import Config
     from gitperch.db import Database
-    from gitperch.delivery import EventLog
+    from gitperch.delivery import EventLog, RefsObserver
     from gitperch.git import Git
     from gitperch.keys import Keys
     from gitperch.pages.templates import Templates
@@ -36,6 +36,8 @@ class Host:
     """`run` and `stream` for git processes, `read` for pygit2 in its executor."""
     events: EventLog
     """`record` for events that must not be lost, `announce` for those that may."""
+    refs: RefsObserver
+    """`observe` after moving a ref by any way but a push: nothing else triggers plugins."""
     repositories: Repositories
     people: People
     tokens: Tokens

@@ -12,17 +12,16 @@ from typing import TYPE_CHECKING
 
 from gitperch.config import ConfigError
 from gitperch.db import migrate
-from gitperch.events import Event
 from gitperch.plugin import API_VERSION, Mode, Plugin
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from starlette.routing import BaseRoute
     from starlette.types import ASGIApp
 
     from gitperch.delivery import EventLog
-    from gitperch.events import RefsUpdated
+    from gitperch.events import Event, RefsUpdated
     from gitperch.host import Host
     from gitperch.plugin import BranchLink
     from gitperch.repositories import Repository
@@ -138,8 +137,3 @@ async def _feed(plugin: Plugin, queue: asyncio.Queue[Event]) -> None:
         event = await queue.get()
         async with asyncio.timeout(ANSWER_SECONDS * 10):
             await plugin.handle(event)
-
-
-def branch_links_of(links: Mapping[str, BranchLink]) -> dict[str, dict[str, str | None]]:
-    """Branch links as JSON values, for pages that embed them."""
-    return {branch: {"label": link.label, "url": link.url, "state": link.state} for branch, link in links.items()}

@@ -99,11 +99,12 @@ class Repositories:
                     "INSERT INTO repositories (owner_id, name, description, private, created_at) VALUES (?, ?, ?, ?, ?)",
                     (owner.id, name, description[:500], private, time.time()),
                 )
-                await self._events.record(RepositoryCreated(repo_id=repo_id, owner=owner.name, name=name), tx)
+                event = RepositoryCreated(repo_id=repo_id, owner=owner.name, name=name)
+                event = await self._events.record(event, tx)
         except sqlite3.IntegrityError:
             raise Conflict(f"{owner.name}/{name} exists already; choose another name.", field="name") from None
         await self._git.run("init", "--bare", "--quiet", "--template=", str(self._path(repo_id)))
-        self._events.wake()
+        self._events.wake(event)
         found = await self.by_id(repo_id)
         assert found  # noqa: S101 -- it was made a moment ago
         return found
@@ -122,8 +123,8 @@ class Repositories:
             for column, value in given.items():
                 if value is not None:
                     await tx.execute(f"UPDATE repositories SET {column} = ? WHERE id = ?", (value, repo.id))  # noqa: S608 -- our own names
-            await self._events.record(RepositoryChanged(repo_id=repo.id), tx)
-        self._events.wake()
+            event = await self._events.record(RepositoryChanged(repo_id=repo.id), tx)
+        self._events.wake(event)
 
     async def set_default_branch(self, repo: Repository, branch: str) -> None:
         """Point HEAD at `branch`. Raises BadRequest where there is no such branch."""
@@ -134,16 +135,16 @@ class Repositories:
             )
         await self._git.run("symbolic-ref", "HEAD", ref, path=repo.path)
         async with self._db.write() as tx:
-            await self._events.record(RepositoryChanged(repo_id=repo.id), tx)
-        self._events.wake()
+            event = await self._events.record(RepositoryChanged(repo_id=repo.id), tx)
+        self._events.wake(event)
 
     async def delete(self, repo: Repository) -> None:
         """Remove it: first from the database, then from disk; a crash between the two is swept up at the next start."""
         async with self._db.write() as tx:
             if not await tx.execute("DELETE FROM repositories WHERE id = ?", (repo.id,)):
                 raise NotFound(f"{repo.full_name} is gone already.")
-            await self._events.record(RepositoryDeleted(repo_id=repo.id, owner=repo.owner, name=repo.name), tx)
-        self._events.wake()
+            event = await self._events.record(RepositoryDeleted(repo_id=repo.id, owner=repo.owner, name=repo.name), tx)
+        self._events.wake(event)
         await asyncio.to_thread(shutil.rmtree, repo.path, ignore_errors=True)
 
     async def sweep(self) -> None:

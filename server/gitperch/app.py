@@ -1,0 +1,81 @@
+"""The application: routes, middleware, lifespan. Short."""
+
+from __future__ import annotations
+
+import functools
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from gitperch import first_start, maintenance
+from gitperch.assembly import assembled
+from gitperch.delivery import Lanes
+from gitperch.doorway import Doorway
+from gitperch.pages.errors import exception_handlers
+from gitperch.pages.routes import routes as page_routes
+from gitperch.transport import SmartHTTP, hooks_pipe
+from gitperch.transport.door import GitDoor
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from starlette.requests import Request
+    from starlette.types import ASGIApp
+
+    from gitperch.config import Config
+    from gitperch.host import Host
+
+
+def create_app(config: Config, ready: Callable[[first_start.Welcome], None] | None = None) -> ASGIApp:
+    """The whole server as an ASGI application. Nothing happens before its lifespan begins; `ready` is called when it has."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            host = await stack.enter_async_context(assembled(config))
+            stack.push_async_callback(host.plugins.stop)
+            stack.push_async_callback(host.tasks.stop)
+            hooks_pipe.install(host.git.hooks_path)
+            app.state.host = host
+            app.router.routes[:] = [
+                Route("/healthz", _healthz),
+                *await host.plugins.start(host),
+                *await _git_routes(host),
+                host.templates.assets_route(),
+                *page_routes(),
+            ]
+            welcome = await first_start.prepare(host)
+            lanes = Lanes(host.db, host.events, host.plugins.by_name, config.delivery, host.tasks)
+            host.tasks.start("lanes", lanes.run, restart=True)
+            host.tasks.start("prune", lanes.prune, restart=True)
+            host.tasks.start("reconciliation", functools.partial(_reconcile, host))
+            maintenance.start(host)
+            if ready:
+                ready(welcome)
+            yield
+
+    app = Starlette(lifespan=lifespan, exception_handlers=exception_handlers())
+    return Doorway(app, config)
+
+
+async def _git_routes(host: Host) -> list[Route]:
+    empty = host.config.data / "git" / "empty.git"
+    if not (empty / "HEAD").exists():
+        await host.git.run("init", "--bare", "--quiet", "--template=", str(empty))
+    git = SmartHTTP(host.git, GitDoor(host, empty))
+    paths = ("info/refs", "git-upload-pack", "git-receive-pack")
+    return [Route(f"/{{owner}}/{{name}}/{path}", git, include_in_schema=False) for path in paths]
+
+
+async def _reconcile(host: Host) -> None:
+    """Tell the plugins what moved while nobody listened: a crash can fall between a ref's move and its event."""
+    await host.repositories.sweep()
+    for repo in await host.repositories.everything():
+        await host.refs.observe(repo, source="reconciliation")
+
+
+async def _healthz(request: Request) -> PlainTextResponse:
+    return PlainTextResponse("ok\n")

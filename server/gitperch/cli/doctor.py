@@ -1,0 +1,29 @@
+"""gitperch doctor"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gitperch import __version__
+
+if TYPE_CHECKING:
+    import argparse
+
+    from gitperch.host import Host
+
+
+async def report(host: Host, options: argparse.Namespace) -> None:
+    """Say what runs, and what an operator should look at."""
+    git = (await host.git.run("version")).decode().strip()
+    repositories = await host.repositories.everything()
+    print(f"gitperch {__version__}, {git}, data in {host.config.data}, {len(repositories)} repositories")
+    print(f"plugins: {', '.join(host.plugins.by_name)}")
+    waiting = await host.db.row("SELECT count(*) AS n FROM deliveries WHERE state = 'waiting'")
+    failed = await host.db.rows(
+        "SELECT d.*, e.kind FROM deliveries d JOIN events e ON e.id = d.event_id WHERE d.state = 'failed' ORDER BY d.event_id"
+    )
+    print(f"deliveries: {waiting['n'] if waiting else 0} waiting, {len(failed)} failed")
+    for row in failed:
+        print(
+            f"  event {row['event_id']} ({row['kind']}, repository {row['repo_id']}) for {row['plugin']}: {row['error']}"
+        )

@@ -1,0 +1,106 @@
+"""Arguments in, exit status out. One module for each family of commands."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from gitperch import __version__
+from gitperch.config import Config, ConfigError, load
+from gitperch.errors import AppError
+from gitperch.git.process import GitError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. 0 when it did what it was asked, 1 with a sentence on standard error when not, 2 for wrong usage."""
+    options = _parser().parse_args(arguments)
+    if options.command == "version":
+        print(f"gitperch {__version__}")
+        return 0
+    flags = {name: getattr(options, name, None) for name in ("data", "listen", "base_url", "preview_domain", "demo")}
+    try:
+        config = load(flags, os.environ)
+        if options.command == "serve":
+            from gitperch.cli.serve import serve
+
+            return serve(config)
+        asyncio.run(_run(config, options))
+    except (AppError, ConfigError, GitError) as error:
+        print(f"gitperch: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+async def _run(config: Config, options: argparse.Namespace) -> None:
+    from gitperch.assembly import assembled
+    from gitperch.cli import doctor, repo, token, user
+
+    commands = {
+        ("user", "add"): user.add,
+        ("token", "add"): token.add,
+        ("repo", "add"): repo.add,
+        ("repo", "list"): repo.listing,
+        ("doctor", None): doctor.report,
+    }
+    async with assembled(config) as host:
+        await commands[options.command, getattr(options, "action", None)](host, options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    everywhere = argparse.ArgumentParser(add_help=False)
+    everywhere.add_argument("--data", metavar="DIR", help="the data folder (else GITPERCH_DATA, else ./data)")
+    parser = argparse.ArgumentParser(
+        prog="gitperch", description="A small self-hosted git host: graph and previews live."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    serve = commands.add_parser("serve", parents=[everywhere], help="run the server")
+    serve.add_argument("--listen", metavar="HOST:PORT", help=f"where to listen (default {Config.listen})")
+    serve.add_argument("--base-url", metavar="URL", help="the address people use")
+    serve.add_argument("--preview-domain", metavar="DOMAIN", help="previews are at BRANCH-SITE.DOMAIN")
+    serve.add_argument(
+        "--demo", action="store_true", default=None, help="make the repository demo/garden at the first start"
+    )
+
+    user = commands.add_parser("user", help="people").add_subparsers(dest="action", required=True, metavar="ACTION")
+    user_add = user.add_parser("add", parents=[everywhere], help="add a person; prints a password unless one is given")
+    user_add.add_argument("name", metavar="NAME")
+    user_add.add_argument("--admin", action="store_true", help="may do everything")
+    user_add.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
+
+    token = commands.add_parser("token", help="access tokens").add_subparsers(
+        dest="action", required=True, metavar="ACTION"
+    )
+    token_add = token.add_parser("add", parents=[everywhere], help="add a token; prints it on the last line")
+    token_add.add_argument("user", metavar="USER")
+    token_add.add_argument(
+        "--scope", action="append", default=[], metavar="SCOPE", help="all, read:repository, write:repository"
+    )
+    token_add.add_argument("--repo", metavar="OWNER/NAME", help="for this repository only")
+    token_add.add_argument("--days", type=float, metavar="N", help="ends after N days")
+    token_add.add_argument("--name", default="command line", metavar="TEXT", help="what its owner sees it as")
+
+    repo = commands.add_parser("repo", help="repositories").add_subparsers(
+        dest="action", required=True, metavar="ACTION"
+    )
+    repo_add = repo.add_parser("add", parents=[everywhere], help="add a repository")
+    repo_add.add_argument("repository", metavar="OWNER/NAME")
+    visibility = repo_add.add_mutually_exclusive_group()
+    visibility.add_argument(
+        "--private", action="store_true", default=True, help="for people with access only (default)"
+    )
+    visibility.add_argument("--public", action="store_false", dest="private", help="for everybody to read")
+    repo_add.add_argument("--from", dest="source", metavar="PATH", help="import this repository with all its refs")
+    repo.add_parser("list", parents=[everywhere], help="list them, one a line")
+
+    commands.add_parser("doctor", parents=[everywhere], help="say what is wrong, if anything is")
+    commands.add_parser("version", parents=[everywhere], help="print the version")
+    return parser

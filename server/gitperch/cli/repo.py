@@ -1,0 +1,45 @@
+"""gitperch repo …"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gitperch.errors import BadRequest, NotFound
+from gitperch.repositories import importing
+
+if TYPE_CHECKING:
+    import argparse
+
+    from gitperch.host import Host
+
+
+def split(full_name: str) -> tuple[str, str]:
+    """Owner and name of `OWNER/NAME`. Raises BadRequest for anything else."""
+    owner, slash, name = full_name.partition("/")
+    if not slash or not owner or not name or "/" in name:
+        raise BadRequest(f"{full_name!r} is not OWNER/NAME, such as alice/garden.")
+    return owner, name.removesuffix(".git")
+
+
+async def add(host: Host, options: argparse.Namespace) -> None:
+    """Add a repository, with --from filled with all refs of another one on this machine."""
+    owner_name, name = split(options.repository)
+    owner = await host.people.find(owner_name)
+    if not owner:
+        raise NotFound(f"There is nobody called {owner_name!r} here; add them with: gitperch user add {owner_name}")
+    source = await importing.source_at(host.git, options.source) if options.source else None
+    repo = await host.repositories.create(owner, name, private=options.private)
+    if source:
+        try:
+            await importing.fill(host.git, repo, source)
+        except BaseException:
+            await host.repositories.delete(repo)
+            raise
+        await host.refs.observe(repo, actor=owner.name, source="import")
+    print(f"{host.config.base_url}/{repo.full_name}")
+
+
+async def listing(host: Host, options: argparse.Namespace) -> None:
+    """List every repository, one a line: OWNER/NAME, visibility."""
+    for repo in await host.repositories.everything():
+        print(f"{repo.full_name}\t{'private' if repo.private else 'public'}")

@@ -1,0 +1,93 @@
+"""gitperch serve"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import gc
+import logging
+import signal
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+from gitperch.config import Config, ConfigError, with_port
+
+if TYPE_CHECKING:
+    from io import TextIOWrapper
+
+    from gitperch.first_start import Welcome
+
+
+def serve(config: Config) -> int:
+    """Serve until SIGINT or SIGTERM. Raises ConfigError where the address or the data folder cannot be had."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    config.data.mkdir(parents=True, exist_ok=True)
+    config.data.chmod(0o700)
+    with _only_one(config):
+        listener = _listen(config)
+        config = with_port(config, listener.getsockname()[1])
+        asyncio.run(_serve(config, listener))
+    return 0
+
+
+async def _serve(config: Config, listener: socket.socket) -> None:
+    # Here and not above, so that `gitperch user add` does not wait for a web server to load.
+    from hypercorn.asyncio import serve as hypercorn_serve
+    from hypercorn.config import Config as HypercornConfig
+
+    from gitperch.app import create_app
+
+    settings = HypercornConfig()
+    settings.bind = [f"fd://{listener.fileno()}"]
+    settings.loglevel = "WARNING"
+    settings.include_server_header = False
+    settings.graceful_timeout = 3.0
+    settings.shutdown_timeout = 10.0
+    settings.keep_alive_timeout = 75.0
+    settings.websocket_ping_interval = 30.0
+    settings.websocket_max_message_size = 64 << 10
+    settings.h11_max_incomplete_size = 64 << 10
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+    async def stopped() -> None:
+        await stop.wait()
+
+    await hypercorn_serve(create_app(config, _greet), settings, shutdown_trigger=stopped)  # type: ignore[arg-type]
+
+
+def _greet(welcome: Welcome) -> None:
+    print("\n".join(welcome.lines()), flush=True)
+    # What start-up made stays for good; the collector need not look at it again.
+    gc.collect()
+    gc.freeze()
+
+
+def _listen(config: Config) -> socket.socket:
+    host, port = config.listen_address
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise ConfigError(
+            f"Cannot listen on {config.listen}: {error.strerror}. Choose another with --listen HOST:PORT."
+        ) from None
+    return listener
+
+
+def _only_one(config: Config) -> TextIOWrapper:
+    """The lock of the data folder, held as long as the file is open."""
+    file = (config.data / "server.lock").open("a", encoding="ascii")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise ConfigError(
+            f"Another server works on {config.data}. Stop it, or choose another folder with --data."
+        ) from None
+    return file

@@ -1,0 +1,73 @@
+"""The first thing every request meets: where it really comes from, and which site it is for."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING
+
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
+from starlette.websockets import WebSocketClose
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+    from starlette.types import Receive, Scope, Send
+
+    from gitperch.config import Config
+    from gitperch.host import Host
+
+
+class Doorway:
+    """Hands a request to the host's own site, or to the plugin that has a site under the name it asked for.
+
+    A name that is neither ours nor a plugin's is refused: a page of another origin that resolves to this address (DNS rebinding)
+    then gets nothing. Addresses are let in, since no such page can have one as its name.
+    """
+
+    def __init__(self, app: Starlette, config: Config) -> None:
+        self._app = app
+        self._own = {config.host_name, "localhost"}
+        self._trusted = frozenset(config.trusted_proxies)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            return await self._app(scope, receive, send)
+        headers = Headers(scope=scope)
+        if self._trusted and scope.get("client") and scope["client"][0] in self._trusted:
+            _believe(scope, headers, self._trusted)
+        name = host_name(headers.get("host", ""))
+        if name in self._own or _is_address(name) or scope["path"] == "/healthz":
+            return await self._app(scope, receive, send)
+        host: Host = self._app.state.host
+        if site := await host.plugins.site(name):
+            return await site(scope, receive, send)
+        if scope["type"] == "websocket":
+            return await WebSocketClose(1008)(scope, receive, send)
+        text = f"Nothing is served here under the name {name[:200]!r}. If it should be, set base_url to it.\n"
+        return await PlainTextResponse(text, 421)(scope, receive, send)
+
+
+def host_name(header: str) -> str:
+    """The name in a Host header, lower case, without port and final dot."""
+    name = header.rpartition(":")[0] if not header.endswith("]") and ":" in header else header
+    return name.lower().rstrip(".")
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
+def _believe(scope: Scope, headers: Headers, trusted: frozenset[str]) -> None:
+    """Take client address and scheme from a trusted proxy: the last address in X-Forwarded-For that is not a proxy's own."""
+    addresses = [part.strip() for value in headers.getlist("x-forwarded-for") for part in value.split(",")]
+    client = next((address for address in reversed(addresses) if address not in trusted), None)
+    if client:
+        scope["client"] = (client, 0)
+    scheme = headers.get("x-forwarded-proto", "")
+    if scheme in ("http", "https"):
+        secure = scheme == "https"
+        scope["scheme"] = {"http": scheme, "websocket": "wss" if secure else "ws"}[scope["type"]]

@@ -1,0 +1,97 @@
+"""Git's way into the house: which repository a git URL means, who may have it, and what a push sets going."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from gitperch.errors import NotFound, Unauthorized
+from gitperch.git import names
+from gitperch.git import refs as git_refs
+from gitperch.transport import policy
+from gitperch.transport.smart_http import Opened
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from starlette.requests import HTTPConnection
+
+    from gitperch.accounts.access import Viewer
+    from gitperch.host import Host
+    from gitperch.repositories import Repository
+    from gitperch.transport.hooks_pipe import Command
+    from gitperch.transport.smart_http import Service
+
+log = logging.getLogger("gitperch.transport")
+
+
+class Push:
+    """One push by one person: the hooks' other end."""
+
+    def __init__(self, host: Host, repo: Repository, viewer: Viewer, *, created: bool) -> None:
+        self._host = host
+        self.repo = repo
+        self.viewer = viewer
+        self.created = created
+
+    async def before(self, commands: Sequence[Command], quarantine: str) -> tuple[bool, Sequence[str]]:
+        refused = policy.refusals(commands)
+        return not refused, refused
+
+    async def after(self, commands: Sequence[Command]) -> Sequence[str]:
+        refs = [command.ref for command in commands]
+        event = await self._host.refs.observe(self.repo, refs, actor=self.viewer.name, source="push")
+        page = f"{self._host.config.base_url}/{self.repo.full_name}"
+        lines = ["", f"Graph    {page}"]
+        if self.created:
+            lines = ["", f"{self.repo.full_name} is new here, and private.", *lines[1:]]
+        if event:
+            lines += await self._host.plugins.remote_lines(event)
+        return [*lines, ""]
+
+    async def ended(self, *, told: bool) -> None:
+        if not told:
+            await self._host.refs.observe(self.repo, None, actor=self.viewer.name, source="reconciliation")
+        if self.created and not git_refs.snapshot(self.repo.path):
+            # The push that would have filled it has failed, so it was never wanted.
+            await self._host.repositories.delete(self.repo)
+
+
+class GitDoor:
+    """The backend of the product's own SmartHTTP."""
+
+    def __init__(self, host: Host, empty: Path) -> None:
+        """`empty` is a bare repository without refs: what one that a push will make looks like until then."""
+        self._host = host
+        self._empty = empty
+
+    async def open(
+        self, connection: HTTPConnection, owner: str, name: str, service: Service, *, advertise: bool
+    ) -> Opened:
+        viewer = await self._host.access.viewer(connection)
+        if service == "git-upload-pack":
+            return Opened((await self._host.access.repository(viewer, owner, name)).path)
+        if not viewer.user:
+            raise Unauthorized("Sign in to push: your user name, and your password or a token.")
+        created = False
+        if not await self._host.repositories.find(owner, name) and self._may_create(viewer, owner):
+            names.repository_name(name)
+            if advertise:
+                return Opened(self._empty)
+            await self._host.repositories.create(viewer.user, name)
+            created = True
+        repo = await self._host.access.repository(viewer, owner, name, "write")
+        return Opened(repo.path, Push(self._host, repo, viewer, created=created))
+
+    async def ended(self, opened: Opened, *, told: bool) -> None:
+        if isinstance(opened.receiver, Push):
+            try:
+                await opened.receiver.ended(told=told)
+            except NotFound:
+                log.info("%s was deleted while it was pushed to", opened.receiver.repo.full_name)
+
+    @staticmethod
+    def _may_create(viewer: Viewer, owner: str) -> bool:
+        user = viewer.user
+        return bool(user and user.name.lower() == owner.lower() and viewer.rank > 1 and viewer.repo_id is None)

@@ -1,0 +1,33 @@
+"""What a push, an edit or an API call may do to refs. One place for all ways in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gitperch.delivery.observer import HIDDEN
+from gitperch.git import names
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gitperch.transport.hooks_pipe import Command
+
+REFS_AT_ONCE = 20_000
+
+
+def refusals(commands: Sequence[Command]) -> list[str]:
+    """Why these refs may not move, a sentence each; empty when they may."""
+    if len(commands) > REFS_AT_ONCE:
+        return [f"This push moves {len(commands)} refs; at most {REFS_AT_ONCE} can move at once. Push them in parts."]
+    found = []
+    for command in commands:
+        shown = command.ref.encode("utf-8", "replace").decode()
+        if command.deletes:
+            continue  # whatever is there may go
+        if command.ref.startswith(HIDDEN):
+            found.append(f"{shown}: names below {HIDDEN} are the server's own. Choose another name.")
+        elif not names.is_ref(command.ref):
+            found.append(f"{shown}: a ref's name has at most {names.REF_LIMIT} bytes and begins with refs/KIND/.")
+        elif not command.ref.isprintable():
+            found.append(f"{shown}: the name has to be printable UTF-8. Rename it and push again.")
+    return found[:20]
