@@ -28,7 +28,8 @@ async def add(host: Host, options: argparse.Namespace) -> None:
     if not owner:
         raise NotFound(f"There is nobody called {owner_name!r} here; add them with: gitperch user add {owner_name}")
     source = await importing.source_at(host.git, options.source) if options.source else None
-    repo = await host.repositories.create(owner, name, private=options.private)
+    object_format = await importing.object_format(host.git, source) if source else "sha1"
+    repo = await host.repositories.create(owner, name, private=options.private, object_format=object_format)
     if source:
         try:
             await importing.fill(host.git, repo, source)

@@ -62,7 +62,7 @@ class Database:
         async with AsyncExitStack() as stack:
             writer = await stack.enter_async_context(_connect(path))
             # Persistent, so only the first connection ever changes it.
-            await writer.execute("PRAGMA journal_mode = WAL")
+            await writer.execute_fetchall("PRAGMA journal_mode = WAL")
             pool = [await stack.enter_async_context(_connect(path, read_only=True)) for _ in range(readers)]
             yield cls(path, writer, pool)
 
@@ -127,5 +127,5 @@ async def _connect(path: Path, *, read_only: bool = False) -> AsyncIterator[aios
     async with aiosqlite.connect(path, isolation_level=None) as connection:
         connection.row_factory = sqlite3.Row
         for pragma in pragmas:
-            await connection.execute(pragma)
+            await connection.execute_fetchall(pragma)
         yield connection

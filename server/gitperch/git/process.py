@@ -110,7 +110,9 @@ class Git:
             3,
             12,
         ):  # later versions do so by themselves; the default before needs a thread per child
-            asyncio.get_event_loop_policy().set_child_watcher(asyncio.PidfdChildWatcher())
+            watcher = asyncio.PidfdChildWatcher()
+            watcher.attach_loop(asyncio.get_running_loop())
+            asyncio.set_child_watcher(watcher)
         self.config_path.parent.mkdir(parents=True, exist_ok=True)
         values = {name: getattr(self.settings, name) for name in ("push_max_bytes", "pack_threads", "pack_memory")}
         self.config_path.write_text(CONFIG.format(hooks=self.hooks_path, **values), "utf-8")

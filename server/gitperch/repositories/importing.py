@@ -35,6 +35,11 @@ async def source_at(git: Git, given: str) -> Path:
     return Path(found.decode("utf-8", "surrogateescape").rstrip("\n"))
 
 
+async def object_format(git: Git, source: Path) -> str:
+    """The hash function of `source`: sha1 or sha256."""
+    return (await git.run("rev-parse", "--show-object-format", path=source)).decode().strip()
+
+
 async def fill(git: Git, repo: Repository, source: Path) -> None:
     """Copy every object and every ref but the stash of the git directory `source` into the empty `repo`."""
     if (source / "objects" / "info" / "alternates").exists():
@@ -66,7 +71,7 @@ def _copy_objects(source: Path, target: Path) -> None:
             continue
         (target / "objects" / folder.name).mkdir(exist_ok=True)
         for file in folder.iterdir():
-            if folder.name != "pack" or file.suffix in _PACK_FILES:
+            if not file.is_symlink() and (folder.name != "pack" or file.suffix in _PACK_FILES):
                 _link_or_copy(file, target / "objects" / folder.name / file.name)
 
 

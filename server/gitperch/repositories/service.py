@@ -90,7 +90,9 @@ class Repositories:
         )
         return [self._from(row) for row in rows]
 
-    async def create(self, owner: User, name: str, *, private: bool = True, description: str = "") -> Repository:
+    async def create(
+        self, owner: User, name: str, *, private: bool = True, description: str = "", object_format: str = "sha1"
+    ) -> Repository:
         """A new, empty repository. Raises BadRequest for a name out of form, Conflict where it exists."""
         name = names.repository_name(name)
         try:
@@ -103,7 +105,8 @@ class Repositories:
                 event = await self._events.record(event, tx)
         except sqlite3.IntegrityError:
             raise Conflict(f"{owner.name}/{name} exists already; choose another name.", field="name") from None
-        await self._git.run("init", "--bare", "--quiet", "--template=", str(self._path(repo_id)))
+        init = ("init", "--bare", "--quiet", "--template=", f"--object-format={object_format}")
+        await self._git.run(*init, str(self._path(repo_id)))
         self._events.wake(event)
         found = await self.by_id(repo_id)
         assert found  # noqa: S101 -- it was made a moment ago
