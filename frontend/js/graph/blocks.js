@@ -1,0 +1,63 @@
+/** From the server's windows, which count rows from the top, to blocks by height, which stay what they are when commits arrive. */
+
+/**
+ * @typedef {import("./types.js").Block} Block
+ * @typedef {import("./types.js").Commit} Commit
+ * @typedef {import("./types.js").WireWindow} WireWindow
+ */
+
+export const BLOCK = 128;
+
+/** @param {number} height */
+export function blockOf(height) {
+  return Math.floor(height / BLOCK);
+}
+
+/**
+ * The blocks that lie wholly within `answer`.
+ * @param {WireWindow} answer
+ * @returns {Block[]}
+ */
+export function blocksFrom(answer) {
+  const bottom = answer.total - 1;
+  /** @type {Commit[]} */
+  const commits = answer.rows.map(({ row, parents, ...rest }) => ({
+    ...rest,
+    height: bottom - row,
+    parents: parents.map((parent) => (parent < 0 ? -1 : bottom - parent)),
+  }));
+  /** @type {Block[]} */
+  const found = [];
+  /** @type {[number, number][]} */
+  let alive = answer.passing.map(([lane, row]) => [lane, bottom - row]);
+  for (let from = 0; from < commits.length; ) {
+    const height = /** @type {Commit} */ (commits[from]).height;
+    const index = blockOf(height);
+    const count = height - index * BLOCK + 1;
+    const inside = commits.slice(from, from + count);
+    const topmost = height === Math.min(bottom, index * BLOCK + BLOCK - 1);
+    if (topmost && inside.length === count) {
+      found.push({ index, generation: answer.generation, commits: inside, passing: alive });
+    }
+    alive = passingBelow(alive, inside);
+    from += count;
+  }
+  return found;
+}
+
+/**
+ * Which edges reach below `commits`.
+ * @param {[lane: number, height: number][]} alive those that came in above them
+ * @param {Commit[]} commits
+ * @returns {[lane: number, height: number][]}
+ */
+function passingBelow(alive, commits) {
+  const lowest = commits.at(-1)?.height ?? 0;
+  const below = alive.filter(([, height]) => height < lowest);
+  for (const commit of commits) {
+    commit.parents.forEach((parent, nth) => {
+      if (parent >= 0 && parent < lowest) below.push([commit.edges[nth] ?? commit.lane, parent]);
+    });
+  }
+  return below;
+}

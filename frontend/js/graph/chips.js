@@ -1,0 +1,78 @@
+/** Labels of refs: branches are pills, tags are flags, the default branch is filled; a branch with a preview carries its dot. */
+
+import { element } from "./dom.js";
+import { hueOf } from "./edges.js";
+
+const SHOWN = 3;
+const WORDS = /** @type {Record<string, string>} */ ({ heads: "branch", tags: "tag" });
+
+/** @typedef {Map<string, import("./types.js").BranchLink>} Links */
+
+/**
+ * @param {string} ref a full name
+ * @returns {{kind: "heads" | "tags" | "other", short: string, word: string}}
+ */
+export function nameOf(ref) {
+  const [, kind = "", short = ""] = /^refs\/([^/]+)\/(.+)$/s.exec(ref) ?? [];
+  if (kind === "heads" || kind === "tags") return { kind, short, word: WORDS[kind] ?? "" };
+  return { kind: "other", short: ref.replace(/^refs\//, ""), word: "ref" };
+}
+
+/**
+ * @param {string[]} refs full names
+ * @param {number} lane of the commit that they name
+ * @param {string} defaultBranch
+ * @param {Links} links
+ * @returns {HTMLElement[]}
+ */
+export function chips(refs, lane, defaultBranch, links) {
+  const named = refs.map(nameOf).sort((a, b) => rank(a, defaultBranch) - rank(b, defaultBranch) || a.short.localeCompare(b.short));
+  const shown = named.length > SHOWN + 1 ? named.slice(0, SHOWN) : named;
+  const made = shown.map((name) => chip(name, lane, name.kind === "heads" && name.short === defaultBranch, links));
+  const more = named.slice(shown.length);
+  if (more.length) {
+    const title = more.map((name) => name.short).slice(0, 60).join("\n");
+    made.push(element("span", { class: "chip chip-more", title }, `+${more.length}`));
+  }
+  return made;
+}
+
+/**
+ * @param {ReturnType<typeof nameOf>} name
+ * @param {string} defaultBranch
+ */
+function rank({ kind, short }, defaultBranch) {
+  if (kind === "heads") return short === defaultBranch ? 0 : 1;
+  return kind === "tags" ? 2 : 3;
+}
+
+/**
+ * @param {ReturnType<typeof nameOf>} name
+ * @param {number} lane
+ * @param {boolean} isDefault
+ * @param {Links} links
+ */
+function chip({ kind, short, word }, lane, isDefault, links) {
+  const made = element(
+    "span",
+    { class: `chip chip-${kind}`, "data-hue": hueOf(lane), "data-default": isDefault, title: `${word} ${short}` },
+    element("span", { class: "visually-hidden" }, `${word} `),
+    element("span", { class: "chip-name" }, short),
+  );
+  const link = kind === "heads" ? links.get(short) : undefined;
+  if (link) made.append(previewDot(short, link));
+  return made;
+}
+
+/**
+ * @param {string} branch
+ * @param {import("./types.js").BranchLink} link
+ */
+function previewDot(branch, { url, state }) {
+  const says = state ? `Preview of ${branch}: ${state}` : `Preview of ${branch}`;
+  return element(
+    "a",
+    { class: "chip-preview", href: url, title: says, "aria-label": says, tabindex: -1 },
+    element("span", { class: "dot", "data-state": state ?? "ready", "aria-hidden": "true" }),
+  );
+}

@@ -1,0 +1,134 @@
+/** The edges between commits, as curves: from a child into the edge's lane, down that, and into the parent. */
+
+export const PITCH = 14; // px between lanes
+export const MARGIN = 16; // px left of the first one
+export const HUES = 8;
+
+/** @typedef {ReturnType<typeof import("./store.js").createStore>} Store */
+
+/** @param {number} lane the centre of `lane` in px */
+export const laneX = (lane) => MARGIN + lane * PITCH;
+
+/** @param {number} lane the default branch has a colour of its own, the others share eight */
+export const hueOf = (lane) => (lane === 0 ? 0 : 1 + ((lane - 1) % HUES));
+
+/**
+ * The edges that cross the rows from `first` to `last`, one path for each hue.
+ * @param {Store} store
+ * @param {number} first
+ * @param {number} last
+ * @param {(row: number) => number} y
+ * @returns {(Path2D | undefined)[]}
+ */
+export function edgePaths(store, first, last, y) {
+  /** @type {(Path2D | undefined)[]} */
+  const paths = [];
+  const bottom = store.total - 1;
+  /** @param {number} lane */
+  const pathOf = (lane) => (paths[hueOf(lane)] ??= new Path2D());
+  let above = -2; // the block that was visited before
+  for (const block of store.blocks(first, last)) {
+    const top = block.commits[0];
+    if (!top) continue;
+    if (above !== block.index + 1) {
+      for (const [lane, height] of block.passing) {
+        const end = bottom - height;
+        if (end >= first - 1) addDescent(pathOf(lane), store, lane, Math.min(bottom - top.height, first) - 2, end, last, y);
+      }
+    }
+    above = block.index;
+    for (const commit of block.commits) {
+      const row = bottom - commit.height;
+      if (row > last) break;
+      for (let nth = 0; nth < commit.parents.length; nth++) {
+        const lane = commit.edges[nth] ?? commit.lane;
+        const height = /** @type {number} */ (commit.parents[nth]);
+        if (height < 0) addStub(pathOf(lane), commit.lane, row, y);
+        else if (bottom - height >= first - 1) addEdge(pathOf(lane), store, commit.lane, row, lane, bottom - height, first, last, y);
+      }
+    }
+  }
+  return paths;
+}
+
+/**
+ * From a commit into its edge's lane, down it, and into its parent.
+ * @param {Path2D} path
+ * @param {Store} store
+ * @param {number} from the child's lane
+ * @param {number} row the child's
+ * @param {number} lane the edge's
+ * @param {number} end the parent's row
+ * @param {number} first
+ * @param {number} last
+ * @param {(row: number) => number} y
+ */
+function addEdge(path, store, from, row, lane, end, first, last, y) {
+  if (end === row + 1) {
+    path.moveTo(laneX(from), y(row));
+    bend(path, from, y(row), store.commit(end)?.lane ?? lane, y(end));
+  } else if (row < first - 1 || from === lane) {
+    addDescent(path, store, lane, Math.max(row, first - 2), end, last, y);
+  } else {
+    path.moveTo(laneX(from), y(row));
+    bend(path, from, y(row), lane, y(row + 1));
+    addDescent(path, store, lane, row + 1, end, last, y);
+  }
+}
+
+/**
+ * Down `lane` from `row` to the node at `end`, no further than what is in sight.
+ * @param {Path2D} path
+ * @param {Store} store
+ * @param {number} lane
+ * @param {number} row
+ * @param {number} end
+ * @param {number} last
+ * @param {(row: number) => number} y
+ */
+function addDescent(path, store, lane, row, end, last, y) {
+  const x = laneX(lane);
+  path.moveTo(x, y(row));
+  if (end > last + 1) {
+    path.lineTo(x, y(last + 1));
+    return;
+  }
+  const node = store.commit(end)?.lane ?? lane;
+  if (node === lane) {
+    path.lineTo(x, y(end));
+    return;
+  }
+  path.lineTo(x, y(end - 1));
+  bend(path, lane, y(end - 1), node, y(end));
+}
+
+/** A parent that is not here (a shallow history): the edge ends in the open.
+ * @param {Path2D} path
+ * @param {number} lane
+ * @param {number} row
+ * @param {(row: number) => number} y
+ */
+function addStub(path, lane, row, y) {
+  const x = laneX(lane);
+  const [from, to] = [y(row), y(row + 1)];
+  for (const part of [0.35, 0.55]) {
+    path.moveTo(x, from + (to - from) * part);
+    path.lineTo(x, from + (to - from) * (part + 0.08));
+  }
+}
+
+/** A curve that leaves and arrives upright.
+ * @param {Path2D} path
+ * @param {number} from
+ * @param {number} y0
+ * @param {number} to
+ * @param {number} y1
+ */
+function bend(path, from, y0, to, y1) {
+  if (from === to) {
+    path.lineTo(laneX(to), y1);
+    return;
+  }
+  const middle = (y0 + y1) / 2;
+  path.bezierCurveTo(laneX(from), middle, laneX(to), middle, laneX(to), y1);
+}

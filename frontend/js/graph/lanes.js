@@ -1,0 +1,182 @@
+/** The lanes of the rows in sight, on a canvas. The list beside it says the same in words. */
+
+import { HUES, PITCH, edgePaths, hueOf, laneX } from "./edges.js";
+
+const LINE = 1.75;
+const FADE = 22; // px over which lanes end that do not fit
+
+/**
+ * @typedef {import("./types.js").Commit} Commit
+ * @typedef {import("./types.js").View} View
+ * @typedef {ReturnType<typeof import("./store.js").createStore>} Store
+ */
+
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {Store} store
+ */
+export function createLanes(canvas, store) {
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  /** @type {string[]} */
+  let colours = [];
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const forget = () => {
+    colours = [];
+  };
+  dark.addEventListener("change", forget);
+  const theme = new MutationObserver(forget);
+  theme.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme", "class"] });
+
+  /** Custom properties are resolved by an element; the canvas wants a colour. */
+  function readColours() {
+    const probe = document.createElement("span");
+    canvas.before(probe);
+    for (let hue = 0; hue <= HUES; hue++) {
+      probe.style.color = `var(--lane-${hue})`;
+      colours.push(getComputedStyle(probe).color);
+    }
+    probe.remove();
+  }
+
+  /**
+   * @param {number} width CSS pixels
+   * @param {number} height
+   */
+  function fit(width, height) {
+    const scale = devicePixelRatio || 1;
+    const [w, h] = [Math.round(width * scale), Math.round(height * scale)];
+    if (canvas.width !== w || canvas.height !== h) {
+      canvas.width = w;
+      canvas.height = h;
+      canvas.style.width = `${width}px`;
+      canvas.style.height = `${height}px`;
+    }
+    context.setTransform(scale, 0, 0, scale, 0, 0);
+    context.clearRect(0, 0, width, height);
+  }
+
+  /**
+   * @param {View} view
+   * @param {number} width of the lanes' column
+   * @param {(commit: Commit) => boolean} isHead who gets the double ring
+   */
+  function draw(view, width, isHead) {
+    if (!colours.length) readColours();
+    fit(width, view.height);
+    const first = Math.floor(view.top);
+    const last = Math.min(store.total - 1, Math.ceil(view.top + view.count));
+    const shift = Math.round(view.top * view.rowHeight);
+    /** @param {number} row */
+    const y = (row) => row * view.rowHeight + view.rowHeight / 2 - shift;
+    const lines = edgePaths(store, first, last, y);
+    context.lineWidth = LINE;
+    context.lineCap = "round";
+    context.lineJoin = "round";
+    for (let hue = HUES; hue >= 0; hue--) {
+      const path = lines[hue];
+      if (!path) continue;
+      context.strokeStyle = /** @type {string} */ (colours[hue]);
+      context.stroke(path);
+    }
+    fadeOut(width, view.height);
+    for (let row = first; row <= last; row++) {
+      const commit = store.commit(row);
+      if (commit) drawNode(commit, y(row), width, isHead(commit));
+    }
+  }
+
+  /**
+   * @param {number} width
+   * @param {number} height
+   */
+  function fadeOut(width, height) {
+    if (laneX(store.lanes - 1) + PITCH / 2 <= width) return;
+    const fade = context.createLinearGradient(width - FADE, 0, width, 0);
+    fade.addColorStop(0, "rgb(0 0 0 / 0)");
+    fade.addColorStop(1, "rgb(0 0 0 / 1)");
+    context.globalCompositeOperation = "destination-out";
+    context.fillStyle = fade;
+    context.fillRect(width - FADE, 0, FADE, height);
+    context.globalCompositeOperation = "source-over";
+  }
+
+  /**
+   * @param {Commit} commit
+   * @param {number} y
+   * @param {number} width
+   * @param {boolean} isHead
+   */
+  function drawNode(commit, y, width, isHead) {
+    const colour = /** @type {string} */ (colours[hueOf(commit.lane)]);
+    const x = laneX(commit.lane);
+    context.strokeStyle = colour;
+    context.fillStyle = colour;
+    if (x > width - PITCH / 2) {
+      drawBeyond(width - 7, y);
+      return;
+    }
+    const merge = commit.parents.length > 1;
+    punch(x, y, isHead ? 8.5 : 6);
+    if (isHead) ring(x, y, 6.75, 1.5);
+    if (merge) ring(x, y, isHead ? 3.25 : 4, 1.75);
+    else disc(x, y, isHead ? 3.5 : 4.25);
+  }
+
+  /** A node in a lane that does not fit: the column is drawn wider to see it.
+   * @param {number} x
+   * @param {number} y
+   */
+  function drawBeyond(x, y) {
+    context.lineWidth = LINE;
+    context.beginPath();
+    for (const at of [x - 3.5, x + 0.5]) {
+      context.moveTo(at, y - 3);
+      context.lineTo(at + 3, y);
+      context.lineTo(at, y + 3);
+    }
+    context.stroke();
+  }
+
+  /** Room around a node, whatever lies below the canvas.
+   * @param {number} x
+   * @param {number} y
+   * @param {number} radius
+   */
+  function punch(x, y, radius) {
+    context.globalCompositeOperation = "destination-out";
+    disc(x, y, radius);
+    context.globalCompositeOperation = "source-over";
+  }
+
+  /**
+   * @param {number} x
+   * @param {number} y
+   * @param {number} radius
+   */
+  function disc(x, y, radius) {
+    context.beginPath();
+    context.arc(x, y, radius, 0, 2 * Math.PI);
+    context.fill();
+  }
+
+  /**
+   * @param {number} x
+   * @param {number} y
+   * @param {number} radius
+   * @param {number} line
+   */
+  function ring(x, y, radius, line) {
+    context.lineWidth = line;
+    context.beginPath();
+    context.arc(x, y, radius, 0, 2 * Math.PI);
+    context.stroke();
+  }
+
+  return {
+    draw,
+    destroy() {
+      dark.removeEventListener("change", forget);
+      theme.disconnect();
+    },
+  };
+}

@@ -1,0 +1,276 @@
+/** The graph page: puts its parts together. Each part owns what it makes; this one owns the order in which things happen. */
+
+import { getJson } from "../api.js";
+import { createLive } from "../live.js";
+import { createArrivals } from "./arrivals.js";
+import { createBadge } from "./badge.js";
+import { createCursor } from "./cursor.js";
+import { createDetails } from "./details.js";
+import { find } from "./dom.js";
+import { laneX, PITCH } from "./edges.js";
+import { createKeys } from "./keys.js";
+import { createLanes } from "./lanes.js";
+import { createList } from "./list.js";
+import { createRefs } from "./refs.js";
+import { createSelection } from "./selection.js";
+import { createSplitter } from "./splitter.js";
+import { createStore } from "./store.js";
+import { createViewport } from "./viewport.js";
+
+const AHEAD = 12; // rows fetched beyond the view
+const LANES_AT_FIRST = 14;
+const LANES_NARROW = 5;
+const LEAST_DETAILS = 340;
+const LEAST_ROWS = 420;
+const CATCH_UP = 400; // ms that missed events have to arrive after the connection is back
+
+/** @param {HTMLElement} root */
+export function createGraph(root) {
+  const { repository = "", head = "" } = root.dataset;
+  const api = `/api/repos/${repository}`;
+  const grid = find(root, ".graph-list", HTMLElement);
+  const stage = find(root, ".graph-stage", HTMLElement);
+  const notice = find(root, ".graph-notice", HTMLElement);
+  const help = find(root, "dialog.graph-help", HTMLDialogElement);
+  const panel = find(root, ".graph-details", HTMLElement);
+  const narrow = matchMedia("(max-width: 40rem)");
+  /** @type {import("./row.js").RowContext} */
+  const context = { defaultBranch: head, links: readLinks(root) };
+  let frame = 0;
+  let greeted = false;
+  /** @type {number | undefined} */
+  let catchingUp;
+
+  const redraw = () => {
+    frame ||= requestAnimationFrame(draw);
+  };
+  const store = createStore({
+    url: `${api}/graph`,
+    onRows() {
+      arrivals.rowsArrived();
+      redraw();
+    },
+    onStale: () => void reopen(),
+    onState(state, message) {
+      root.dataset.store = state;
+      notice.textContent = state === "building" ? "Drawing the graph for the first time…" : (message ?? "");
+      notice.hidden = state === "ready";
+    },
+  });
+  const viewport = createViewport(grid, find(root, ".graph-track", HTMLElement), () => {
+    arrivals?.moved();
+    redraw();
+  });
+  const arrivals = createArrivals({
+    store,
+    viewport,
+    button: find(root, ".graph-new", HTMLButtonElement),
+    status: find(root, ".graph-status", HTMLElement),
+    onChange: redraw,
+  });
+  const details = createDetails({
+    panel,
+    body: find(panel, ".graph-details-body", HTMLElement),
+    url: `/${repository}`,
+    onClose: () => close(),
+  });
+  const selection = createSelection({ details, onChange: redraw });
+  const cursor = createCursor({ store, viewport, grid, onChange: redraw });
+  const lanes = createLanes(find(root, "canvas", HTMLCanvasElement), store);
+  const list = createList({ grid, body: find(root, ".graph-rows", HTMLElement), store, context, onPick: (row) => pick(row) });
+  const refs = createRefs({
+    input: find(root, ".graph-filter input", HTMLInputElement),
+    list: find(root, ".graph-filter ul", HTMLElement),
+    url: `${api}/graph/refs`,
+    onPick: ({ name }) => void goTo(name),
+    onLeave: () => grid.focus(),
+  });
+  const lanesSplitter = createSplitter({
+    handle: find(root, ".graph-lanes-handle", HTMLElement),
+    root,
+    property: "--lanes-wide",
+    key: "gitperch.lanes",
+    direction: 1,
+    limits: () => [laneX(1), Math.max(laneX(4), grid.clientWidth * 0.6)],
+    size: laneX(6),
+    onResize: redraw,
+  });
+  const detailsSplitter = createSplitter({
+    handle: find(root, ".graph-details-handle", HTMLElement),
+    root,
+    property: "--details-width",
+    key: "gitperch.details",
+    direction: -1,
+    limits: () => [LEAST_DETAILS, root.clientWidth - LEAST_ROWS],
+    size: Math.max(LEAST_DETAILS, Math.min(620, root.clientWidth * 0.42)),
+    onResize: redraw,
+  });
+  const keys = createKeys(grid, {
+    next: () => step(1),
+    previous: () => step(-1),
+    pageDown: () => step(Math.max(1, Math.floor(viewport.view.count) - 1)),
+    pageUp: () => step(-Math.max(1, Math.floor(viewport.view.count) - 1)),
+    first: () => step(-Infinity),
+    last: () => step(Infinity),
+    open: () => cursor.row >= 0 && pick(cursor.row),
+    close: () => close(),
+    filter: () => refs.focus(),
+    help: () => help.showModal(),
+    head: () => void goTo("HEAD"),
+  });
+  const badge = createBadge(find(document, "#live", HTMLElement));
+  const live = createLive({ path: `${api}/live`, onState: badge.show, onMessage: hear });
+  const helpButton = root.querySelector(".graph-help-button");
+  const openHelp = () => help.showModal();
+  helpButton?.addEventListener("click", openHelp);
+
+  function draw() {
+    frame = 0;
+    const { view } = viewport;
+    const last = Math.ceil(view.top + view.count);
+    store.want(arrivals.unfolding ? 0 : Math.floor(view.top) - AHEAD, last + AHEAD);
+    const width = narrow.matches ? laneX(Math.min(store.lanes, LANES_NARROW) - 1) + PITCH : lanesSplitter.size;
+    root.style.setProperty("--lanes-width", `${width}px`);
+    list.draw(view, cursor.row, selection.oid, arrivals.fresh);
+    lanes.draw(view, width, (commit) => commit.oid === store.head || commit.refs.includes(`refs/heads/${context.defaultBranch}`));
+  }
+
+  /** @param {number} rows */
+  function step(rows) {
+    cursor.move(rows);
+    const commit = store.commit(cursor.row);
+    if (commit) selection.follow(commit.oid);
+  }
+
+  /** @param {number} row */
+  function pick(row) {
+    const commit = store.commit(row);
+    if (!commit) return;
+    cursor.place(row);
+    selection.set(commit.oid);
+    if (getComputedStyle(panel).position === "fixed") details.focus();
+    else grid.focus({ preventScroll: true });
+  }
+
+  function close() {
+    selection.set("");
+    grid.focus({ preventScroll: true });
+  }
+
+  /** @param {string} at a ref or oid */
+  async function goTo(at) {
+    try {
+      const row = await store.find(at);
+      viewport.setTotal(store.total);
+      cursor.place(row);
+      viewport.show(row);
+      const commit = store.commit(row);
+      if (commit) selection.follow(commit.oid);
+      grid.focus({ preventScroll: true });
+    } catch (error) {
+      arrivals.say(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  /** Load again what the server has, and stay where we are: at the commit at the upper edge, unless that is the top. */
+  async function reopen() {
+    const { top } = viewport.view;
+    const anchor = store.opened && top >= 1 ? store.commit(Math.floor(top)) : undefined;
+    try {
+      const row = await store.open(anchor?.oid ?? 0).catch(() => store.open(0));
+      viewport.setTotal(store.total);
+      viewport.jump(anchor ? row + (top % 1) : 0);
+      cursor.refresh();
+      redraw();
+    } catch (error) {
+      if (!(error instanceof DOMException)) catchUp();
+    }
+  }
+
+  /** When no news explains it soon: is the server's graph still the one that we show? */
+  function catchUp() {
+    clearTimeout(catchingUp);
+    catchingUp = setTimeout(async () => {
+      const answer = await getJson(`${api}/graph?at=0&rows=1`).catch(() => null);
+      if (answer && answer.generation !== store.generation) await reopen();
+    }, CATCH_UP);
+  }
+
+  /** @param {import("../live.js").LiveMessage} message */
+  function hear(message) {
+    if (message.type === "graph.changed") return grow(message);
+    if (message.type === "preview.changed") {
+      if (message.url) context.links.set(message.branch, { url: message.url, state: message.state });
+      else context.links.delete(message.branch);
+      list.relabel();
+    } else if (message.type === "resync") {
+      refs.expire();
+      void reopen();
+    } else if (message.type === "repository.changed" || (message.type === "hello" && (greeted || store.opened))) {
+      catchUp();
+    }
+    greeted ||= message.type === "hello";
+  }
+
+  /** @param {import("../live.js").LiveMessage} message */
+  function grow(message) {
+    const outcome = store.advance(/** @type {any} */ (message));
+    if (outcome === "known") return;
+    refs.expire();
+    arrivals.tell(message.added, message.refs ?? []);
+    if (outcome === "rebuilt") return void reopen();
+    arrivals.grown(message.added);
+    cursor.grown(message.added);
+    redraw();
+  }
+
+  async function begin() {
+    const row = await store.open(selection.oid || 0).catch((error) => {
+      if (!selection.oid) throw error;
+      return store.open(0);
+    });
+    viewport.setTotal(store.total);
+    lanesSplitter.suggest(laneX(Math.min(lanesInSight(), LANES_AT_FIRST) - 1) + PITCH + 4);
+    if (selection.oid && row > 0) viewport.show(row);
+    if (selection.oid) cursor.place(row);
+    stage.dataset.ready = "";
+    redraw();
+    if (greeted) catchUp();
+  }
+
+  function lanesInSight() {
+    let most = 1;
+    for (const block of store.blocks(0, viewport.view.count)) {
+      for (const [lane] of block.passing) most = Math.max(most, lane + 1);
+      for (const commit of block.commits.slice(0, viewport.view.count)) most = Math.max(most, commit.lane + 1, ...commit.edges.map((lane) => lane + 1));
+    }
+    return most;
+  }
+
+  void begin().catch((error) => {
+    notice.textContent = error.message;
+    notice.hidden = false;
+  });
+
+  return {
+    destroy() {
+      cancelAnimationFrame(frame);
+      clearTimeout(catchingUp);
+      helpButton?.removeEventListener("click", openHelp);
+      for (const part of [live, badge, keys, refs, list, lanes, cursor, selection, details, arrivals, viewport, store, lanesSplitter, detailsSplitter]) part.destroy();
+    },
+  };
+}
+
+/**
+ * The previews that the page was drawn with: branch → link.
+ * @param {HTMLElement} root
+ * @returns {import("./chips.js").Links}
+ */
+function readLinks(root) {
+  const script = root.querySelector('script[type="application/json"]');
+  return new Map(Object.entries(script ? JSON.parse(script.textContent ?? "{}") : {}));
+}
+
+const root = document.getElementById("graph");
+if (root) createGraph(root);

@@ -1,0 +1,65 @@
+/** Which commit's details are shown. The address holds it: a link leads to it, and Back leads back. */
+
+const FOLLOW = 90; // ms the keyboard has to rest on a row before its details are shown
+
+/**
+ * @param {object} options
+ * @param {ReturnType<typeof import("./details.js").createDetails>} options.details
+ * @param {() => void} options.onChange
+ */
+export function createSelection({ details, onChange }) {
+  let oid = fromAddress();
+  /** @type {number | undefined} */
+  let timer;
+  const listeners = new AbortController();
+
+  function fromAddress() {
+    const value = new URL(location.href).searchParams.get("commit") ?? "";
+    return /^[0-9a-f]{40}([0-9a-f]{24})?$/.test(value) ? value : "";
+  }
+
+  /** @param {string} next */
+  function apply(next) {
+    oid = next;
+    details.show(oid);
+    onChange();
+  }
+
+  addEventListener("popstate", () => apply(fromAddress()), { signal: listeners.signal });
+
+  const selection = {
+    /** "" when nothing is selected */
+    get oid() {
+      return oid;
+    },
+
+    /**
+     * @param {string} next "" closes the details
+     * @param {{replace?: boolean}} [how] whether Back should skip the one before
+     */
+    set(next, { replace = false } = {}) {
+      clearTimeout(timer);
+      if (next === oid) return;
+      const url = new URL(location.href);
+      if (next) url.searchParams.set("commit", next);
+      else url.searchParams.delete("commit");
+      history[replace ? "replaceState" : "pushState"](null, "", url);
+      apply(next);
+    },
+
+    /** The keyboard moves over rows while the details are open: they follow when it rests.
+     * @param {string} next
+     */
+    follow(next) {
+      clearTimeout(timer);
+      if (oid && next) timer = setTimeout(() => selection.set(next, { replace: true }), FOLLOW);
+    },
+
+    destroy() {
+      clearTimeout(timer);
+      listeners.abort();
+    },
+  };
+  details.show(oid);
+  return selection;
+}

@@ -1,0 +1,92 @@
+/** A border that can be moved, by pointer and by keyboard, and stays where it was put. */
+
+const STEP = 16; // px per key press
+
+/**
+ * @param {object} options
+ * @param {HTMLElement} options.handle with role=separator
+ * @param {HTMLElement} options.root whose custom property holds the size
+ * @param {string} options.property
+ * @param {string} options.key under which the browser remembers it
+ * @param {1 | -1} options.direction -1: it grows to the left
+ * @param {() => [least: number, most: number]} options.limits px
+ * @param {number} options.size px to begin with
+ * @param {() => void} options.onResize
+ */
+export function createSplitter({ handle, root, property, key, direction, limits, size, onResize }) {
+  const listeners = new AbortController();
+  const { signal } = listeners;
+  let wished = Number(localStorage.getItem(key)) || size;
+  let chosen = localStorage.getItem(key) !== null;
+
+  function apply() {
+    const [least, most] = limits();
+    size = Math.round(Math.max(least, Math.min(most, wished)));
+    root.style.setProperty(property, `${size}px`);
+    handle.ariaValueNow = String(size);
+    handle.ariaValueMin = String(Math.round(least));
+    handle.ariaValueMax = String(Math.round(Math.max(least, most)));
+  }
+
+  /** @param {number} pixels */
+  function set(pixels) {
+    const [least, most] = limits();
+    wished = Math.max(least, Math.min(most, pixels));
+    chosen = true;
+    localStorage.setItem(key, String(Math.round(wished)));
+    apply();
+    onResize();
+  }
+
+  handle.addEventListener(
+    "pointerdown",
+    (event) => {
+      if (event.button !== 0) return;
+      event.preventDefault();
+      handle.setPointerCapture(event.pointerId);
+      const [from, begun] = [event.clientX, size];
+      const drag = new AbortController();
+      handle.dataset.dragging = "";
+      handle.addEventListener("pointermove", (move) => set(begun + (move.clientX - from) * direction), { signal: drag.signal });
+      const end = () => {
+        drag.abort();
+        delete handle.dataset.dragging;
+      };
+      handle.addEventListener("lostpointercapture", end, { signal: drag.signal });
+      signal.addEventListener("abort", end, { signal: drag.signal });
+    },
+    { signal },
+  );
+  handle.addEventListener(
+    "keydown",
+    (event) => {
+      const steps = /** @type {Record<string, number>} */ ({ ArrowLeft: -STEP, ArrowRight: STEP });
+      const step = steps[event.key];
+      if (!step) return;
+      event.preventDefault();
+      event.stopPropagation();
+      set(size + step * direction);
+    },
+    { signal },
+  );
+  addEventListener("resize", apply, { signal });
+  apply();
+
+  return {
+    get size() {
+      return size;
+    },
+
+    /** A size that suits better, unless a person has chosen one.
+     * @param {number} pixels
+     */
+    suggest(pixels) {
+      if (!chosen) wished = pixels;
+      apply();
+    },
+
+    destroy() {
+      listeners.abort();
+    },
+  };
+}

@@ -1,0 +1,138 @@
+/**
+ * Which rows are in sight: a scroll position in rows, kept in step with a scrollbar of the browser's.
+ *
+ * Browsers end an element at some 17 to 33 million pixels. A longer history gets a shorter scrollbar: dragging it moves in
+ * proportion, the wheel and the finger still move by pixels, and the scrollbar is put right when the scrolling ends.
+ */
+
+const LONGEST = 15_000_000;
+const UNFOLD = 200; // ms
+
+/**
+ * @param {HTMLElement} scroller
+ * @param {HTMLElement} track inside it, as high as the history is long
+ * @param {() => void} onMove called when the view has changed, by scrolling or by size
+ */
+export function createViewport(scroller, track, onMove) {
+  let total = 0;
+  let rowHeight = 28;
+  let height = 0;
+  let width = 0;
+  let top = 0; // in rows
+  let lastY = 0;
+  let animation = 0;
+  const listeners = new AbortController();
+
+  const contentHeight = () => total * rowHeight;
+  const trackHeight = () => Math.min(contentHeight(), LONGEST);
+  const lastTop = () => Math.max(0, total - height / rowHeight);
+  /** Pixels of history per pixel of scrollbar; 1 except for the very long. */
+  function ratio() {
+    const reach = trackHeight() - height;
+    return reach > 0 ? (contentHeight() - height) / reach : 1;
+  }
+
+  function scrolled() {
+    const y = scroller.scrollTop;
+    if (y === lastY) return;
+    if (animation) stopAnimation();
+    const scale = ratio();
+    const nudge = scale > 1 && Math.abs(y - lastY) < height;
+    top = nudge ? top + (y - lastY) / rowHeight : (y * scale) / rowHeight;
+    top = Math.min(lastTop(), Math.max(0, top));
+    lastY = y;
+    // At an end of the scrollbar there would be no way on.
+    if (nudge && (y <= 0 || y >= trackHeight() - height)) settle();
+    onMove();
+  }
+
+  /** Put the scrollbar where `top` is. */
+  function settle() {
+    scroller.scrollTop = (top * rowHeight) / ratio();
+    lastY = scroller.scrollTop;
+  }
+
+  /** @param {number} row */
+  function jump(row) {
+    top = Math.min(lastTop(), Math.max(0, row));
+    settle();
+    onMove();
+  }
+
+  function stopAnimation() {
+    cancelAnimationFrame(animation);
+    animation = 0;
+  }
+
+  function measure() {
+    const style = getComputedStyle(scroller);
+    rowHeight = Number.parseFloat(style.getPropertyValue("--row-height")) || rowHeight;
+    height = scroller.clientHeight;
+    width = scroller.clientWidth;
+    track.style.height = `${trackHeight()}px`;
+    jump(top);
+  }
+
+  scroller.addEventListener("scroll", scrolled, { passive: true, signal: listeners.signal });
+  scroller.addEventListener("scrollend", () => ratio() > 1 && settle(), { signal: listeners.signal });
+  const sizes = new ResizeObserver(measure);
+  sizes.observe(scroller);
+
+  return {
+    /** @returns {import("./types.js").View} */
+    get view() {
+      return { top, count: height / rowHeight, rowHeight, width, height };
+    },
+
+    /** @param {number} rows */
+    setTotal(rows) {
+      total = rows;
+      measure();
+    },
+
+    /**
+     * `rows` more are on top: what is in sight stays where it is.
+     * @param {number} rows
+     */
+    grow(rows) {
+      total += rows;
+      top += rows;
+      measure();
+    },
+
+    /**
+     * Scroll so that `row` is in sight, no further than needed; in the middle when it was far away.
+     * @param {number} row
+     */
+    show(row) {
+      stopAnimation();
+      const count = height / rowHeight;
+      if (row >= top && row + 1 <= top + count) return;
+      if (row < top && row > top - count / 2) jump(row);
+      else if (row >= top && row < top + count * 1.5) jump(row + 1 - count);
+      else jump(row - count / 2 + 0.5);
+    },
+
+    jump,
+
+    /** Let what is above the view unfold into it. */
+    unfold() {
+      stopAnimation();
+      const from = top;
+      const begun = performance.now();
+      /** @param {number} now */
+      const step = (now) => {
+        const part = Math.min(1, Math.max(0, (now - begun) / UNFOLD));
+        jump(from * (1 - part) ** 3);
+        animation = part < 1 ? requestAnimationFrame(step) : 0;
+      };
+      animation = requestAnimationFrame(step);
+    },
+
+    destroy() {
+      stopAnimation();
+      listeners.abort();
+      sizes.disconnect();
+    },
+  };
+}

@@ -1,0 +1,101 @@
+/** What happens on the server, as it happens: a WebSocket that comes back by itself and catches up from the last event it saw. */
+
+const FIRST_PAUSE = 500;
+const LONGEST_PAUSE = 30_000;
+const NO_ACCESS = 1008;
+
+/**
+ * @typedef {{id: number, type: string, [field: string]: any}} LiveMessage
+ * @typedef {"connecting" | "live" | "lost" | "ended"} LiveState
+ */
+
+/**
+ * @param {object} options
+ * @param {string} options.path of the socket, on this host
+ * @param {(message: LiveMessage) => void} options.onMessage called in the order of the server, `hello` and `resync` included
+ * @param {(state: LiveState) => void} options.onState
+ */
+export function createLive({ path, onMessage, onState }) {
+  /** @type {WebSocket | null} */
+  let socket = null;
+  let after = -1;
+  let attempt = 0;
+  /** @type {number | undefined} */
+  let timer;
+  let stopped = false;
+  const listeners = new AbortController();
+
+  function connect() {
+    clearTimeout(timer);
+    if (stopped || socket) return;
+    const url = new URL(path, location.href);
+    url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+    if (after >= 0) url.searchParams.set("after", String(after));
+    const opened = new WebSocket(url);
+    socket = opened;
+    opened.onmessage = (event) => {
+      if (socket === opened) receive(JSON.parse(event.data));
+    };
+    opened.onclose = (event) => {
+      if (socket !== opened) return;
+      socket = null;
+      if (stopped) return;
+      if (event.code === NO_ACCESS) {
+        onState("ended");
+        return;
+      }
+      onState("lost");
+      timer = setTimeout(connect, pause());
+    };
+  }
+
+  /** Exponential, with full jitter: pages that lost a server together do not come back to it together. */
+  function pause() {
+    const ceiling = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** attempt);
+    attempt += 1;
+    return FIRST_PAUSE / 2 + Math.random() * ceiling;
+  }
+
+  /** @param {LiveMessage} message */
+  function receive(message) {
+    if (message.type === "hello") {
+      attempt = 0;
+      onState("live");
+      // What was missed follows; only a page that has seen nothing yet starts from here.
+      if (after < 0) after = message.id;
+    } else {
+      after = Math.max(after, message.id);
+    }
+    onMessage(message);
+  }
+
+  /** Do not sit out a pause when the machine has just woken up or found its network. */
+  function hurry() {
+    if (!socket && document.visibilityState === "visible") connect();
+  }
+
+  function close() {
+    clearTimeout(timer);
+    const closing = socket;
+    socket = null;
+    closing?.close();
+  }
+
+  const { signal } = listeners;
+  addEventListener("online", hurry, { signal });
+  document.addEventListener("visibilitychange", hurry, { signal });
+  // A page in the back-forward cache may not hold a socket.
+  addEventListener("pagehide", close, { signal });
+  addEventListener("pageshow", (event) => event.persisted && connect(), { signal });
+
+  onState("connecting");
+  connect();
+
+  return {
+    destroy() {
+      stopped = true;
+      listeners.abort();
+      close();
+    },
+  };
+}
