@@ -1,0 +1,256 @@
+"""What a commit changed: files with line counts, and the unified diff, from one `git diff-tree`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from gitperch.git.bounded import beginning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from gitperch.git import Git
+
+OUTPUT_LIMIT = 6 << 20
+SECONDS = 10.0
+_STATUS = {"A": "added", "D": "deleted", "M": "modified", "R": "renamed", "C": "copied", "T": "retyped"}
+_HUNK = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@ ?(.*)", re.DOTALL)
+LINE_LIMIT = 2000  # characters of one line that are shown
+
+LineKind = Literal["context", "add", "del", "note"]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a hunk. `changed` is the part (start, end) in which it differs from its counterpart, where there is one."""
+
+    kind: LineKind
+    old: int | None
+    new: int | None
+    text: str
+    changed: tuple[int, int] | None = None
+
+    @property
+    def parts(self) -> tuple[str, str, str]:
+        """The text before, in and after the changed part."""
+        start, end = self.changed or (0, 0)
+        return self.text[:start], self.text[start:end], self.text[end:]
+
+
+@dataclass(frozen=True)
+class Hunk:
+    heading: str
+    lines: list[Line]
+
+
+@dataclass
+class FileChange:
+    """One changed file. `added` and `deleted` count lines, None for a binary one. Paths keep foreign bytes as surrogates.
+
+    `hunks` is empty and `cut` true where the file's diff is over a limit.
+    """
+
+    status: str
+    path: str
+    old_path: str | None
+    old_mode: int
+    new_mode: int
+    added: int | None = None
+    deleted: int | None = None
+    hunks: list[Hunk] = field(default_factory=list)
+    cut: bool = False
+
+    @property
+    def binary(self) -> bool:
+        return self.added is None
+
+    @property
+    def mode_change(self) -> str:
+        """`100644 → 100755`, or "" where the mode stayed."""
+        same = self.old_mode == self.new_mode or not self.old_mode or not self.new_mode
+        return "" if same else f"{self.old_mode:06o} → {self.new_mode:06o}"
+
+
+@dataclass(frozen=True)
+class Diff:
+    """`whole` is false where git had more to say than the limits allow."""
+
+    files: list[FileChange]
+    whole: bool
+
+    @property
+    def added(self) -> int:
+        return sum(file.added or 0 for file in self.files)
+
+    @property
+    def deleted(self) -> int:
+        return sum(file.deleted or 0 for file in self.files)
+
+
+async def of_commit(git: Git, path: Path, oid: str, parent: str | None, *, file_lines: int, all_lines: int) -> Diff:
+    """What `oid` changed against `parent`, or, without one, against nothing.
+
+    Files above `file_lines` lines, and those after `all_lines` in all, come without hunks. Raises GitError.
+    """
+    output, whole = await beginning(
+        git,
+        *(
+            "diff-tree",
+            "-r",
+            "-z",
+            "-M",
+            "-l400",
+            "--raw",
+            "--numstat",
+            "-p",
+            "--full-index",
+            "--abbrev=64",
+            "--no-color",
+        ),
+        *(
+            "--no-ext-diff",
+            "--no-textconv",
+            "--no-commit-id",
+            "--submodule=short",
+            "--src-prefix=a/",
+            "--dst-prefix=b/",
+        ),
+        *(["--end-of-options", parent, oid] if parent else ["--root", "--end-of-options", oid]),
+        path=path,
+        limit=OUTPUT_LIMIT,
+        seconds=SECONDS,
+    )
+    listed, patch = _listed(output)
+    sections = _sections(patch)
+    budget = all_lines
+    for file in listed:
+        section = next(sections, None)
+        if section is not None and file.status == "retyped":
+            section += next(sections, [])  # git shows a file that became a link as one gone and one come
+        lines = (file.added or 0) + (file.deleted or 0)
+        if section is None or lines > file_lines or lines > budget:
+            file.cut = section is None or lines > 0
+            continue
+        budget -= lines
+        if not file.binary:
+            file.hunks = list(_hunks(section))
+    return Diff(listed, whole)
+
+
+def _listed(output: bytes) -> tuple[list[FileChange], bytes]:
+    """The files of the `--raw` and `--numstat` parts, and the patch that follows them."""
+    files: list[FileChange] = []
+    at = 0
+
+    def token() -> str:
+        nonlocal at
+        end = output.find(b"\0", at)
+        end = len(output) if end < 0 else end
+        text = output[at:end].decode("utf-8", "surrogateescape")
+        at = end + 1
+        return text
+
+    while output[at : at + 1] == b":":
+        old_mode, new_mode, _, _, status = token()[1:].split(" ")
+        path = token()
+        renamed = status[0] in "RC"
+        files.append(
+            FileChange(
+                _STATUS.get(status[0], "modified"),
+                token() if renamed else path,
+                path if renamed else None,
+                int(old_mode, 8),
+                int(new_mode, 8),
+            )
+        )
+    for file in files:
+        if at >= len(output):
+            file.added = file.deleted = 0  # cut before its count came
+            continue
+        added, deleted, *rest = token().split("\t", 2)
+        if rest == [""]:  # a rename has its two paths in fields of their own
+            token()
+            token()
+        file.added = int(added) if added.isdigit() else None
+        file.deleted = int(deleted) if deleted.isdigit() else None
+    return files, output[at:].removeprefix(b"\0")
+
+
+def _sections(patch: bytes) -> Iterator[list[str]]:
+    """The lines of each file's part of a patch, in order."""
+    section: list[str] | None = None
+    for raw in patch.split(b"\n"):
+        if raw.startswith(b"diff --git "):
+            if section is not None:
+                yield section
+            section = []
+        elif section is not None:
+            section.append(raw.decode("utf-8", "replace"))
+    if section is not None:
+        yield section
+
+
+def _hunks(section: list[str]) -> Iterator[Hunk]:
+    hunk: Hunk | None = None
+    old = new = 0
+    for line in section:
+        if match := _HUNK.fullmatch(line):
+            if hunk:
+                yield _compared(hunk)
+            old, new = int(match[1]), int(match[2])
+            hunk = Hunk(match[3], [])
+        elif hunk is None or not line:
+            continue
+        else:
+            sign, text = line[0], line[1 : LINE_LIMIT + 1].rstrip("\r")
+            if sign == "+":
+                hunk.lines.append(Line("add", None, new, text))
+                new += 1
+            elif sign == "-":
+                hunk.lines.append(Line("del", old, None, text))
+                old += 1
+            elif sign == "\\":
+                hunk.lines.append(Line("note", None, None, "No newline at the end of the file"))
+            else:
+                hunk.lines.append(Line("context", old, new, text))
+                old, new = old + 1, new + 1
+    if hunk:
+        yield _compared(hunk)
+
+
+def _compared(hunk: Hunk) -> Hunk:
+    """Mark in each run of as many deleted as added lines what changed within a line."""
+    lines, at = hunk.lines, 0
+    while at < len(lines):
+        middle = _end_of(lines, at, "del")
+        end = _end_of(lines, middle, "add")
+        if middle > at and end - middle == middle - at:
+            for a, b in zip(range(at, middle), range(middle, end), strict=True):
+                lines[a], lines[b] = _pair(lines[a], lines[b])
+        at = max(end, at + 1)
+    return hunk
+
+
+def _end_of(lines: list[Line], start: int, kind: LineKind) -> int:
+    while start < len(lines) and lines[start].kind == kind:
+        start += 1
+    return start
+
+
+def _pair(old: Line, new: Line) -> tuple[Line, Line]:
+    shorter = min(len(old.text), len(new.text))
+    head = 0
+    while head < shorter and old.text[head] == new.text[head]:
+        head += 1
+    tail = 0
+    while tail < shorter - head and old.text[-1 - tail] == new.text[-1 - tail]:
+        tail += 1
+    if head + tail < shorter * 0.3:  # hardly anything in common: marks would only be noise
+        return old, new
+    return (
+        Line("del", old.old, None, old.text, (head, len(old.text) - tail)),
+        Line("add", None, new.new, new.text, (head, len(new.text) - tail)),
+    )

@@ -1,0 +1,1 @@
+"""The HTML pages: templates, assets, errors, and a small module per page."""

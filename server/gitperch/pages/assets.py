@@ -1,0 +1,116 @@
+"""Stylesheets, scripts and images under addresses that hold their content's hash, so that browsers keep them for ever.
+
+ES modules import each other relatively, so every import inherits the hash of the page that loaded the first.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import re
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from starlette.responses import Response
+
+from gitperch.errors import NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from starlette.requests import Request
+
+TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".woff2": "font/woff2",
+    ".txt": "text/plain; charset=utf-8",
+}
+FOLDERS = ("css", "js", "img", "vendor")
+PACKED = (".css", ".js", ".json", ".svg", ".txt")
+LOOK_AGAIN_SECONDS = 1.0
+_IMPORT = re.compile(rb'^@import url\("([\w-]+\.css)"\);\n', re.MULTILINE)
+
+
+def frontend_folder() -> Path:
+    """Where templates, styles and scripts are: at the top of a checkout, inside the package of a wheel."""
+    package = Path(__file__).parents[1]
+    checkout = package.parents[1] / "frontend"
+    return checkout if checkout.is_dir() else package / "frontend"
+
+
+class Assets:
+    """The files of `FOLDERS` below `folder`. In a checkout an edited file changes the hash within a second."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._editable = folder == Path(__file__).parents[3] / "frontend"
+        self._bodies: dict[tuple[str, bool], bytes] = {}
+        self._stamp: list[tuple[str, int, int]] = []
+        self._looked_at = 0.0
+        self._version = ""
+
+    @property
+    def version(self) -> str:
+        """The hash of every file's path and content."""
+        now = time.monotonic()
+        if not self._version or (self._editable and now > self._looked_at + LOOK_AGAIN_SECONDS):
+            self._looked_at = now
+            stamp = [(name, s.st_mtime_ns, s.st_size) for name, path in self._files() if (s := path.stat())]
+            if stamp != self._stamp:
+                self._stamp = stamp
+                self._bodies.clear()
+                digest = hashlib.blake2b(digest_size=8)
+                for name, path in self._files():
+                    digest.update(name.encode() + b"\0" + path.read_bytes())
+                self._version = digest.hexdigest()
+        return self._version
+
+    def url(self, path: str) -> str:
+        """The address of `path` (`css/main.css`) that may be kept for ever."""
+        return f"/assets/{self.version}/{path}"
+
+    async def serve(self, request: Request) -> Response:
+        path = request.path_params["path"]
+        file = self._folder / path
+        media_type = TYPES.get(file.suffix)
+        if ".." in path or path.partition("/")[0] not in FOLDERS or not media_type or not file.is_file():
+            raise NotFound(f"There is no asset {path[:120]!r} here.")
+        current = request.path_params["version"] == self.version
+        packed = file.suffix in PACKED and "gzip" in request.headers.get("accept-encoding", "")
+        headers = {
+            # A page from before an update may still ask for its old hash: it gets today's file, which nobody then keeps.
+            "cache-control": "public, max-age=31536000, immutable" if current else "no-cache",
+            "content-type": media_type,
+            "vary": "accept-encoding",
+            "x-content-type-options": "nosniff",
+        }
+        if packed:
+            headers["content-encoding"] = "gzip"
+        return Response(self._body(path, file, packed), headers=headers)
+
+    def _body(self, path: str, file: Path, packed: bool) -> bytes:
+        if not packed:
+            return _inlined(file)
+        key = (path, packed)
+        if key not in self._bodies:
+            self._bodies[key] = gzip.compress(_inlined(file), 9, mtime=0)
+        return self._bodies[key]
+
+    def _files(self) -> Iterator[tuple[str, Path]]:
+        for name in FOLDERS:
+            for path in sorted((self._folder / name).rglob("*")):
+                if path.suffix in TYPES and path.is_file():
+                    yield path.relative_to(self._folder).as_posix(), path
+
+
+def _inlined(file: Path) -> bytes:
+    """The file's content; a stylesheet's plain `@import`s are replaced by what they name, to save a round trip each."""
+    body = file.read_bytes()
+    if file.suffix != ".css":
+        return body
+    return _IMPORT.sub(lambda match: (file.parent / match[1].decode()).read_bytes(), body)

@@ -1,0 +1,101 @@
+"""What templates may do with a value."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from markupsafe import Markup, escape
+
+if TYPE_CHECKING:
+    import jinja2
+
+_UNITS = (
+    (31_556_952, "year"),
+    (2_629_746, "month"),
+    (604_800, "week"),
+    (86_400, "day"),
+    (3_600, "hour"),
+    (60, "minute"),
+)
+HUES = 8
+_SAFE = "/!$'()*,:;=@~"
+
+
+def install(environment: jinja2.Environment) -> None:
+    environment.filters |= {
+        "ago": ago,
+        "bytes": in_bytes,
+        "count": count,
+        "hue": hue,
+        "initial": initial,
+        "plural": plural,
+        "short": short,
+        "urlpath": urlpath,
+    }
+
+
+def relative(seconds: float, now: float) -> str:
+    """`3 minutes ago`, `in 2 days`, `just now`."""
+    distance = abs(now - seconds)
+    for size, unit in _UNITS:
+        if distance >= size:
+            text = plural(int(distance // size), unit)
+            return f"{text} ago" if now > seconds else f"in {text}"
+    return "just now"
+
+
+def ago(seconds: float | None) -> Markup:
+    """A `<time>` for Unix seconds: relative, absolute on hover. Out of the calendar's range: the number."""
+    if seconds is None:
+        return Markup("never")
+    try:
+        at = datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return Markup("<time>{}</time>").format(seconds)
+    absolute = f"{at.day} {at:%B %Y, %H:%M} UTC"
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        at.isoformat(timespec="seconds"), absolute, relative(seconds, time.time())
+    )
+
+
+def plural(number: int, word: str, words: str | None = None) -> str:
+    """`1 commit`, `12,000 commits`."""
+    return f"{number:,} {word if number == 1 else words or word + 's'}"
+
+
+def count(number: int) -> str:
+    return f"{number:,}"
+
+
+def in_bytes(number: int) -> str:
+    """`512 bytes`, `3.4 KB`, `12 MB`."""
+    if number < 1000:
+        return plural(number, "byte")
+    value = float(number)
+    for unit in ("KB", "MB", "GB", "TB"):
+        value /= 1000
+        if value < 999.5 or unit == "TB":
+            break
+    return f"{value:.1f} {unit}" if value < 9.95 else f"{value:,.0f} {unit}"
+
+
+def short(oid: str) -> str:
+    return oid[:8]
+
+
+def hue(name: str) -> int:
+    """One of `HUES` colours, always the same for the same name."""
+    return zlib.crc32(name.lower().encode("utf-8", "surrogateescape")) % HUES + 1
+
+
+def initial(name: str) -> str:
+    return next((letter for letter in name if letter.isalnum()), "?")
+
+
+def urlpath(path: str) -> Markup:
+    """A ref or a path as part of an address, its bytes kept."""
+    return escape(quote(path.encode("utf-8", "surrogateescape"), safe=_SAFE))

@@ -1,0 +1,57 @@
+"""Forms as browsers send them, read within limits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
+
+from gitperch.errors import BadRequest, TooLarge
+from gitperch.host import host_of
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+LIMIT = 64 << 10  # bytes
+FIELDS = 100
+
+
+class Form(dict[str, str]):
+    """The fields of a form; where a name comes more than once, its last value. Absent ones are ""."""
+
+    def __missing__(self, name: str) -> str:
+        return ""
+
+    def text(self, name: str) -> str:
+        """The value without blanks around it."""
+        return self[name].strip()
+
+    def checked(self, name: str) -> bool:
+        return bool(self[name])
+
+
+async def read_form(request: Request) -> Form:
+    """The urlencoded form in the body, after its `csrf` has been checked.
+
+    Raises TooLarge above `LIMIT` bytes, BadRequest for what is no such form, Forbidden for another site's or session's.
+    """
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LIMIT:
+            raise TooLarge(f"The form is larger than {LIMIT} bytes; nothing was changed.")
+    kind = request.headers.get("content-type", "").partition(";")[0].strip()
+    if kind != "application/x-www-form-urlencoded":
+        raise BadRequest("This address takes forms (application/x-www-form-urlencoded) only.")
+    try:
+        fields = parse_qsl(bytes(body).decode("ascii"), keep_blank_values=True, max_num_fields=FIELDS)
+    except ValueError:
+        raise BadRequest("The form cannot be read; load its page again and send it once more.") from None
+    form = Form(fields)
+    host_of(request).sessions.check_form(request, form["csrf"])
+    return form
+
+
+def local_path(text: str) -> str:
+    """`text` if it is a path on this very site, else "/": nobody is sent elsewhere by a link that looks like ours."""
+    odd = "\\" in text or any(ord(letter) < 33 or ord(letter) == 127 for letter in text)
+    return text if text.startswith("/") and not text.startswith("//") and not odd else "/"

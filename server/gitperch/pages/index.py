@@ -1,0 +1,139 @@
+"""The first page: what is alive among the repositories the viewer may read."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gitperch.errors import NotFound, Unauthorized
+from gitperch.git import commits
+from gitperch.host import host_of
+from gitperch.pages.overview import Overview, Overviews, Tip
+from gitperch.pages.visitor import session_viewer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from gitperch.host import Host
+    from gitperch.plugin import BranchLink
+    from gitperch.repositories import Repository
+
+PER_PAGE = 30
+LINKS = 5
+
+
+@dataclass(frozen=True)
+class Push:
+    """The last time refs moved. `actor` is "" where only the commit is known."""
+
+    actor: str
+    branch: str
+    subject: str
+    at: float
+
+
+@dataclass(frozen=True)
+class Card:
+    """A repository in the list. `links` has its newest branches' links, `more` how many of them are not shown."""
+
+    repository: Repository
+    push: Push | None
+    weeks: tuple[int, ...]
+    links: list[tuple[str, BranchLink]]
+    more: int
+
+    @property
+    def commits(self) -> int:
+        return sum(self.weeks)
+
+    @property
+    def sparkline(self) -> list[tuple[float, float]]:
+        """Points in a box of 110 × 28."""
+        top = max(*self.weeks, 3)
+        return [(week * 10.0, round(26 - 24 * n / top, 1)) for week, n in enumerate(self.weeks)]
+
+
+class Index:
+    """The list, and what it remembers between two looks."""
+
+    def __init__(self) -> None:
+        self._overviews = Overviews()
+
+    async def show(self, request: Request) -> Response:
+        viewer = await session_viewer(request)
+        return await self._page(request, await host_of(request).repositories.readable(viewer.user), "")
+
+    async def of_owner(self, request: Request) -> Response:
+        """One owner's repositories; an owner of none that the viewer may read looks like nobody."""
+        viewer, owner = await session_viewer(request), request.path_params["owner"]
+        found = [
+            r for r in await host_of(request).repositories.readable(viewer.user) if r.owner.lower() == owner.lower()
+        ]
+        if not found and owner.lower() != viewer.name.lower():
+            if not viewer.user:
+                raise Unauthorized(f"Sign in to see whether {owner[:60]} has anything here.")
+            raise NotFound(f"There is nobody called {owner[:60]!r} here who has a repository that you may read.")
+        return await self._page(request, found, found[0].owner if found else viewer.name)
+
+    async def _page(self, request: Request, found: list[Repository], owner: str) -> Response:
+        host = host_of(request)
+        query = request.query_params.get("q", "").strip()[:100]
+        if query:
+            wanted = query.lower().split()
+            found = [r for r in found if all(w in f"{r.full_name} {r.description}".lower() for w in wanted)]
+        number = request.query_params.get("page", "1")
+        page = max(1, int(number)) if number.isdecimal() and len(number) < 7 else 1
+        shown = found[(page - 1) * PER_PAGE : page * PER_PAGE]
+        return host.templates.response(
+            request,
+            "index.html",
+            cards=await asyncio.gather(*(self._card(host, repository) for repository in shown)),
+            owner=owner,
+            total=len(found),
+            page=page,
+            pages=-(-len(found) // PER_PAGE),
+            query=query,
+        )
+
+    async def _card(self, host: Host, repository: Repository) -> Card:
+        overview = await self._overviews.of(host.git, repository)
+        branches = _default_first(overview.tips, repository.head)
+        links: Mapping[str, BranchLink] = (
+            await host.plugins.branch_links(repository, [tip.branch for tip in branches]) if branches else {}
+        )
+        shown = [(tip.branch, links[tip.branch]) for tip in branches if tip.branch in links]
+        push = await _last_push(host, repository, overview)
+        return Card(repository, push, overview.weeks, shown[:LINKS], max(0, len(shown) - LINKS))
+
+
+def _default_first(tips: tuple[Tip, ...], head: str) -> list[Tip]:
+    return sorted(tips, key=lambda tip: tip.branch != head)
+
+
+async def _last_push(host: Host, repository: Repository, overview: Overview) -> Push | None:
+    """By the newest event about branches, which names who; else by the newest commit."""
+    rows = await host.db.rows(
+        "SELECT payload, at FROM events WHERE repo_id = ? AND kind = 'refs.updated' ORDER BY id DESC LIMIT 3",
+        (repository.id,),
+    )
+    for row in rows:
+        payload = json.loads(row["payload"])
+        moved = [(ref[11:], new) for ref, _, new in payload["changes"] if ref.startswith("refs/heads/") and new]
+        if not moved:
+            continue
+        by_branch = {tip.branch: tip for tip in overview.tips}
+        # Of many branches at once: the default one, else the one with the newest commit.
+        known = [tip for tip in _default_first(overview.tips, repository.head) if (tip.branch, tip.oid) in moved]
+        if known:
+            return Push(payload["actor"], known[0].branch, known[0].subject, row["at"])
+        branch, oid = moved[0]
+        if branch not in by_branch:
+            found = await host.git.read(repository.path, commits.several, (oid,))
+            return Push(payload["actor"], branch, found[oid].subject if oid in found else "", row["at"])
+    newest = max(overview.tips, key=lambda tip: tip.at, default=None)
+    return Push("", newest.branch, newest.subject, newest.at) if newest else None

@@ -1,0 +1,83 @@
+"""Markdown as people know it from READMEs, without raw HTML, with relative links that lead somewhere."""
+
+from __future__ import annotations
+
+import itertools
+import posixpath
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote, urlsplit
+
+from markupsafe import Markup
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from markdown_it.token import Token
+
+LIMIT = 300_000  # bytes of a text that is rendered
+ANCHOR = "md-"  # in front of every id, so that no heading can stand in for an element of the page
+_README = re.compile(r"readme(\.(md|markdown|mkd|txt|rst))?", re.IGNORECASE)
+_PREFERRED = (".md", ".markdown", ".mkd", "", ".txt", ".rst")
+
+
+def is_markdown(name: str) -> bool:
+    return name.lower().endswith((".md", ".markdown", ".mkd"))
+
+
+def readme_of(names: Sequence[str]) -> str | None:
+    """The name of the README among `names`: Markdown before plain text."""
+    found = [name for name in names if _README.fullmatch(name)]
+    return min(found, key=lambda name: _PREFERRED.index(posixpath.splitext(name)[1].lower()), default=None)
+
+
+def render(text: str, base: str, folder: str) -> Markup:
+    """`text` as HTML. Relative links lead to `base.format("blob")`, pictures to `base.format("raw")`, seen from `folder`.
+
+    `base` is such as `/owner/name/{}/main/`.
+    """
+    from markdown_it import MarkdownIt  # late: 3 MB that only READMEs need
+
+    parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    tokens = parser.parse(text)
+    _anchor(tokens)
+    _rewrite(tokens, lambda address, kind: _resolved(address, base.format(kind), folder))
+    # Everything in it was escaped by the renderer, which is told to know no HTML.
+    return Markup(parser.renderer.render(tokens, parser.options, {}))  # noqa: S704
+
+
+def _anchor(tokens: Sequence[Token]) -> None:
+    seen: dict[str, int] = {}
+    for heading, inline in itertools.pairwise(tokens):
+        if heading.type == "heading_open":
+            slug = re.sub(r"[^\w\- ]", "", inline.content.lower()).strip().replace(" ", "-")
+            number = seen[slug] = seen.get(slug, -1) + 1
+            heading.attrSet("id", ANCHOR + (f"{slug}-{number}" if number else slug))
+
+
+def _rewrite(tokens: Sequence[Token], resolved: Callable[[str, str], str]) -> None:
+    for token in tokens:
+        for attribute, kind in (("href", "blob"), ("src", "raw")):
+            value: Any = token.attrGet(attribute)
+            if value is not None:
+                token.attrSet(attribute, resolved(str(value), kind))
+        if token.type == "link_open":
+            token.attrSet("rel", "nofollow noopener")
+        if token.children:
+            _rewrite(token.children, resolved)
+
+
+def _resolved(address: str, base: str, folder: str) -> str:
+    """A relative address as one of this repository's; an absolute one as it is."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return "#"
+    if parts.scheme or parts.netloc:
+        return address
+    fragment = f"#{ANCHOR}{parts.fragment}" if parts.fragment else ""
+    if not parts.path:
+        return fragment or "#"
+    # An absolute path means the top of the repository; nothing leads above it.
+    joined = posixpath.normpath(posixpath.join("/", folder, unquote(parts.path)))
+    return base + quote(joined.lstrip("/")) + fragment

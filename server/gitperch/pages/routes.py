@@ -1,0 +1,59 @@
+"""Every page's address."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from gitperch.host import host_of
+from gitperch.pages import account, commit, files, new, repository, settings, signin
+from gitperch.pages.branches import Branches
+from gitperch.pages.files import Files
+from gitperch.pages.index import Index
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.routing import BaseRoute
+
+ROBOTS = "User-agent: *\nDisallow: /*/*/commit/\nDisallow: /*/*/raw/\nDisallow: /signin\n"
+
+
+def routes() -> list[BaseRoute]:
+    """To be put after those of the API, of git and of the plugins: the last ones take any owner and any name."""
+    index, tree, refs = Index(), Files(), Branches()
+    return [
+        Route("/", index.show),
+        Route("/favicon.ico", _favicon),
+        Route("/robots.txt", _robots),
+        Route("/signin", signin.show),
+        Route("/signin", signin.sign_in, methods=["POST"]),
+        Route("/signout", signin.sign_out, methods=["POST"]),
+        Route("/new", new.show),
+        Route("/new", new.create, methods=["POST"]),
+        Route("/account", account.show),
+        Route("/account/password", account.change_password, methods=["POST"]),
+        Route("/account/tokens", account.add_token, methods=["POST"]),
+        Route("/account/tokens/{token_id:int}/revoke", account.revoke_token, methods=["POST"]),
+        Route("/{owner}", index.of_owner),
+        Route("/{owner}/{name}", repository.graph),
+        Route("/{owner}/{name}/tree", tree.tree),
+        Route("/{owner}/{name}/tree/{rest:path}", tree.tree),
+        Route("/{owner}/{name}/blob/{rest:path}", files.blob),
+        Route("/{owner}/{name}/raw/{rest:path}", files.raw),
+        Route("/{owner}/{name}/branches", refs.branches),
+        Route("/{owner}/{name}/tags", refs.tags),
+        Route("/{owner}/{name}/commit/{oid}", commit.show),
+        Route("/{owner}/{name}/settings", settings.show),
+        Route("/{owner}/{name}/settings", settings.change, methods=["POST"]),
+        Route("/{owner}/{name}/settings/delete", settings.delete, methods=["POST"]),
+    ]
+
+
+async def _favicon(request: Request) -> Response:
+    return RedirectResponse(host_of(request).templates.assets.url("img/favicon.svg"), 302)
+
+
+async def _robots(request: Request) -> Response:
+    return PlainTextResponse(ROBOTS)
