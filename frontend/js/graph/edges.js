@@ -1,7 +1,7 @@
 /** The edges between commits, as curves: from a child into the edge's lane, down that, and into the parent. */
 
 export const PITCH = 14; // px between lanes
-export const MARGIN = 16; // px left of the first one
+export const MARGIN = 24; // px left of the first one
 export const HUES = 8;
 
 /** @typedef {ReturnType<typeof import("./store.js").createStore>} Store */
@@ -43,8 +43,10 @@ export function edgePaths(store, first, last, y) {
       for (let nth = 0; nth < commit.parents.length; nth++) {
         const lane = commit.edges[nth] ?? commit.lane;
         const height = /** @type {number} */ (commit.parents[nth]);
-        if (height < 0) addStub(pathOf(lane), commit.lane, row, y);
-        else if (bottom - height >= first - 1) addEdge(pathOf(lane), store, commit.lane, row, lane, bottom - height, first, last, y);
+        // A branch keeps its colour on the way home; a merge shows that of what came in.
+        const leaving = pathOf(nth === 0 ? commit.lane : lane);
+        if (height < 0) addStub(leaving, commit.lane, row, y);
+        else if (bottom - height >= first - 1) addEdge(leaving, pathOf(lane), store, commit.lane, row, lane, bottom - height, first, last, y);
       }
     }
   }
@@ -53,7 +55,8 @@ export function edgePaths(store, first, last, y) {
 
 /**
  * From a commit into its edge's lane, down it, and into its parent.
- * @param {Path2D} path
+ * @param {Path2D} leaving in the colour of the way out of the commit's lane
+ * @param {Path2D} path in the colour of the edge's lane
  * @param {Store} store
  * @param {number} from the child's lane
  * @param {number} row the child's
@@ -63,15 +66,15 @@ export function edgePaths(store, first, last, y) {
  * @param {number} last
  * @param {(row: number) => number} y
  */
-function addEdge(path, store, from, row, lane, end, first, last, y) {
+function addEdge(leaving, path, store, from, row, lane, end, first, last, y) {
   if (end === row + 1) {
-    path.moveTo(laneX(from), y(row));
-    bend(path, from, y(row), store.commit(end)?.lane ?? lane, y(end));
+    leaving.moveTo(laneX(from), y(row));
+    bend(leaving, from, y(row), store.commit(end)?.lane ?? lane, y(end));
   } else if (row < first - 1 || from === lane) {
     addDescent(path, store, lane, Math.max(row, first - 2), end, last, y);
   } else {
-    path.moveTo(laneX(from), y(row));
-    bend(path, from, y(row), lane, y(row + 1));
+    leaving.moveTo(laneX(from), y(row));
+    bend(leaving, from, y(row), lane, y(row + 1));
     addDescent(path, store, lane, row + 1, end, last, y);
   }
 }

@@ -2,7 +2,7 @@
 
 import { HUES, PITCH, edgePaths, hueOf, laneX } from "./edges.js";
 
-const LINE = 1.75;
+const LINE = 2;
 const FADE = 22; // px over which lanes end that do not fit
 
 /**
@@ -118,7 +118,7 @@ export function createLanes(canvas, store) {
     const merge = commit.parents.length > 1;
     punch(x, y, isHead ? 8.5 : 6);
     if (isHead) ring(x, y, 6.75, 1.5);
-    if (merge) ring(x, y, isHead ? 3.25 : 4, 1.75);
+    if (merge) ring(x, y, isHead ? 3.25 : 4, 2);
     else disc(x, y, isHead ? 3.5 : 4.25);
   }
 

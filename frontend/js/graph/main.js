@@ -19,7 +19,7 @@ import { createViewport } from "./viewport.js";
 
 const AHEAD = 12; // rows fetched beyond the view
 const LANES_AT_FIRST = 14;
-const LANES_NARROW = 5;
+const LANES_NARROW = 4;
 const LEAST_DETAILS = 340;
 const LEAST_ROWS = 420;
 const CATCH_UP = 400; // ms that missed events have to arrive after the connection is back

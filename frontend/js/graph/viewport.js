@@ -69,6 +69,7 @@ export function createViewport(scroller, track, onMove) {
     rowHeight = Number.parseFloat(style.getPropertyValue("--row-height")) || rowHeight;
     height = scroller.clientHeight;
     width = scroller.clientWidth;
+    scroller.style.setProperty("--view-height", `${height}px`);
     track.style.height = `${trackHeight()}px`;
     jump(top);
   }
