@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from gitperch.config import ConfigError
 from gitperch.db import migrate
+from gitperch.events import Event
 from gitperch.plugin import API_VERSION, Mode, Plugin
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from gitperch.delivery import EventLog
-    from gitperch.events import Event, RefsUpdated
+    from gitperch.events import RefsUpdated
     from gitperch.host import Host
     from gitperch.plugin import BranchLink
     from gitperch.repositories import Repository
@@ -119,10 +120,11 @@ class Plugins:
     def _hear(plugin: Plugin, host: Host) -> None:
         """Feed an ephemeral listener from a bounded queue in a task of its own."""
         queue: asyncio.Queue[Event] = asyncio.Queue(HEARING)
-        kinds = tuple(kind for kind, mode in plugin.listens.items() if mode is Mode.EPHEMERAL)
+        every = plugin.listens.get(Event)
 
         def hear(event: Event) -> None:
-            if isinstance(event, kinds):
+            # Its own kind's mode comes first: what is delivered durably is not heard a second time.
+            if plugin.listens.get(type(event), every) is Mode.EPHEMERAL:
                 if queue.full():
                     log.warning("plugin %s is too slow; event %s is lost on it", plugin.name, event.kind)
                     return

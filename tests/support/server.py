@@ -13,9 +13,11 @@ import urllib.error
 import urllib.request
 from base64 import b64encode
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PASSWORD = "correct-horse-battery"
 START_SECONDS = 30.0
@@ -78,14 +80,16 @@ class Server:
         with log:
             self.process = subprocess.Popen([*command, *flags], env=self.environment, stdout=log, stderr=log, text=True)
         until = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                if self.get("/healthz").status == 200:
-                    return
-            except OSError:
-                assert self.process.poll() is None, f"the server ended at once:\n{self.log}"
-                assert time.monotonic() < until, f"the server does not answer:\n{self.log}"
-                time.sleep(0.02)
+        while not self._answers():
+            assert self.process.poll() is None, f"the server ended at once:\n{self.log}"
+            assert time.monotonic() < until, f"the server does not answer:\n{self.log}"
+            time.sleep(0.02)
+
+    def _answers(self) -> bool:
+        try:
+            return self.get("/healthz").status == 200
+        except OSError:
+            return False
 
     @property
     def log(self) -> str:
@@ -185,11 +189,13 @@ GIT_ENVIRONMENT = {
     "GIT_AUTHOR_EMAIL": "ada@example.com",
     "GIT_COMMITTER_NAME": "Carl Committer",
     "GIT_COMMITTER_EMAIL": "carl@example.com",
-    "GIT_CONFIG_COUNT": "2",
+    "GIT_CONFIG_COUNT": "3",
     "GIT_CONFIG_KEY_0": "init.defaultBranch",
     "GIT_CONFIG_VALUE_0": "main",
     "GIT_CONFIG_KEY_1": "protocol.file.allow",
     "GIT_CONFIG_VALUE_1": "always",
+    "GIT_CONFIG_KEY_2": "core.compression",
+    "GIT_CONFIG_VALUE_2": "0",
 }
 
 

@@ -93,13 +93,13 @@ class Lanes:
 
     async def _deliver(self, plugin: str, repo_id: int, event: Event | None, ids: list[int], attempts: int) -> bool:
         """Hand over one event; whether the lane may go on to the next."""
-        where = "WHERE plugin = ? AND repo_id = ? AND event_id IN (%s)" % ",".join("?" * len(ids))
+        where = f"WHERE plugin = ? AND repo_id = ? AND event_id IN ({','.join('?' * len(ids))})"
         key = (plugin, repo_id, *ids)
         try:
             if event:
                 async with asyncio.timeout(self._settings.handler_timeout):
                     await self._plugins[plugin].handle(event)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 -- whatever a plugin raises, it is tried again and then parked
             attempts += 1
             state = "failed" if attempts >= TRIES else "waiting"
             log.warning(

@@ -1,0 +1,39 @@
+# make run    the server, with a demo repository, on http://localhost:8000
+# make test   everything that is checked: lint, types, the whole test suite
+# make bench  the tables of docs/performance.md (REPO=PATH for a history of your own)
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test bench clean
+
+run: .venv/.run
+	@$(BIN)/gitperch serve --demo $(ARGS)
+
+test: .venv/.dev
+	@contrib/test-tools
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/mypy
+	@if [ -x node_modules/.bin/tsc ]; then set -x; node_modules/.bin/tsc --project tsconfig.json; fi
+	$(BIN)/pytest --numprocesses 2 --dist loadfile $(ARGS)
+
+bench: .venv/.dev
+	@contrib/test-tools bench
+	$(BIN)/python -m contrib.bench $(if $(REPO),--repo $(REPO)) $(ARGS)
+
+.venv/.run: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Gitperch needs Python 3.11 or later; say which with: make run PYTHON=python3.12")'
+	@$(PYTHON) -m venv .venv || { echo "The venv module is missing; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Installing the pinned dependencies into .venv"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.dev: .venv/.run requirements-dev.lock
+	@echo "Installing what the tests need into .venv"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+clean:
+	rm -rf .venv node_modules
