@@ -38,7 +38,7 @@ async def show(request: Request) -> Response:
     diff, problem = await _diff(page, commit, PANEL_LINES if panel else PAGE_LINES)
     return page.response(
         "_commit.html" if panel else "commit.html",
-        "graph-commit",
+        "commit",
         commit=commit,
         panel=panel,
         parents=await git.read(path, commits.several, commit.parents),

@@ -42,9 +42,7 @@ def exception_handlers() -> dict[Any, Callable[[Any, Any], Coroutine[Any, Any, R
     return {
         AppError: _app_error,
         HTTPException: _http_error,
-        # Not `Exception`: Starlette sends what handles that to the outside of everything and raises again,
-        # so that the server would log the error a second time. CancelledError never comes here.
-        BaseException: _unforeseen,
+        Exception: _unforeseen,
     }
 
 
@@ -65,9 +63,10 @@ async def _http_error(request: Request, error: HTTPException) -> Response:
     return await draw(request, error.status_code, code, message, headers=dict(error.headers or {}))
 
 
-async def _unforeseen(request: Request, error: BaseException) -> Response:
+async def _unforeseen(request: Request, error: Exception) -> Response:
     number = secrets.token_hex(4)
-    log.error("request %s: %s %s failed", number, request.scope.get("method", "-"), request.url.path, exc_info=error)
+    # Starlette raises the error again once this has answered, and the web server logs it with its traceback.
+    log.error("request %s: %s %s failed: %r", number, request.scope.get("method", "-"), request.url.path, error)
     message = (
         f"The server met something nobody foresaw, so nothing is shown. Its log has the details under {number}; "
         "tell that number to whoever runs it."

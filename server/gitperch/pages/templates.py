@@ -38,7 +38,6 @@ class Templates:
             autoescape=True,
             trim_blocks=True,
             lstrip_blocks=True,
-            undefined=jinja2.StrictUndefined,
             cache_size=100,
         )
         filters.install(self._environment)
