@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+
 from support.server import Server, commit, git
 
 if TYPE_CHECKING:

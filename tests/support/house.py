@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from hypercorn.asyncio import serve
+from hypercorn.config import Config as HypercornConfig
 
 from gitperch import plugins
 from gitperch.app import create_app
 from gitperch.config import load
 from gitperch.plugins import Plugins
-from hypercorn.asyncio import serve
-from hypercorn.config import Config as HypercornConfig
 from support.server import PASSWORD
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pytest
+
     from gitperch.host import Host
     from gitperch.repositories import Repository
 
@@ -37,20 +40,18 @@ class House:
         return f"http://127.0.0.1:{self.port}"
 
     async def repository(self, name: str = "thing", *, private: bool = True) -> Repository:
-        owner = await self.host.people.by_name("alice")
+        owner = await self.host.people.find("alice")
         assert owner
         return await self.host.repositories.create(owner, name, private=private)
 
     async def token(self, user: str = "alice") -> str:
-        person = await self.host.people.by_name(user)
+        person = await self.host.people.find(user)
         assert person
         return await self.host.tokens.add(person, "test")
 
 
 @asynccontextmanager
-async def house(
-    data: Path, monkeypatch: pytest.MonkeyPatch, *in_tree: str
-) -> AsyncIterator[House]:
+async def house(data: Path, monkeypatch: pytest.MonkeyPatch, *in_tree: str) -> AsyncIterator[House]:
     """Run the application with only the plugins `in_tree` (`package:Class`)."""
     monkeypatch.setattr(plugins, "IN_TREE", in_tree)
     hosts: list[Host] = []
@@ -67,7 +68,7 @@ async def house(
     ready, stop = asyncio.Event(), asyncio.Event()
     app = create_app(load({"data": data, "listen": f"127.0.0.1:{port}"}, {}), lambda _: ready.set())
     settings = HypercornConfig()
-    settings.bind = [f"fd://{listener.fileno()}"]
+    settings.bind = [f"fd://{listener.detach()}"]
     settings.loglevel = "ERROR"
     settings.graceful_timeout = 1.0
 
@@ -86,4 +87,19 @@ async def house(
         stop.set()
         async with asyncio.timeout(20):
             await asyncio.gather(serving, return_exceptions=True)
-        listener.close()
+
+
+Test = Callable[[House], Coroutine[Any, Any, None]]
+
+
+def runner(data: Path, monkeypatch: pytest.MonkeyPatch, *in_tree: str, seconds: float = 45) -> Callable[[Test], None]:
+    """What runs a test inside a house of its own."""
+
+    def run(test: Test) -> None:
+        async def inside() -> None:
+            async with house(data, monkeypatch, *in_tree) as it, asyncio.timeout(seconds):
+                await test(it)
+
+        asyncio.run(inside())
+
+    return run

@@ -1,0 +1,65 @@
+"""The picture in docs/architecture.md, held against the code."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from gitperch.plugin import Plugin
+
+ROOT = Path(__file__).parents[2]
+OURS = sorted(path for source in ("server", "plugins") for path in (ROOT / source).rglob("*.py"))
+PUBLIC = (
+    "gitperch.plugin",
+    "gitperch.events",
+    "gitperch.errors",
+    "gitperch.host",
+    "gitperch.git",
+    "gitperch.repositories",
+)
+
+
+def imports(path: Path) -> set[str]:
+    """Every module that a file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+def test_the_host_imports_no_plugin() -> None:
+    for path in (ROOT / "server").rglob("*.py"):
+        assert not [name for name in imports(path) if name.startswith("gitperch_")], path
+
+
+@pytest.mark.parametrize("plugin", sorted(path.name for path in (ROOT / "plugins").iterdir() if path.is_dir()))
+def test_plugins_know_each_other_only_through_events(plugin: str) -> None:
+    for path in (ROOT / "plugins" / plugin).rglob("*.py"):
+        others = [name for name in imports(path) if name.startswith("gitperch_") and name.split(".")[0] != plugin]
+        assert not others, f"{path}: {others}"
+
+
+def test_every_part_of_the_plugin_contract_is_documented() -> None:
+    page = (ROOT / "docs" / "plugins.md").read_text("utf-8")
+    for name in vars(Plugin):
+        if not name.startswith("_"):
+            assert f"`{name}`" in page or f"`{name}(" in page, name
+
+
+def test_only_the_configuration_reads_the_environment() -> None:
+    allowed = {"cli/main.py", "git/process.py"}  # the one hands it to the loader, the other gives git its PATH
+    for path in OURS:
+        if "os.environ" in path.read_text("utf-8"):
+            assert str(path.relative_to(ROOT / "server" / "gitperch")) in allowed, path
+
+
+def test_no_task_runs_without_a_supervisor() -> None:
+    for path in OURS:
+        text = path.read_text("utf-8")
+        if path.name not in ("tasks.py", "smart_http.py"):  # the supervisor, and a task group inside one request
+            assert "create_task(" not in text, path
