@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from typing import TYPE_CHECKING, NoReturn
 
-from starlette.websockets import WebSocketDisconnect
+from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from gitperch.errors import AppError
 from gitperch_live.hub import letter_of, live_kinds
@@ -28,6 +29,7 @@ CLOSE_SECONDS = 2.0
 HEARD_LENGTH = 1024
 HEARD_SECONDS = 2.0  # a client has nothing to say; one message in so long is let pass
 HEARD_BURST = 20.0
+PATIENCE = 100  # messages that are taken at once after the end
 
 
 class Ending(Exception):
@@ -142,8 +144,20 @@ class Socket:
                 raise Ending(POLICY, "nothing to say here")
 
     async def _close(self, ending: Ending) -> None:
-        try:
+        # Gone already, or taking nothing: then there is nobody to tell.
+        with contextlib.suppress(TimeoutError, OSError, RuntimeError, WebSocketDisconnect):
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self._websocket.close(ending.code, ending.reason)
-        except (TimeoutError, OSError, RuntimeError, WebSocketDisconnect):
-            pass  # gone already, or taking nothing: there is nobody to tell
+        await self._drain()
+
+    async def _drain(self) -> None:
+        """Take what still comes, soon very slowly, until the client is gone; it keeps its place among the open sockets so long.
+
+        A web server that cannot hand over a message stops reading and never sees the client's end.
+        """
+        taken = 0
+        while self._websocket.client_state is WebSocketState.CONNECTED:
+            await self._websocket.receive()
+            taken += 1
+            if taken > PATIENCE:
+                await asyncio.sleep(HEARD_SECONDS)
