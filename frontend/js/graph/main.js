@@ -53,6 +53,7 @@ export function createGraph(root) {
     onStale: () => void reopen(),
     onState(state, message) {
       root.dataset.store = state;
+      context.defaultBranch = defaultBranch();
       notice.textContent = state === "building" ? "Drawing the graph for the first time…" : (message ?? "");
       notice.hidden = state === "ready";
     },
@@ -132,7 +133,12 @@ export function createGraph(root) {
     const width = narrow.matches ? laneX(Math.min(store.lanes, LANES_NARROW) - 1) + PITCH : lanesSplitter.size;
     root.style.setProperty("--lanes-width", `${width}px`);
     list.draw(view, cursor.row, selection.oid, arrivals.fresh);
-    lanes.draw(view, width, (commit) => commit.oid === store.head || commit.refs.includes(`refs/heads/${context.defaultBranch}`));
+    lanes.draw(view, width, (commit) => commit.refs.includes(`refs/heads/${context.defaultBranch}`));
+  }
+
+  /** It may have been changed in the settings since the page was drawn. */
+  function defaultBranch() {
+    return store.head?.startsWith("refs/heads/") ? store.head.slice("refs/heads/".length) : head;
   }
 
   /** @param {number} rows */
@@ -219,6 +225,7 @@ export function createGraph(root) {
     refs.expire();
     arrivals.tell(message.added, message.refs ?? []);
     if (outcome === "rebuilt") return void reopen();
+    context.defaultBranch = defaultBranch();
     arrivals.grown(message.added);
     cursor.grown(message.added);
     redraw();
