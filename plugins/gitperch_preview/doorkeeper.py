@@ -1,0 +1,148 @@
+"""Who may see a private preview: those who may read its repository, let in with a pass from the host.
+
+The host's own cookie never reaches a preview. So a visitor goes to `{base_url}/preview-access?to=…`, signs in there, and comes back to
+`/.gitperch/enter?pass=…` with a pass: signed, for this host name and person, valid for `previews.handover_seconds`, good once. For it the
+visitor gets a cookie of this host name alone, which is checked at every request, as is the permission.
+
+What is private and what is not there answer alike, here and on the host.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import sqlite3
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
+
+from starlette.responses import RedirectResponse, Response
+
+from gitperch.accounts.access import Viewer
+from gitperch.errors import BadRequest
+from gitperch_preview import notices
+from gitperch_preview.keep import Kept
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from gitperch.accounts.people import User
+    from gitperch.host import Host
+    from gitperch.repositories import Repository
+
+ENTER = "/.gitperch/enter"
+PERMISSION_SECONDS = 5.0
+_PASS, _VISITOR = "preview pass", "preview visitor"
+_ODD = re.compile(r"[\x00-\x20\x7f\\]")
+_PRIVATE = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
+
+
+@dataclass(frozen=True)
+class Destination:
+    """An address below the preview domain: its label, and the path with its query."""
+
+    label: str
+    path: str
+
+
+class Doorkeeper:
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._secure = host.config.base_url.startswith("https:")
+        self.cookie = "__Host-gitperch-preview" if self._secure else "gitperch-preview"
+        self._readers: Kept[tuple[int, int], bool] = Kept(10_000, PERMISSION_SECONDS)
+
+    def forget(self, repo_id: int) -> None:
+        """Ask again who may read this repository."""
+        self._readers.drop_if(lambda key, _: key[1] == repo_id)
+
+    async def is_let_in(self, request: Request, label: str, repo: Repository) -> bool:
+        """Whether this request's cookie was given out here, and the person it is for may still read `repo`."""
+        value = request.cookies.get(self.cookie, "")
+        known = value and self._host.keys.verify(_VISITOR, value, self._host.config.previews.cookie_hours * 3600)
+        if not isinstance(known, list) or known[:2] != [label, repo.id]:
+            return False
+        return await self._may_read(known[2], repo)
+
+    def outside(self, request: Request, label: str) -> Response:
+        """What those get who are not let in, and those who ask for what is not there."""
+        if request.headers.get("sec-fetch-mode", "navigate") != "navigate":
+            return notices.unknown(request.method)
+        path = quote(request.scope["path"], safe="/", errors="surrogateescape")
+        query = f"?{request.url.query}" if request.url.query else ""
+        to = self._host.config.preview_url(label).rstrip("/") + path + query
+        way = f"{self._host.config.base_url}/preview-access?to={quote(to, safe='')}"
+        return RedirectResponse(way, 302, _PRIVATE | {"vary": "Cookie, Sec-Fetch-Mode"})
+
+    def destination(self, to: str) -> Destination:
+        """The preview that `to` is an address of. Raises BadRequest for any address elsewhere."""
+        config = self._host.config
+        wrong = BadRequest("This address does not lead to a preview of this server.", field="to")
+        try:
+            address = urlsplit(to)
+            label = (address.hostname or "").removesuffix("." + config.preview_domain)
+            own = urlsplit(config.preview_url(label))
+            same = (address.scheme, address.netloc.lower()) == (own.scheme, own.netloc)
+        except ValueError:
+            raise wrong from None
+        if not same or not label or _ODD.search(to) or len(to) > 4096:
+            raise wrong
+        return Destination(label, (address.path or "/") + (f"?{address.query}" if address.query else ""))
+
+    async def hand_over(self, user: User, to: Destination, repo: Repository) -> Response | None:
+        """Send `user` on to the preview with a pass; None where `user` may not read `repo`."""
+        if not await self._may_read(user.id, repo):
+            return None
+        address = self._host.config.preview_url(to.label).rstrip("/")
+        if is_open(repo):
+            return RedirectResponse(address + to.path, 302, _PRIVATE)
+        signed = self._host.keys.sign(_PASS, [to.label, repo.id, user.id, secrets.token_urlsafe(12), to.path])
+        return RedirectResponse(f"{address}{ENTER}?pass={signed}", 302, _PRIVATE)
+
+    async def enter(self, request: Request, label: str, repo: Repository | None) -> Response:
+        """Take a pass, and give the cookie of this host name for it."""
+        config = self._host.config.previews
+        value = self._host.keys.verify(_PASS, request.query_params.get("pass", ""), config.handover_seconds)
+        fits = request.method == "GET" and isinstance(value, list) and repo and value[:2] == [label, repo.id]
+        if not fits or not repo or not await self._may_read(value[2], repo) or not await self._use(value[3]):
+            return notices.pass_refused(request.method)
+        # With the whole address a path that begins with two slashes stays a path.
+        response = RedirectResponse(self._host.config.preview_url(label).rstrip("/") + value[4], 303, _PRIVATE)
+        response.set_cookie(
+            self.cookie,
+            self._host.keys.sign(_VISITOR, [label, repo.id, value[2]]),
+            int(config.cookie_hours * 3600),
+            path="/",
+            secure=self._secure,
+            httponly=True,
+            samesite="lax",
+        )
+        return response
+
+    async def _may_read(self, user_id: int, repo: Repository) -> bool:
+        if self._readers.get((user_id, repo.id)):
+            return True
+        user = await self._host.people.by_id(user_id)
+        may = user is not None and await self._host.access.may(Viewer(user), repo, "read")
+        if may:
+            self._readers.put((user_id, repo.id), may)
+        return may
+
+    async def _use(self, nonce: str) -> bool:
+        """Whether the pass with this nonce is used for the first time."""
+        now = time.time()
+        try:
+            async with self._host.db.write() as tx:
+                await tx.execute("DELETE FROM preview_passes WHERE expires_at < ?", (now,))
+                # A second more than the pass lives: its age is counted in whole ones.
+                expires_at = now + self._host.config.previews.handover_seconds + 2
+                await tx.execute("INSERT INTO preview_passes VALUES (?, ?)", (nonce, expires_at))
+        except sqlite3.IntegrityError:
+            return False
+        return True
+
+
+def is_open(repo: Repository) -> bool:
+    """Whether everybody may see the previews of `repo`."""
+    return not repo.private or repo.open_previews
