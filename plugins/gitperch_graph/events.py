@@ -1,0 +1,41 @@
+"""What the graph tells: that it has changed, and by how much."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from gitperch.events import Event
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gitperch.events import RefChange
+
+REFS_TOLD = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class GraphChanged(Event):
+    """A repository's graph is now `generation`, with `total` rows and `head` as its default branch.
+
+    `added` rows are new on top, all others are as they were, only that they count from further down; -1: anything may have
+    changed, windows have to be fetched again. `refs` lists `[full name, old oid or None, new oid or None]` of the branches and
+    tags that moved, at most `REFS_TOLD`; `more` says how many are not listed.
+    """
+
+    kind: ClassVar[str] = "graph.changed"
+    live: ClassVar[bool] = True
+
+    generation: str
+    total: int
+    added: int
+    refs: list[list[str | None]]
+    more: int = 0
+    head: str = ""
+
+
+def told(changes: Iterable[RefChange], shown: tuple[str, ...]) -> tuple[list[list[str | None]], int]:
+    """(`refs`, `more`) for those of the changes that people see in the graph."""
+    moved: list[list[str | None]] = [[c.ref, c.old, c.new] for c in changes if c.ref.startswith(shown)]
+    return moved[:REFS_TOLD], max(0, len(moved) - REFS_TOLD)

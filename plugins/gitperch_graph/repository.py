@@ -1,0 +1,179 @@
+"""What a build asks of git itself: refs, and histories that no commit-graph file tells."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gitperch_graph.commit_graph import CommitGraph, CommitGraphError
+from gitperch_graph.history import History, from_parents
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+SECONDS = 1800.0
+SHOWN = ("refs/heads/", "refs/tags/")
+"""Only what branches, tags and HEAD reach is in the graph."""
+
+MANY_OBJECTS = 20_000
+_INDEX_ENTRY = 28  # bytes that a pack's index spends at least on an object
+
+
+class HistoryUnreadable(Exception):
+    """git cannot tell the history: objects are missing or damaged. The sentence is git's."""
+
+
+@dataclass(frozen=True)
+class Tips:
+    """Where a history begins: `targets` has each shown ref's oid, `commits` the commit it peels to, where it does."""
+
+    head: str
+    targets: Mapping[str, str]
+    commits: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A bare repository on disk. git runs in `environment`, or in this process's own."""
+
+    path: Path
+    environment: Mapping[str, str] | None = None
+
+    def git(self, *arguments: str, stdin: bytes = b"", check: bool = True) -> bytes:
+        """git's output. Raises HistoryUnreadable when it fails."""
+        try:
+            done = subprocess.run(
+                ["git", f"--git-dir={self.path}", *arguments],
+                input=stdin,
+                capture_output=True,
+                env=self.environment,
+                timeout=SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise HistoryUnreadable(f"git {arguments[0]} was not done after {SECONDS:.0f} s") from None
+        if check and done.returncode:
+            raise HistoryUnreadable(f"git {arguments[0]}: {done.stderr.decode('utf-8', 'replace').strip()[-500:]}")
+        return done.stdout
+
+    def special(self) -> bool:
+        """Whether parents are not those that the objects name: a shallow history, grafts or replacements."""
+        return is_special(self.path) or bool(self.git("for-each-ref", "--count=1", "refs/replace/"))
+
+    def tips(self) -> Tips:
+        """Branches, tags and HEAD, annotated tags peeled, also those of tags."""
+        targets: dict[str, str] = {}
+        peeled: dict[str, str] = {}
+        # An empty repository has no refs to show, and that is no failure.
+        for line in self.git("show-ref", "--dereference", "--heads", "--tags", check=False).splitlines():
+            oid, _, name = line.decode("utf-8", "surrogateescape").partition(" ")
+            if name.endswith("^{}"):
+                peeled[name.removesuffix("^{}")] = oid
+            else:
+                targets[name] = oid
+        head = head_of(self.path)
+        if head == DETACHED:
+            targets[head] = (self.path / "HEAD").read_text("ascii").strip()
+        return Tips(head, dict(sorted(targets.items())), {name: peeled.get(name, oid) for name, oid in targets.items()})
+
+    def history(self, tips: Tips) -> tuple[History, dict[str, int]]:
+        """Every commit that `tips` reach, and maybe more; and the number in it of each oid in `tips.commits` that is a commit's.
+
+        Raises HistoryUnreadable.
+        """
+        wanted = sorted(set(tips.commits.values()))
+        if not self.special():
+            found = self._from_commit_graph(wanted)
+            if not found and self._is_large():
+                # git writes the file faster than it tells the history, and the next build has it.
+                self.git("commit-graph", "write", "--reachable", "--split", check=False)
+                found = self._from_commit_graph(wanted)
+            if found:
+                return found
+        return self._from_rev_list(wanted)
+
+    def _from_commit_graph(self, wanted: Sequence[str]) -> tuple[History, dict[str, int]] | None:
+        """None where there is no usable commit-graph, or where it does not reach all the way up."""
+        try:
+            graph = CommitGraph.open(self.path)
+            if not graph:
+                return None
+            numbers = {oid: at for oid in wanted if (at := graph.find(bytes.fromhex(oid))) is not None}
+            if self._commits_among([oid for oid in wanted if oid not in numbers]):
+                return None
+            return graph.history(), numbers
+        except CommitGraphError:
+            return None
+
+    def _from_rev_list(self, wanted: Sequence[str]) -> tuple[History, dict[str, int]]:
+        tips = self._commits_among(wanted)
+        commits: list[tuple[bytes, int, list[bytes]]] = []
+        if tips:
+            stdin = "".join(f"{oid}\n" for oid in tips).encode()
+            for line in self.git("rev-list", "--stdin", "--parents", "--timestamp", stdin=stdin).splitlines():
+                time, oid, *parents = line.decode("ascii").split()
+                commits.append((bytes.fromhex(oid), int(time), [bytes.fromhex(parent) for parent in parents]))
+        size = len(commits[0][0]) if commits else 20
+        numbers = {oid.hex(): number for number, (oid, _, _) in enumerate(commits)}
+        self._open_ends(commits, numbers)
+        return from_parents(size, commits), {oid: numbers[oid] for oid in tips}
+
+    def _open_ends(self, commits: list[tuple[bytes, int, list[bytes]]], numbers: Mapping[str, int]) -> None:
+        """Give the commits at a shallow boundary back the parents that git hides, as parents that are not here."""
+        try:
+            boundary = (self.path / "shallow").read_text("ascii").split()
+        except FileNotFoundError:
+            return
+        here = [oid for oid in boundary if oid in numbers]
+        for oid, data in zip(here, self._raw_commits(here), strict=True):
+            number = numbers[oid]
+            time, parents = commits[number][1], commits[number][2]
+            if not parents:
+                absent = data.partition(b"\n\n")[0].count(b"\nparent ")
+                commits[number] = (commits[number][0], time, [b"" for _ in range(absent)])
+
+    def _raw_commits(self, oids: Sequence[str]) -> Iterable[bytes]:
+        data = self.git("cat-file", "--batch", stdin="".join(f"{oid}\n" for oid in oids).encode())
+        at = 0
+        for _ in oids:
+            end = data.index(b"\n", at)
+            size = int(data[at:end].split()[2])
+            yield data[end + 1 : end + 1 + size]
+            at = end + 1 + size + 1
+
+    def _commits_among(self, oids: Sequence[str]) -> list[str]:
+        """Those that are commits: a tag may name a tree or a blob."""
+        if not oids:
+            return []
+        stdin = "".join(f"{oid}\n" for oid in oids).encode()
+        lines = (
+            self.git("cat-file", "--batch-check=%(objectname) %(objecttype)", stdin=stdin).decode("ascii").splitlines()
+        )
+        return [oid for oid, kind in (line.split() for line in lines) if kind == "commit"]
+
+    def _is_large(self) -> bool:
+        return is_large(self.path)
+
+
+DETACHED = "HEAD"
+
+
+def head_of(path: Path) -> str:
+    """The full name of the default branch, born or not; `DETACHED` where HEAD holds an oid, "" where it cannot be read."""
+    try:
+        text = (path / "HEAD").read_text("utf-8", "surrogateescape").strip()
+    except FileNotFoundError:
+        return ""
+    return text.removeprefix("ref:").strip() if text.startswith("ref:") else DETACHED
+
+
+def is_special(path: Path) -> bool:
+    """Whether the repository is shallow or has grafts. Replacements are refs, and seen among those."""
+    return any(file.exists() and file.stat().st_size > 0 for file in (path / "shallow", path / "info" / "grafts"))
+
+
+def is_large(path: Path) -> bool:
+    """Whether there may be so many commits that laying them out takes long."""
+    return sum(file.stat().st_size for file in (path / "objects" / "pack").glob("*.idx")) > MANY_OBJECTS * _INDEX_ENTRY

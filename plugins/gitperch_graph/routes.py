@@ -1,0 +1,140 @@
+"""The graph over HTTP: windows, and the refs to filter by."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from gitperch.errors import BadRequest, NotFound
+from gitperch_graph import windows
+from gitperch_graph.store import Building, reader
+
+if TYPE_CHECKING:
+    from pygit2.repository import Repository as LibgitRepository
+    from starlette.requests import Request
+
+    from gitperch.host import Host
+    from gitperch.repositories import Repository
+    from gitperch_graph.row_index import RowIndex
+    from gitperch_graph.store import Graphs
+    from gitperch_graph.windows import Place
+
+ROWS = 200
+ROWS_AT_MOST = 1000
+_WORTH_GZIP = 1400  # bytes; less fits into one packet anyway
+_GZIP_LEVEL = 2  # history is text: four fifths are gone at once, and a higher level costs more than the wire
+
+
+class GraphRoutes:
+    def __init__(self, host: Host, graphs: Graphs) -> None:
+        self._host = host
+        self._graphs = graphs
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/api/repos/{owner}/{name}/graph", self.window, name="graph-window"),
+            Route("/api/repos/{owner}/{name}/graph/refs", self.refs, name="graph-refs"),
+        ]
+
+    async def window(self, request: Request) -> Response:
+        """`?at=ROW|ref|oid&rows=N`: N rows from a row on, or around a ref's or an oid's."""
+        repo = await self._repository(request)
+        at, rows = request.query_params.get("at", "0"), _rows(request)
+        try:
+            index = await self._graphs.index(repo)
+        except Building:
+            return _building()
+        where = _place(index, at, rows)
+        tag = _tag(index.generation, "window", at, str(rows))
+        if _is_known(request, tag):
+            return Response(status_code=304, headers=_headers(tag))
+        body, packed = await self._host.git.read(repo.path, _window_body, index, where, rows, _takes_gzip(request))
+        return _answer(body, packed, tag)
+
+    async def refs(self, request: Request) -> Response:
+        """Every branch and tag with its commit's oid and row."""
+        repo = await self._repository(request)
+        try:
+            index = await self._graphs.index(repo)
+        except Building:
+            return _building()
+        tag = _tag(index.generation, "refs")
+        if _is_known(request, tag):
+            return Response(status_code=304, headers=_headers(tag))
+        body, packed = _encoded(windows.listing(index), _takes_gzip(request))
+        return _answer(body, packed, tag)
+
+    async def _repository(self, request: Request) -> Repository:
+        viewer = await self._host.access.viewer(request)
+        return await self._host.access.repository(viewer, request.path_params["owner"], request.path_params["name"])
+
+
+def _rows(request: Request) -> int:
+    text = request.query_params.get("rows", str(ROWS))
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:9]) <= ROWS_AT_MOST:
+        raise BadRequest(f"rows has to be a whole number from 1 to {ROWS_AT_MOST}.", field="rows")
+    return int(text[:9])
+
+
+def _place(index: RowIndex, at: str, rows: int) -> Place:
+    try:
+        return windows.place(index, at, rows)
+    except windows.SeveralThere:
+        raise BadRequest(f"More than one commit begins with {at}; give more of its oid.", field="at") from None
+    except windows.NothingThere:
+        raise NotFound(
+            f"There is no branch, tag or commit {at[:120]!r} in this graph; give a row number, a ref or at least four digits of an oid.",
+            field="at",
+        ) from None
+
+
+def _window_body(
+    repository: LibgitRepository, index: RowIndex, where: Place, rows: int, packed: bool
+) -> tuple[bytes, bool]:
+    return _encoded(windows.window(index, where, rows, reader(repository)), packed)
+
+
+def _encoded(answer: dict[str, Any], packed: bool) -> tuple[bytes, bool]:
+    """JSON, and whether it came out packed."""
+    # Names of refs may hold bytes that are no text; nobody is served by failing on them.
+    body = json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    if packed and len(body) >= _WORTH_GZIP:
+        return gzip.compress(body, _GZIP_LEVEL, mtime=0), True
+    return body, False
+
+
+def _takes_gzip(request: Request) -> bool:
+    for offer in request.headers.get("accept-encoding", "").split(","):
+        coding, _, quality = offer.partition(";")
+        if coding.strip().lower() == "gzip":
+            return quality.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False
+
+
+def _tag(*parts: str) -> str:
+    """Weak: the same rows, packed or not."""
+    digest = hashlib.blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), digest_size=12)
+    return f'W/"{digest.hexdigest()}"'
+
+
+def _is_known(request: Request, tag: str) -> bool:
+    given = {part.strip() for part in request.headers.get("if-none-match", "").split(",")}
+    return "*" in given or tag in given or tag.removeprefix("W/") in given
+
+
+def _headers(tag: str) -> dict[str, str]:
+    return {"etag": tag, "cache-control": "private, no-cache", "vary": "accept-encoding, authorization, cookie"}
+
+
+def _answer(body: bytes, packed: bool, tag: str) -> Response:
+    headers = _headers(tag) | ({"content-encoding": "gzip"} if packed else {})
+    return Response(body, media_type="application/json", headers=headers)
+
+
+def _building() -> Response:
+    return JSONResponse({"building": True}, 202, {"cache-control": "no-store", "retry-after": "1"})

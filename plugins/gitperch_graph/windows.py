@@ -1,0 +1,121 @@
+"""A window of the graph, and finding the row that somebody means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gitperch_graph.commits import Commit, parsed
+from gitperch_graph.lanes import ABSENT
+from gitperch_graph.repository import SHOWN
+
+if TYPE_CHECKING:
+    from gitperch_graph.extend import Read
+    from gitperch_graph.row_index import RowIndex
+
+_HEX = frozenset("0123456789abcdef")
+_SHORTEST_PREFIX = 4
+_LONGEST_NUMBER = 10  # digits; longer ones are oids
+_UNREADABLE = Commit((), "", "", 0, "")
+
+
+class NothingThere(Exception):
+    """No branch, tag or commit of the graph is meant."""
+
+
+class SeveralThere(Exception):
+    """More than one commit's oid begins like this."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a window begins, and the row that was asked for by name, if it was."""
+
+    at: int
+    focus: int | None = None
+
+
+def place(index: RowIndex, at: str, rows: int) -> Place:
+    """The window of `rows` rows that `at` asks for: a row number, a ref (full or short name), an oid or its beginning.
+
+    A window asked for by name has that row in its middle, as far as the history goes. Raises NothingThere and SeveralThere.
+    """
+    if at.isascii() and at.isdigit() and len(at) <= _LONGEST_NUMBER:
+        return Place(min(int(at), index.total))
+    focus = index.total - 1 - _height(index, at)
+    begin = max(0, min(focus - rows // 2, index.total - rows))
+    return Place(begin, focus)
+
+
+def _height(index: RowIndex, at: str) -> int:
+    heights = {ref.name: ref.height for ref in index.columns.refs if ref.height >= 0}
+    for name in (index.columns.head if at == "HEAD" else at, *(prefix + at for prefix in SHOWN)):
+        if name in heights:
+            return heights[name]
+    oid = at.lower()
+    if len(oid) >= _SHORTEST_PREFIX and _HEX.issuperset(oid):
+        found = index.find(oid)
+        if len(found) > 1:
+            raise SeveralThere
+        if found:
+            return found[0]
+    raise NothingThere
+
+
+def window(index: RowIndex, where: Place, rows: int, read: Read) -> dict[str, Any]:
+    """The rows from `where.at` on, as the API gives them. Only these commits are read."""
+    at = where.at
+    end = min(index.total, at + rows)
+    answer: dict[str, Any] = {
+        "generation": index.generation,
+        "total": index.total,
+        "at": at,
+        "head": index.columns.head or None,
+        "lanes": index.lanes,
+        "rows": [_row(index, row, read) for row in range(at, end)],
+        "passing": _passing(index, at),
+        "refs_total": len(index.columns.refs),
+    }
+    if where.focus is not None:
+        answer["focus"] = where.focus
+    return answer
+
+
+def listing(index: RowIndex) -> dict[str, Any]:
+    """Every branch and tag with the commit it names."""
+    refs = [
+        {"name": ref.name, "oid": index.oid(ref.height), "row": index.total - 1 - ref.height}
+        for ref in index.columns.refs
+        if ref.height >= 0
+    ]
+    return {"generation": index.generation, "head": index.columns.head or None, "refs": refs}
+
+
+def _row(index: RowIndex, row: int, read: Read) -> dict[str, Any]:
+    top = index.total - 1
+    height = top - row
+    oid = index.oid(height)
+    try:
+        commit = parsed(read(oid)[1])
+    except KeyError:
+        commit = _UNREADABLE
+    edges = list(index.edges(height))
+    return {
+        "row": row,
+        "oid": oid,
+        "lane": index.columns.node_lane[height],
+        "parents": [-1 if to == ABSENT else top - to for to, _ in edges],
+        "edges": [lane for _, lane in edges],
+        "author": commit.author,
+        "email": commit.email,
+        "time": commit.time,
+        "subject": commit.subject,
+        "refs": index.refs_at.get(height, []),
+    }
+
+
+def _passing(index: RowIndex, row: int) -> list[list[int]]:
+    if row >= index.total:
+        return []
+    top = index.total - 1
+    return sorted([lane, top - to] for lane, to in index.passing(top - row))
