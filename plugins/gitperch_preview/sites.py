@@ -271,8 +271,12 @@ def _text(repository: LibgitRepository, top: Tree, place: Place, root: Place) ->
 
 
 def _top(repository: LibgitRepository, commit: str) -> Tree:
-    tree: Tree = _object(repository, commit).tree
-    return tree
+    import pygit2
+
+    found = _object(repository, commit)
+    if not isinstance(found, pygit2.Commit):
+        raise KeyError(commit)
+    return found.tree
 
 
 def _object(repository: LibgitRepository, oid: str) -> Object:
