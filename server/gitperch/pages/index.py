@@ -106,7 +106,7 @@ class Index:
         links: Mapping[str, BranchLink] = (
             await host.plugins.branch_links(repository, [tip.branch for tip in branches]) if branches else {}
         )
-        shown = [(tip.branch, links[tip.branch]) for tip in branches if tip.branch in links]
+        shown = [(tip.branch, links[tip.branch]) for tip in branches if tip.branch in links and links[tip.branch].state]
         push = await _last_push(host, repository, overview)
         return Card(repository, push, overview.weeks, shown[:LINKS], max(0, len(shown) - LINKS))
 
