@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_PERSON = re.compile(rb"([^<]*?)\s*(?:<([^>]*)>)?(?:\s+(-?\d+)(?:\s+[+-]\d+)?)?\s*", re.DOTALL)
+_PERSON = re.compile(rb"([^<]*)(?:<([^>]*)>)?(?:\s+(-?\d+)(?:\s+[+-]\d+)?)?\s*", re.DOTALL)
 _SUBJECT_LIMIT = 1000  # characters; what is longer is no subject
 
 
