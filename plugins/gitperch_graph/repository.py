@@ -53,9 +53,11 @@ class Repository:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            raise HistoryUnreadable(f"git {arguments[0]} was not done after {SECONDS:.0f} s") from None
+            raise HistoryUnreadable(f"git {' '.join(arguments[:3])} was not done after {SECONDS:.0f} s") from None
         if check and done.returncode:
-            raise HistoryUnreadable(f"git {arguments[0]}: {done.stderr.decode('utf-8', 'replace').strip()[-500:]}")
+            raise HistoryUnreadable(
+                f"git {' '.join(arguments[:3])}: {done.stderr.decode('utf-8', 'replace').strip()[-500:]}"
+            )
         return done.stdout
 
     def special(self) -> bool:
@@ -112,7 +114,9 @@ class Repository:
         commits: list[tuple[bytes, int, list[bytes]]] = []
         if tips:
             stdin = "".join(f"{oid}\n" for oid in tips).encode()
-            for line in self.git("rev-list", "--stdin", "--parents", "--timestamp", stdin=stdin).splitlines():
+            # A commit-graph file that would help was used before; one that is damaged stops git.
+            walk = ("-c", "core.commitGraph=false", "rev-list", "--stdin", "--parents", "--timestamp")
+            for line in self.git(*walk, stdin=stdin).splitlines():
                 time, oid, *parents = line.decode("ascii").split()
                 commits.append((bytes.fromhex(oid), int(time), [bytes.fromhex(parent) for parent in parents]))
         size = len(commits[0][0]) if commits else 20

@@ -1,0 +1,1 @@
+"""Benches, and what they run on."""
