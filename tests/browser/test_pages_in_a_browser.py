@@ -20,6 +20,8 @@ PAGES = (
     "/",
     "/new",
     "/account",
+    "/alice/garden",
+    "/alice/empty",
     "/alice/garden/tree",
     "/alice/garden/tree/main/docs",
     "/alice/garden/blob/main/README.md",
@@ -46,6 +48,7 @@ def oid(server: Server, tmp_path_factory: pytest.TempPathFactory) -> str:
     newest = commit(work, {"wide.txt": wide + "end", "x" * 120 + ".txt": "1"}, "Change " + "everything" * 20)
     server.git("push", "-q", server.remote("alice/garden"), "--all", cwd=work)
     server.git("push", "-q", server.remote("alice/garden"), "--tags", cwd=work)
+    server.cli("repo", "add", "alice/empty")
     return newest
 
 

@@ -14,6 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from gitperch.errors import AppError
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from pathlib import Path
@@ -82,6 +84,13 @@ class GitError(Exception):
         super().__init__(f"git {' '.join(arguments[:4])} ended with {status}: {stderr.strip()[-500:]}")
         self.status = status
         self.stderr = stderr
+
+
+class UnreadableRepository(AppError):
+    """libgit2 cannot open a repository that git can: one with SHA-256 object ids, or one that is damaged."""
+
+    status = 501
+    code = "unreadable_repository"
 
 
 class Git:
@@ -212,7 +221,12 @@ def _open(path: str) -> LibgitRepository:
 
     pygit2.settings.cached_memory  # noqa: B018 -- makes libgit2 count what it caches
     pygit2.settings.cache_max_size(8 << 20)
-    return pygit2.Repository(path)
+    try:
+        return pygit2.Repository(path)
+    except pygit2.GitError as error:
+        raise UnreadableRepository(
+            f"The objects of this repository cannot be shown here: libgit2 says “{str(error).rpartition(': ')[2]}”. Clone, fetch and push work as ever."
+        ) from None
 
 
 async def _feed(stdin: asyncio.StreamWriter, data: bytes) -> None:

@@ -33,6 +33,7 @@ TITLES = {
     413: "Too large",
     429: "Slow down a little",
     500: "Something broke on our side",
+    501: "This cannot be shown",
     503: "Busy for a moment",
 }
 
