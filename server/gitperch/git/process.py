@@ -224,8 +224,9 @@ def _open(path: str) -> LibgitRepository:
     try:
         return pygit2.Repository(path)
     except pygit2.GitError as error:
+        why = str(error).rpartition(": ")[2]
         raise UnreadableRepository(
-            f"The objects of this repository cannot be shown here: libgit2 says “{str(error).rpartition(': ')[2]}”. Clone, fetch and push work as ever."
+            f"The objects of this repository cannot be shown here: libgit2 says “{why}”. Clone, fetch and push work as ever."
         ) from None
 
 

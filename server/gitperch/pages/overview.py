@@ -52,7 +52,7 @@ class Overviews:
         self._turns = asyncio.Semaphore(AT_ONCE)
 
     async def of(self, git: Git, repository: Repository) -> Overview:
-        state = _state(repository)
+        state = state_of(repository)
         kept = self._kept.get(repository.id)
         if kept and kept[0] == state:
             return kept[1]
@@ -64,8 +64,8 @@ class Overviews:
         return overview
 
 
-def _state(repository: Repository) -> tuple[object, ...]:
-    """Changes whenever refs do, and with the week."""
+def state_of(repository: Repository) -> tuple[object, ...]:
+    """Changes whenever refs do, and with the day."""
     stamps = []
     for name in ("HEAD", "packed-refs", "refs/heads"):
         try:

@@ -1,13 +1,12 @@
-"""What every page of a repository begins with, and the graph page, which needs nothing more."""
+"""What every page of a repository begins with."""
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gitperch.errors import BadRequest, NotFound
-from gitperch.git import GitError, commits, names, refs
+from gitperch.git import names, refs
 from gitperch.host import host_of
 from gitperch.pages.visitor import sender
 
@@ -19,12 +18,7 @@ if TYPE_CHECKING:
 
     from gitperch.accounts.access import Permission, Viewer
     from gitperch.host import Host
-    from gitperch.plugin import BranchLink
     from gitperch.repositories import Repository
-
-RECENT = 50
-LINKED_BRANCHES = 300
-GRAPH_SECONDS = 2.0
 
 
 @dataclass
@@ -79,49 +73,6 @@ async def open_repository(request: Request, permission: Permission = "read") -> 
     repository = await host.access.repository(viewer, owner, name, permission)
     rank = await host.access.permission(viewer, repository)
     return RepositoryPage(request, host, viewer, repository, rank, await _branches_count(host, repository))
-
-
-async def graph(request: Request) -> Response:
-    """The graph page, with what it shows before, and without, any script: the newest commits and the newest branches' links."""
-    page = await open_repository(request)
-    if page.empty:
-        return page.response("graph.html", "graph")
-    git, path = page.host.git, page.repository.path
-    recent: list[dict[str, Any]] = []
-    links: Mapping[str, BranchLink] = {}
-    newest = (
-        "for-each-ref",
-        "--sort=-committerdate",
-        f"--count={LINKED_BRANCHES}",
-        "--format=%(refname:lstrip=2)",
-        "refs/heads",
-    )
-    try:
-        listed = await git.run(*newest, path=path, timeout=GRAPH_SECONDS)
-        links = await page.host.plugins.branch_links(
-            page.repository, listed.decode("utf-8", "surrogateescape").splitlines()
-        )
-        log = await git.run("rev-list", "--branches", f"--max-count={RECENT}", path=path, timeout=GRAPH_SECONDS)
-        oids = log.decode("ascii").split()
-        found = await git.read(path, commits.several, oids)
-        recent = [
-            {
-                "oid": oid,
-                "subject": found[oid].subject,
-                "author": found[oid].author.name,
-                "time": found[oid].committer.at,
-            }
-            for oid in oids
-            if oid in found
-        ]
-    except GitError:
-        pass  # the page says without them that the graph needs its script
-    return page.response(
-        "graph.html",
-        "graph",
-        recent=recent,
-        branch_links={name: dataclasses.asdict(link) for name, link in links.items()},
-    )
 
 
 async def _branches_count(host: Host, repository: Repository) -> int:

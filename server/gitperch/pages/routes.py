@@ -8,9 +8,10 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from gitperch.host import host_of
-from gitperch.pages import account, commit, files, new, repository, settings, signin
+from gitperch.pages import account, commit, files, new, settings, signin
 from gitperch.pages.branches import Branches
 from gitperch.pages.files import Files
+from gitperch.pages.graph import Graph
 from gitperch.pages.index import Index
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ ROBOTS = "User-agent: *\nDisallow: /*/*/commit/\nDisallow: /*/*/raw/\nDisallow: 
 
 def routes() -> list[BaseRoute]:
     """To be put after those of the API, of git and of the plugins: the last ones take any owner and any name."""
-    index, tree, refs = Index(), Files(), Branches()
+    index, graph, tree, refs = Index(), Graph(), Files(), Branches()
     return [
         Route("/", index.show),
         Route("/favicon.ico", _favicon),
@@ -37,7 +38,7 @@ def routes() -> list[BaseRoute]:
         Route("/account/tokens", account.add_token, methods=["POST"]),
         Route("/account/tokens/{token_id:int}/revoke", account.revoke_token, methods=["POST"]),
         Route("/{owner}", index.of_owner),
-        Route("/{owner}/{name}", repository.graph),
+        Route("/{owner}/{name}", graph.show),
         Route("/{owner}/{name}/tree", tree.tree),
         Route("/{owner}/{name}/tree/{rest:path}", tree.tree),
         Route("/{owner}/{name}/blob/{rest:path}", files.blob),
