@@ -1,13 +1,35 @@
 /** The edges between commits, as curves: from a child into the edge's lane, down that, and into the parent. */
 
-export const PITCH = 14; // px between lanes
-export const MARGIN = 24; // px left of the first one
+const MARGIN = 24; // px left of the first lane
+const WIDEST = 14; // px between two lanes
+const NARROWEST = 8;
+const FEW = 16; // lanes that get all the room they want
+const MANY = 64;
 export const HUES = 8;
 
 /** @typedef {ReturnType<typeof import("./store.js").createStore>} Store */
 
-/** @param {number} lane the centre of `lane` in px */
-export const laneX = (lane) => MARGIN + lane * PITCH;
+/**
+ * How far apart the lanes of a history are, in px: the more there are, the closer, but always the same for one history.
+ * @param {number} lanes
+ */
+export function pitchOf(lanes) {
+  const crowd = Math.min(1, Math.max(0, (lanes - FEW) / (MANY - FEW)));
+  return Math.round(WIDEST - crowd * (WIDEST - NARROWEST));
+}
+
+/**
+ * The width of a column that shows so many lanes whole.
+ * @param {number} lanes
+ * @param {number} pitch
+ */
+export const widthOf = (lanes, pitch) => laneX(Math.max(0, lanes - 1), pitch) + WIDEST;
+
+/**
+ * @param {number} lane its centre in px
+ * @param {number} pitch
+ */
+export const laneX = (lane, pitch) => MARGIN + lane * pitch;
 
 /** @param {number} lane the default branch has a colour of its own, the others share eight */
 export const hueOf = (lane) => (lane === 0 ? 0 : 1 + ((lane - 1) % HUES));
@@ -18,9 +40,10 @@ export const hueOf = (lane) => (lane === 0 ? 0 : 1 + ((lane - 1) % HUES));
  * @param {number} first
  * @param {number} last
  * @param {(row: number) => number} y
+ * @param {(lane: number) => number} x
  * @returns {(Path2D | undefined)[]}
  */
-export function edgePaths(store, first, last, y) {
+export function edgePaths(store, first, last, y, x) {
   /** @type {(Path2D | undefined)[]} */
   const paths = [];
   const bottom = store.total - 1;
@@ -33,7 +56,7 @@ export function edgePaths(store, first, last, y) {
     if (above !== block.index + 1) {
       for (const [lane, height] of block.passing) {
         const end = bottom - height;
-        if (end >= first - 1) addDescent(pathOf(lane), store, lane, Math.min(bottom - top.height, first) - 2, end, last, y);
+        if (end >= first - 1) addDescent(pathOf(lane), store, lane, Math.min(bottom - top.height, first) - 2, end, last, y, x);
       }
     }
     above = block.index;
@@ -45,8 +68,8 @@ export function edgePaths(store, first, last, y) {
         const height = /** @type {number} */ (commit.parents[nth]);
         // A branch keeps its colour on the way home; a merge shows that of what came in.
         const leaving = pathOf(nth === 0 ? commit.lane : lane);
-        if (height < 0) addStub(leaving, commit.lane, row, y);
-        else if (bottom - height >= first - 1) addEdge(leaving, pathOf(lane), store, commit.lane, row, lane, bottom - height, first, last, y);
+        if (height < 0) addStub(leaving, commit.lane, row, y, x);
+        else if (bottom - height >= first - 1) addEdge(leaving, pathOf(lane), store, commit.lane, row, lane, bottom - height, first, last, y, x);
       }
     }
   }
@@ -65,17 +88,18 @@ export function edgePaths(store, first, last, y) {
  * @param {number} first
  * @param {number} last
  * @param {(row: number) => number} y
+ * @param {(lane: number) => number} x
  */
-function addEdge(leaving, path, store, from, row, lane, end, first, last, y) {
+function addEdge(leaving, path, store, from, row, lane, end, first, last, y, x) {
   if (end === row + 1) {
-    leaving.moveTo(laneX(from), y(row));
-    bend(leaving, from, y(row), store.commit(end)?.lane ?? lane, y(end));
+    leaving.moveTo(x(from), y(row));
+    bend(leaving, x(from), y(row), x(store.commit(end)?.lane ?? lane), y(end));
   } else if (row < first - 1 || from === lane) {
-    addDescent(path, store, lane, Math.max(row, first - 2), end, last, y);
+    addDescent(path, store, lane, Math.max(row, first - 2), end, last, y, x);
   } else {
-    leaving.moveTo(laneX(from), y(row));
-    bend(leaving, from, y(row), lane, y(row + 1));
-    addDescent(path, store, lane, row + 1, end, last, y);
+    leaving.moveTo(x(from), y(row));
+    bend(leaving, x(from), y(row), x(lane), y(row + 1));
+    addDescent(path, store, lane, row + 1, end, last, y, x);
   }
 }
 
@@ -88,21 +112,22 @@ function addEdge(leaving, path, store, from, row, lane, end, first, last, y) {
  * @param {number} end
  * @param {number} last
  * @param {(row: number) => number} y
+ * @param {(lane: number) => number} x
  */
-function addDescent(path, store, lane, row, end, last, y) {
-  const x = laneX(lane);
-  path.moveTo(x, y(row));
+function addDescent(path, store, lane, row, end, last, y, x) {
+  const at = x(lane);
+  path.moveTo(at, y(row));
   if (end > last + 1) {
-    path.lineTo(x, y(last + 1));
+    path.lineTo(at, y(last + 1));
     return;
   }
   const node = store.commit(end)?.lane ?? lane;
   if (node === lane) {
-    path.lineTo(x, y(end));
+    path.lineTo(at, y(end));
     return;
   }
-  path.lineTo(x, y(end - 1));
-  bend(path, lane, y(end - 1), node, y(end));
+  path.lineTo(at, y(end - 1));
+  bend(path, at, y(end - 1), x(node), y(end));
 }
 
 /** A parent that is not here (a shallow history): the edge ends in the open.
@@ -110,28 +135,26 @@ function addDescent(path, store, lane, row, end, last, y) {
  * @param {number} lane
  * @param {number} row
  * @param {(row: number) => number} y
+ * @param {(lane: number) => number} x
  */
-function addStub(path, lane, row, y) {
-  const x = laneX(lane);
+function addStub(path, lane, row, y, x) {
+  const at = x(lane);
   const [from, to] = [y(row), y(row + 1)];
   for (const part of [0.35, 0.55]) {
-    path.moveTo(x, from + (to - from) * part);
-    path.lineTo(x, from + (to - from) * (part + 0.08));
+    path.moveTo(at, from + (to - from) * part);
+    path.lineTo(at, from + (to - from) * (part + 0.08));
   }
 }
 
 /** A curve that leaves and arrives upright.
  * @param {Path2D} path
- * @param {number} from
+ * @param {number} x0
  * @param {number} y0
- * @param {number} to
+ * @param {number} x1
  * @param {number} y1
  */
-function bend(path, from, y0, to, y1) {
-  if (from === to) {
-    path.lineTo(laneX(to), y1);
-    return;
-  }
+function bend(path, x0, y0, x1, y1) {
   const middle = (y0 + y1) / 2;
-  path.bezierCurveTo(laneX(from), middle, laneX(to), middle, laneX(to), y1);
+  if (x0 === x1) path.lineTo(x1, y1);
+  else path.bezierCurveTo(x0, middle, x1, middle, x1, y1);
 }

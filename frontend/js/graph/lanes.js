@@ -1,6 +1,6 @@
 /** The lanes of the rows in sight, on a canvas. The list beside it says the same in words. */
 
-import { HUES, PITCH, edgePaths, hueOf, laneX } from "./edges.js";
+import { HUES, edgePaths, hueOf, laneX, pitchOf } from "./edges.js";
 
 const LINE = 2;
 const FADE = 22; // px over which lanes end that do not fit
@@ -68,7 +68,10 @@ export function createLanes(canvas, store) {
     const shift = Math.round(view.top * view.rowHeight);
     /** @param {number} row */
     const y = (row) => row * view.rowHeight + view.rowHeight / 2 - shift;
-    const lines = edgePaths(store, first, last, y);
+    const pitch = pitchOf(store.lanes);
+    /** @param {number} lane */
+    const x = (lane) => laneX(lane, pitch);
+    const lines = edgePaths(store, first, last, y, x);
     context.lineWidth = LINE;
     context.lineCap = "round";
     context.lineJoin = "round";
@@ -78,10 +81,10 @@ export function createLanes(canvas, store) {
       context.strokeStyle = /** @type {string} */ (colours[hue]);
       context.stroke(path);
     }
-    fadeOut(width, view.height);
+    if (x(store.lanes) > width) fadeOut(width, view.height);
     for (let row = first; row <= last; row++) {
       const commit = store.commit(row);
-      if (commit) drawNode(commit, y(row), width, isHead(commit));
+      if (commit) drawNode(commit, x(commit.lane), y(row), width, isHead(commit));
     }
   }
 
@@ -90,7 +93,6 @@ export function createLanes(canvas, store) {
    * @param {number} height
    */
   function fadeOut(width, height) {
-    if (laneX(store.lanes - 1) + PITCH / 2 <= width) return;
     const fade = context.createLinearGradient(width - FADE, 0, width, 0);
     fade.addColorStop(0, "rgb(0 0 0 / 0)");
     fade.addColorStop(1, "rgb(0 0 0 / 1)");
@@ -102,16 +104,16 @@ export function createLanes(canvas, store) {
 
   /**
    * @param {Commit} commit
+   * @param {number} x
    * @param {number} y
    * @param {number} width
    * @param {boolean} isHead
    */
-  function drawNode(commit, y, width, isHead) {
+  function drawNode(commit, x, y, width, isHead) {
     const colour = /** @type {string} */ (colours[hueOf(commit.lane)]);
-    const x = laneX(commit.lane);
     context.strokeStyle = colour;
     context.fillStyle = colour;
-    if (x > width - PITCH / 2) {
+    if (x > width - 7) {
       drawBeyond(width - 7, y);
       return;
     }

@@ -3,6 +3,7 @@
 import { createRow } from "./row.js";
 
 const SPARE = 2;
+const IDLE = 250; // ms without a change, after which the order is told
 
 /**
  * @typedef {import("./row.js").Row} Row
@@ -23,6 +24,8 @@ export function createList({ grid, body, store, context, onPick }) {
   let pool = [];
   /** @type {Row | undefined} */
   let current;
+  /** @type {number | undefined} */
+  let telling;
   const listeners = new AbortController();
 
   body.addEventListener(
@@ -36,6 +39,13 @@ export function createList({ grid, body, store, context, onPick }) {
     { signal: listeners.signal },
   );
   const ageing = setInterval(() => pool.forEach((row) => row.age()), 30_000);
+
+  /** Rows go round, so their order in the document is not the one on the screen. */
+  function tellOrder() {
+    const inSight = pool.filter((row) => !row.node.hidden);
+    inSight.sort((a, b) => Number(a.node.ariaRowIndex) - Number(b.node.ariaRowIndex));
+    body.setAttribute("aria-owns", inSight.map((row) => row.node.id).join(" "));
+  }
 
   /** @param {number} size */
   function resize(size) {
@@ -75,6 +85,8 @@ export function createList({ grid, body, store, context, onPick }) {
       grid.ariaRowCount = String(store.total);
       if (current) grid.setAttribute("aria-activedescendant", current.node.id);
       else grid.removeAttribute("aria-activedescendant");
+      clearTimeout(telling);
+      telling = setTimeout(tellOrder, IDLE);
     },
 
     relabel() {
@@ -83,6 +95,7 @@ export function createList({ grid, body, store, context, onPick }) {
 
     destroy() {
       clearInterval(ageing);
+      clearTimeout(telling);
       listeners.abort();
       body.replaceChildren();
     },

@@ -7,7 +7,7 @@ import { createBadge } from "./badge.js";
 import { createCursor } from "./cursor.js";
 import { createDetails } from "./details.js";
 import { find } from "./dom.js";
-import { laneX, PITCH } from "./edges.js";
+import { pitchOf, widthOf } from "./edges.js";
 import { createKeys } from "./keys.js";
 import { createLanes } from "./lanes.js";
 import { createList } from "./list.js";
@@ -18,7 +18,8 @@ import { createStore } from "./store.js";
 import { createViewport } from "./viewport.js";
 
 const AHEAD = 12; // rows fetched beyond the view
-const LANES_AT_FIRST = 14;
+const LANES_AT_FIRST = 240; // px, unless somebody wants more
+const LEAST_LANES = 48;
 const LANES_NARROW = 4;
 const LEAST_DETAILS = 340;
 const LEAST_ROWS = 420;
@@ -92,8 +93,8 @@ export function createGraph(root) {
     property: "--lanes-wide",
     key: "gitperch.lanes",
     direction: 1,
-    limits: () => [laneX(1), Math.max(laneX(4), grid.clientWidth * 0.6)],
-    size: laneX(6),
+    limits: () => [LEAST_LANES, Math.max(2 * LEAST_LANES, grid.clientWidth * 0.6)],
+    size: LEAST_LANES,
     onResize: redraw,
   });
   const detailsSplitter = createSplitter({
@@ -130,7 +131,7 @@ export function createGraph(root) {
     const { view } = viewport;
     const last = Math.ceil(view.top + view.count);
     store.want(arrivals.unfolding ? 0 : Math.floor(view.top) - AHEAD, last + AHEAD);
-    const width = narrow.matches ? laneX(Math.min(store.lanes, LANES_NARROW) - 1) + PITCH : lanesSplitter.size;
+    const width = narrow.matches ? widthOf(Math.min(store.lanes, LANES_NARROW), pitchOf(store.lanes)) : lanesSplitter.size;
     root.style.setProperty("--lanes-width", `${width}px`);
     list.draw(view, cursor.row, selection.oid, arrivals.fresh);
     lanes.draw(view, width, (commit) => commit.refs.includes(`refs/heads/${context.defaultBranch}`));
@@ -237,21 +238,12 @@ export function createGraph(root) {
       return store.open(0);
     });
     viewport.setTotal(store.total);
-    lanesSplitter.suggest(laneX(Math.min(lanesInSight(), LANES_AT_FIRST) - 1) + PITCH + 4);
+    lanesSplitter.suggest(Math.min(widthOf(store.lanes, pitchOf(store.lanes)), LANES_AT_FIRST));
     if (selection.oid && row > 0) viewport.show(row);
     if (selection.oid) cursor.place(row);
     stage.dataset.ready = "";
     redraw();
     if (greeted) catchUp();
-  }
-
-  function lanesInSight() {
-    let most = 1;
-    for (const block of store.blocks(0, viewport.view.count)) {
-      for (const [lane] of block.passing) most = Math.max(most, lane + 1);
-      for (const commit of block.commits.slice(0, viewport.view.count)) most = Math.max(most, commit.lane + 1, ...commit.edges.map((lane) => lane + 1));
-    }
-    return most;
   }
 
   void begin().catch((error) => {
