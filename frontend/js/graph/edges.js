@@ -1,7 +1,7 @@
 /** The edges between commits, as curves: from a child into the edge's lane, down that, and into the parent. */
 
 const MARGIN = 24; // px left of the first lane
-const WIDEST = 14; // px between two lanes
+export const WIDEST = 14; // px between two lanes
 const NARROWEST = 8;
 const FEW = 16; // lanes that get all the room they want
 const MANY = 64;
@@ -35,20 +35,27 @@ export const laneX = (lane, pitch) => MARGIN + lane * pitch;
 export const hueOf = (lane) => (lane === 0 ? 0 : 1 + ((lane - 1) % HUES));
 
 /**
- * The edges that cross the rows from `first` to `last`, one path for each hue.
+ * The edges that cross the rows from `first` to `last`: a path for each hue of those that begin or end there,
+ * another for each hue of those that only pass.
  * @param {Store} store
  * @param {number} first
  * @param {number} last
  * @param {(row: number) => number} y
  * @param {(lane: number) => number} x
- * @returns {(Path2D | undefined)[]}
+ * @returns {{near: (Path2D | undefined)[], passing: (Path2D | undefined)[]}}
  */
 export function edgePaths(store, first, last, y, x) {
   /** @type {(Path2D | undefined)[]} */
-  const paths = [];
+  const near = [];
+  /** @type {(Path2D | undefined)[]} */
+  const passing = [];
   const bottom = store.total - 1;
-  /** @param {number} lane */
-  const pathOf = (lane) => (paths[hueOf(lane)] ??= new Path2D());
+  /**
+   * @param {number} lane
+   * @param {number} row of the child
+   * @param {number} end the parent's
+   */
+  const pathOf = (lane, row, end) => ((row < first - 1 && end > last + 1 ? passing : near)[hueOf(lane)] ??= new Path2D());
   let above = -2; // the block that was visited before
   for (const block of store.blocks(first, last)) {
     const top = block.commits[0];
@@ -56,7 +63,7 @@ export function edgePaths(store, first, last, y, x) {
     if (above !== block.index + 1) {
       for (const [lane, height] of block.passing) {
         const end = bottom - height;
-        if (end >= first - 1) addDescent(pathOf(lane), store, lane, Math.min(bottom - top.height, first) - 2, end, last, y, x);
+        if (end >= first - 1) addDescent(pathOf(lane, -1, end), store, lane, Math.min(bottom - top.height, first) - 2, end, last, y, x);
       }
     }
     above = block.index;
@@ -66,14 +73,15 @@ export function edgePaths(store, first, last, y, x) {
       for (let nth = 0; nth < commit.parents.length; nth++) {
         const lane = commit.edges[nth] ?? commit.lane;
         const height = /** @type {number} */ (commit.parents[nth]);
+        const end = bottom - height;
         // A branch keeps its colour on the way home; a merge shows that of what came in.
-        const leaving = pathOf(nth === 0 ? commit.lane : lane);
+        const leaving = pathOf(nth === 0 ? commit.lane : lane, row, end);
         if (height < 0) addStub(leaving, commit.lane, row, y, x);
-        else if (bottom - height >= first - 1) addEdge(leaving, pathOf(lane), store, commit.lane, row, lane, bottom - height, first, last, y, x);
+        else if (end >= first - 1) addEdge(leaving, pathOf(lane, row, end), store, commit.lane, row, lane, end, first, last, y, x);
       }
     }
   }
-  return paths;
+  return { near, passing };
 }
 
 /**

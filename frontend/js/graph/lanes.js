@@ -1,8 +1,9 @@
 /** The lanes of the rows in sight, on a canvas. The list beside it says the same in words. */
 
-import { HUES, edgePaths, hueOf, laneX, pitchOf } from "./edges.js";
+import { HUES, WIDEST, edgePaths, hueOf, laneX, pitchOf } from "./edges.js";
 
 const LINE = 2;
+const FAINT = 0.3;
 const FADE = 22; // px over which lanes end that do not fit
 
 /**
@@ -71,20 +72,29 @@ export function createLanes(canvas, store) {
     const pitch = pitchOf(store.lanes);
     /** @param {number} lane */
     const x = (lane) => laneX(lane, pitch);
-    const lines = edgePaths(store, first, last, y, x);
-    context.lineWidth = LINE;
-    context.lineCap = "round";
-    context.lineJoin = "round";
-    for (let hue = HUES; hue >= 0; hue--) {
-      const path = lines[hue];
-      if (!path) continue;
-      context.strokeStyle = /** @type {string} */ (colours[hue]);
-      context.stroke(path);
-    }
+    const { near, passing } = edgePaths(store, first, last, y, x);
+    // Where many lanes only pass, those that something happens in have to stand out.
+    context.globalAlpha = pitch < WIDEST ? FAINT : 1;
+    drawEdges(passing);
+    context.globalAlpha = 1;
+    drawEdges(near);
     if (x(store.lanes) > width) fadeOut(width, view.height);
     for (let row = first; row <= last; row++) {
       const commit = store.commit(row);
       if (commit) drawNode(commit, x(commit.lane), y(row), width, isHead(commit));
+    }
+  }
+
+  /** @param {(Path2D | undefined)[]} paths by hue */
+  function drawEdges(paths) {
+    context.lineWidth = LINE;
+    context.lineCap = "round";
+    context.lineJoin = "round";
+    for (let hue = HUES; hue >= 0; hue--) {
+      const path = paths[hue];
+      if (!path) continue;
+      context.strokeStyle = /** @type {string} */ (colours[hue]);
+      context.stroke(path);
     }
   }
 

@@ -20,7 +20,7 @@ import { createViewport } from "./viewport.js";
 const AHEAD = 12; // rows fetched beyond the view
 const LANES_AT_FIRST = 240; // px, unless somebody wants more
 const LEAST_LANES = 48;
-const LANES_NARROW = 4;
+const LANES_NARROW = 5;
 const LEAST_DETAILS = 340;
 const LEAST_ROWS = 420;
 const CATCH_UP = 400; // ms that missed events have to arrive after the connection is back
