@@ -10,7 +10,7 @@ from gitperch_graph.events import GraphChanged, told
 from gitperch_graph.repository import SHOWN
 from gitperch_graph.routes import GraphRoutes
 from gitperch_graph.store import Graphs
-from gitperch_graph.upkeep import write_commit_graph
+from gitperch_graph.upkeep import tidy_up
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,7 +52,7 @@ class GraphPlugin(Plugin):
         if isinstance(event, RefsUpdated):
             update = await self.graphs.update(repo, [change.ref for change in event.changes])
             await self._tell(repo, event, update)
-            write_commit_graph(self._host, repo, update)
+            tidy_up(self._host, self.graphs, repo, update)
         elif (update := await self.graphs.update(repo)).added is not None:  # another default branch
             await self._record(repo, update, [], 0, update.added)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse, Response
@@ -15,6 +16,8 @@ from gitperch_graph import windows
 from gitperch_graph.store import Building, reader
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from pygit2.repository import Repository as LibgitRepository
     from starlette.requests import Request
 
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 ROWS = 200
 ROWS_AT_MOST = 1000
 _WORTH_GZIP = 1400  # bytes; less fits into one packet anyway
+_RECENT_BYTES = 1 << 20
 _GZIP_LEVEL = 2  # history is text: four fifths are gone at once, and a higher level costs more than the wire
 
 
@@ -34,6 +38,7 @@ class GraphRoutes:
     def __init__(self, host: Host, graphs: Graphs) -> None:
         self._host = host
         self._graphs = graphs
+        self._recent = _Recent()
 
     def routes(self) -> list[Route]:
         return [
@@ -53,8 +58,12 @@ class GraphRoutes:
         tag = _tag(index.generation, "window", at, str(rows))
         if _is_known(request, tag):
             return Response(status_code=304, headers=_headers(tag))
-        body, packed = await self._host.git.read(repo.path, _window_body, index, where, rows, _takes_gzip(request))
-        return _answer(body, packed, tag)
+        wants_gzip = _takes_gzip(request)
+        found = self._recent.get((repo.id, tag, wants_gzip))
+        if not found:
+            found = await self._host.git.read(repo.path, _window_body, index, where, rows, wants_gzip)
+            self._recent.keep((repo.id, tag, wants_gzip), found)
+        return _answer(*found, tag)
 
     async def refs(self, request: Request) -> Response:
         """Every branch and tag with its commit's oid and row."""
@@ -72,6 +81,29 @@ class GraphRoutes:
     async def _repository(self, request: Request) -> Repository:
         viewer = await self._host.access.viewer(request)
         return await self._host.access.repository(viewer, request.path_params["owner"], request.path_params["name"])
+
+
+class _Recent:
+    """The bodies given last, since everybody who looks on when a push arrives asks for the same window."""
+
+    def __init__(self) -> None:
+        self._bodies: OrderedDict[Hashable, tuple[bytes, bool]] = OrderedDict()
+        self._size = 0
+
+    def get(self, key: Hashable) -> tuple[bytes, bool] | None:
+        found = self._bodies.get(key)
+        if found:
+            self._bodies.move_to_end(key)
+        return found
+
+    def keep(self, key: Hashable, answer: tuple[bytes, bool]) -> None:
+        if key in self._bodies:
+            return
+        self._bodies[key] = answer
+        self._size += len(answer[0])
+        while self._size > _RECENT_BYTES:
+            _, (body, _) = self._bodies.popitem(last=False)
+            self._size -= len(body)
 
 
 def _rows(request: Request) -> int:

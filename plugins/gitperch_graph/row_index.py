@@ -114,6 +114,12 @@ class RowIndex:
             raise IndexUnusable(f"{path.name} cannot be read") from None
         return cls(*_parsed(data))
 
+    @classmethod
+    def of(cls, columns: Columns) -> RowIndex:
+        """An index in memory, the same as one that was written and opened."""
+        parts, checksum = _encoded(columns)
+        return cls(columns, _generation(parts[1], checksum))
+
     def oid(self, height: int) -> str:
         """In hex."""
         size = self.columns.hash_size
@@ -181,6 +187,16 @@ def packed_marks(found: Sequence[Sequence[tuple[int, int]]]) -> tuple[array[int]
 
 def write(path: Path, columns: Columns) -> None:
     """Put the index in place at `path`, whole or not at all."""
+    parts, checksum = _encoded(columns)
+    aside = path.with_name(f"{path.name}.{os.getpid()}.new")
+    with aside.open("wb") as file:
+        file.write(_HEADER.pack(MAGIC, VERSION, _ORDER_MARK, checksum))
+        file.writelines(parts)
+    aside.replace(path)
+
+
+def _encoded(columns: Columns) -> tuple[list[bytes | memoryview], int]:
+    """(lengths, refs and sections; their checksum)."""
     described = {
         "hash_size": columns.hash_size,
         "head": columns.head,
@@ -189,16 +205,17 @@ def write(path: Path, columns: Columns) -> None:
     }
     refs = [[ref.name, ref.target, ref.height] for ref in columns.refs]
     meta = json.dumps(described | {"refs": refs}, separators=(",", ":")).encode()
-    parts: list[bytes | memoryview] = [meta, *(as_bytes(getattr(columns, name)) for name in _SECTIONS)]
-    parts.insert(0, _LENGTHS.pack(*map(len, parts)))
+    sections = [as_bytes(getattr(columns, name)) for name in _SECTIONS]
+    parts: list[bytes | memoryview] = [_LENGTHS.pack(len(meta), *map(len, sections)), meta, *sections]
     checksum = 0
     for part in parts:
         checksum = zlib.crc32(part, checksum)
-    aside = path.with_name(f"{path.name}.{os.getpid()}.new")
-    with aside.open("wb") as file:
-        file.write(_HEADER.pack(MAGIC, VERSION, _ORDER_MARK, checksum))
-        file.writelines(parts)
-    aside.replace(path)
+    return parts, checksum
+
+
+def _generation(meta: bytes | memoryview, checksum: int) -> str:
+    # The refs' oids stand for the commits, the checksum for how they are laid out.
+    return hashlib.blake2b(meta, digest_size=8, salt=struct.pack("=I", checksum)).hexdigest()
 
 
 def _cast(section: memoryview, typecode: Any) -> Sequence[int]:
@@ -233,6 +250,4 @@ def _parsed(data: memoryview) -> tuple[Columns, str]:
         for (name, typecode), piece in zip(_SECTIONS.items(), pieces[1:], strict=True)
     }
     refs = tuple(Ref(*ref) for ref in meta.pop("refs"))
-    # The refs' oids stand for the commits, the checksum for how they are laid out.
-    generation = hashlib.blake2b(pieces[0], digest_size=8, salt=struct.pack("=I", checksum)).hexdigest()
-    return Columns(refs=refs, **meta, **sections), generation
+    return Columns(refs=refs, **meta, **sections), _generation(pieces[0], checksum)

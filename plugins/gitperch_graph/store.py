@@ -66,6 +66,7 @@ class Graphs:
         self._looks: dict[int, asyncio.Event] = {}
         self._builds: dict[int, asyncio.Event] = {}
         self._failures: dict[int, str] = {}
+        self._unwritten: set[int] = set()
 
     async def index(self, repo: Repository) -> RowIndex:
         """The repository's index. Raises Building when it takes longer than `PATIENCE`, GraphUnreadable when it cannot be."""
@@ -95,22 +96,36 @@ class Graphs:
             targets = None if before else await self._all_targets(repo)
             before = before or await asyncio.to_thread(_opened, self._path(repo.id))
             if before and not _is_strange(repo, before, [*names, *(targets or ())]):
-                after = await self._host.git.read(repo.path, _extended, before, self._path(repo.id), names, targets)
+                after = await self._host.git.read(repo.path, _extended, before, names, targets)
                 if after:
                     self._keep(repo.id, after)
+                    if after is not before:
+                        self._unwritten.add(repo.id)
                     return Update(after, None if after is before else after.total - before.total)
             while not await self._built(repo, before):
                 pass  # somebody else's build was under way, which may have read older refs
             after = await asyncio.to_thread(RowIndex.open, self._path(repo.id))
             self._keep(repo.id, after)
+            self._unwritten.discard(repo.id)
         if before and before.generation == after.generation:
             return Update(after, None)
         return Update(after, after.total if before and not before.total else -1)
+
+    async def persist(self, repo_id: int) -> None:
+        """Write an index that has grown since it was opened. One that is lost unwritten grows again from the older file."""
+        lock = self._locks.setdefault(repo_id, asyncio.Lock())
+        async with lock:
+            index = self._open.get(repo_id)
+            if index and repo_id in self._unwritten:
+                self._unwritten.discard(repo_id)
+                await asyncio.to_thread(row_index.write, self._path(repo_id), index.columns)
+                self._keep(repo_id, await asyncio.to_thread(RowIndex.open, self._path(repo_id)))
 
     async def remove(self, repo_id: int) -> None:
         """Forget everything about a repository that was deleted."""
         self._open.pop(repo_id, None)
         self._failures.pop(repo_id, None)
+        self._unwritten.discard(repo_id)
         await asyncio.to_thread(self._path(repo_id).unlink, missing_ok=True)
 
     def _path(self, repo_id: int) -> Path:
@@ -121,7 +136,8 @@ class Graphs:
         self._open[repo_id] = index
         self._open.move_to_end(repo_id)
         while len(self._open) > _OPEN:
-            self._open.popitem(last=False)
+            oldest, _ = self._open.popitem(last=False)
+            self._unwritten.discard(oldest)
 
     def _once(
         self, running: dict[int, asyncio.Event], name: str, repo_id: int, work: functools.partial[Any]
@@ -136,6 +152,7 @@ class Graphs:
     async def _look(self, repo: Repository) -> None:
         try:
             await self.update(repo)
+            await self.persist(repo.id)
         except (HistoryUnreadable, IndexUnusable) as error:
             self._failures[repo.id] = str(error)
 
@@ -226,7 +243,7 @@ def _is_strange(repo: Repository, before: RowIndex, names: Collection[str]) -> b
 
 
 def _extended(
-    repository: LibgitRepository, before: RowIndex, path: Path, names: Collection[str], targets: dict[str, str] | None
+    repository: LibgitRepository, before: RowIndex, names: Collection[str], targets: dict[str, str] | None
 ) -> RowIndex | None:
     """Runs in libgit2's executor: the index for the refs as they are now; None where it has to be built anew."""
     known = {ref.name: ref.target for ref in before.columns.refs}
@@ -241,10 +258,7 @@ def _extended(
     if targets == known and head == before.columns.head:
         return before
     columns = extended(before, head, targets, reader(repository))
-    if not columns:
-        return None
-    row_index.write(path, columns)
-    return RowIndex.open(path)
+    return RowIndex.of(columns) if columns else None
 
 
 def _look_up(repository: LibgitRepository, name: str, targets: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""git's own commit-graph file, kept up to date for git's walks and for the next build: after the news is out."""
+"""After the news is out: the grown index is written, and git's own commit-graph file, for git's walks and for the next build."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import functools
 import logging
 from typing import TYPE_CHECKING
 
+from gitperch.git import GitError
 from gitperch_graph.repository import is_special
 
 if TYPE_CHECKING:
     from gitperch.host import Host
     from gitperch.repositories import Repository
-    from gitperch_graph.store import Update
+    from gitperch_graph.store import Graphs, Update
 
 log = logging.getLogger("gitperch.graph")
 
@@ -21,16 +22,19 @@ REST_SECONDS = 2.0  # pushes come in bursts
 SECONDS = 1800.0
 
 
-def write_commit_graph(host: Host, repo: Repository, update: Update) -> None:
-    """Have git put a layer with the new commits on its commit-graph, in the background."""
-    if update.added != 0 and update.index.total >= WORTH_IT:
-        host.tasks.start(f"commit-graph {repo.id}", functools.partial(_write, host, repo))
+def tidy_up(host: Host, graphs: Graphs, repo: Repository, update: Update) -> None:
+    """Write down, in the background, what the index has grown by, and have git put it on its commit-graph."""
+    if update.added is not None:
+        host.tasks.start(f"graph upkeep {repo.id}", functools.partial(_tidy_up, host, graphs, repo, update))
 
 
-async def _write(host: Host, repo: Repository) -> None:
+async def _tidy_up(host: Host, graphs: Graphs, repo: Repository, update: Update) -> None:
     await asyncio.sleep(REST_SECONDS)
-    if is_special(repo.path):
-        return  # git has no commit-graph for these
+    await graphs.persist(repo.id)
+    if update.index.total < WORTH_IT or is_special(repo.path):
+        return  # git has no commit-graph for special ones
     # Split layers: a push writes what it brought, and layers are merged as they grow.
-    await host.git.run("commit-graph", "write", "--reachable", "--split", path=repo.path, timeout=SECONDS)
-    log.debug("wrote the commit-graph of %s", repo.full_name)
+    try:
+        await host.git.run("commit-graph", "write", "--reachable", "--split", path=repo.path, timeout=SECONDS)
+    except GitError as error:
+        log.warning("the commit-graph of %s was not written: %s", repo.full_name, error)
