@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -18,6 +19,8 @@ OUTPUT_LIMIT = 6 << 20
 SECONDS = 10.0
 _STATUS = {"A": "added", "D": "deleted", "M": "modified", "R": "renamed", "C": "copied", "T": "retyped"}
 _HUNK = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@ ?(.*)", re.DOTALL)
+_COMMAND = """diff-tree -r -z -M -l400 --raw --numstat -p --full-index --abbrev=64 --no-color --no-ext-diff
+    --no-textconv --no-commit-id --submodule=short --src-prefix=a/ --dst-prefix=b/""".split()
 LINE_LIMIT = 2000  # characters of one line that are shown
 
 LineKind = Literal["context", "add", "del", "note"]
@@ -48,7 +51,7 @@ class Hunk:
 
 @dataclass
 class FileChange:
-    """One changed file. `added` and `deleted` count lines, None for a binary one. Paths keep foreign bytes as surrogates.
+    """One changed file. `added` and `deleted` count lines, 0 for a binary one. Paths keep foreign bytes as surrogates.
 
     `hunks` is empty and `cut` true where the file's diff is over a limit.
     """
@@ -58,14 +61,11 @@ class FileChange:
     old_path: str | None
     old_mode: int
     new_mode: int
-    added: int | None = None
-    deleted: int | None = None
+    added: int = 0
+    deleted: int = 0
+    binary: bool = False
     hunks: list[Hunk] = field(default_factory=list)
     cut: bool = False
-
-    @property
-    def binary(self) -> bool:
-        return self.added is None
 
     @property
     def mode_change(self) -> str:
@@ -83,11 +83,11 @@ class Diff:
 
     @property
     def added(self) -> int:
-        return sum(file.added or 0 for file in self.files)
+        return sum(file.added for file in self.files)
 
     @property
     def deleted(self) -> int:
-        return sum(file.deleted or 0 for file in self.files)
+        return sum(file.deleted for file in self.files)
 
 
 async def of_commit(git: Git, path: Path, oid: str, parent: str | None, *, file_lines: int, all_lines: int) -> Diff:
@@ -97,27 +97,7 @@ async def of_commit(git: Git, path: Path, oid: str, parent: str | None, *, file_
     """
     output, whole = await beginning(
         git,
-        *(
-            "diff-tree",
-            "-r",
-            "-z",
-            "-M",
-            "-l400",
-            "--raw",
-            "--numstat",
-            "-p",
-            "--full-index",
-            "--abbrev=64",
-            "--no-color",
-        ),
-        *(
-            "--no-ext-diff",
-            "--no-textconv",
-            "--no-commit-id",
-            "--submodule=short",
-            "--src-prefix=a/",
-            "--dst-prefix=b/",
-        ),
+        *_COMMAND,
         *(["--end-of-options", parent, oid] if parent else ["--root", "--end-of-options", oid]),
         path=path,
         limit=OUTPUT_LIMIT,
@@ -127,56 +107,68 @@ async def of_commit(git: Git, path: Path, oid: str, parent: str | None, *, file_
     sections = _sections(patch)
     budget = all_lines
     for file in listed:
-        section = next(sections, None)
-        if section is not None and file.status == "retyped":
-            section += next(sections, [])  # git shows a file that became a link as one gone and one come
-        lines = (file.added or 0) + (file.deleted or 0)
-        if section is None or lines > file_lines or lines > budget:
-            file.cut = section is None or lines > 0
+        # git shows a file that became a link as one gone and one come.
+        parts = list(itertools.islice(sections, 2 if file.status == "retyped" else 1))
+        lines = file.added + file.deleted
+        if not parts or lines > file_lines or lines > budget:
+            file.cut = not parts or lines > 0
             continue
         budget -= lines
         if not file.binary:
-            file.hunks = list(_hunks(section))
+            file.hunks = [hunk for part in parts for hunk in _hunks(part)]
     return Diff(listed, whole)
+
+
+class _Tokens:
+    """What `-z` ends with NUL, one after the other. `next` raises EOFError where the output was cut off."""
+
+    def __init__(self, output: bytes) -> None:
+        self.output = output
+        self.at = 0
+
+    def next(self) -> str:
+        end = self.output.find(b"\0", self.at)
+        if end < 0:
+            raise EOFError
+        text = self.output[self.at : end].decode("utf-8", "surrogateescape")
+        self.at = end + 1
+        return text
 
 
 def _listed(output: bytes) -> tuple[list[FileChange], bytes]:
     """The files of the `--raw` and `--numstat` parts, and the patch that follows them."""
     files: list[FileChange] = []
-    at = 0
+    tokens = _Tokens(output)
+    try:
+        while output[tokens.at : tokens.at + 1] == b":":
+            files.append(_raw(tokens))
+        for file in files:
+            _count(file, tokens)
+    except EOFError:
+        return files, b""
+    return files, output[tokens.at :].removeprefix(b"\0")
 
-    def token() -> str:
-        nonlocal at
-        end = output.find(b"\0", at)
-        end = len(output) if end < 0 else end
-        text = output[at:end].decode("utf-8", "surrogateescape")
-        at = end + 1
-        return text
 
-    while output[at : at + 1] == b":":
-        old_mode, new_mode, _, _, status = token()[1:].split(" ")
-        path = token()
-        renamed = status[0] in "RC"
-        files.append(
-            FileChange(
-                _STATUS.get(status[0], "modified"),
-                token() if renamed else path,
-                path if renamed else None,
-                int(old_mode, 8),
-                int(new_mode, 8),
-            )
-        )
-    for file in files:
-        if at >= len(output):
-            file.added = file.deleted = 0  # cut before its count came
-            continue
-        added, deleted, *rest = token().split("\t", 2)
-        if rest == [""]:  # a rename has its two paths in fields of their own
-            token()
-            token()
-        file.added = int(added) if added.isdigit() else None
-        file.deleted = int(deleted) if deleted.isdigit() else None
-    return files, output[at:].removeprefix(b"\0")
+def _raw(tokens: _Tokens) -> FileChange:
+    old_mode, new_mode, _, _, status = tokens.next()[1:].split(" ")
+    path = tokens.next()
+    new_path = tokens.next() if status[0] in "RC" else None
+    return FileChange(
+        _STATUS.get(status[0], "modified"),
+        new_path or path,
+        path if new_path else None,
+        int(old_mode, 8),
+        int(new_mode, 8),
+    )
+
+
+def _count(file: FileChange, tokens: _Tokens) -> None:
+    added, deleted, path = tokens.next().split("\t", 2)
+    if not path:  # a rename has its two paths in fields of their own
+        tokens.next()
+        tokens.next()
+    file.binary = added == "-"
+    file.added, file.deleted = (0, 0) if file.binary else (int(added), int(deleted))
 
 
 def _sections(patch: bytes) -> Iterator[list[str]]:
