@@ -69,8 +69,10 @@ class _Writer:
         if not commits:
             return
         main = self._commit([])
-        while self._mark < commits - branches:
+        while self._mark < commits - branches - OPEN_AT_ONCE:
             main = self._step(main)
+        while len(self._open) > branches and self._mark < commits:
+            main = self._commit([main, self._open.pop()])
         for number, tip in enumerate(self._tips(branches)):
             self._reset(f"refs/heads/topic-{number:04}", tip)
         while self._mark < commits:

@@ -41,8 +41,8 @@ class Repository:
     path: Path
     environment: Mapping[str, str] | None = None
 
-    def git(self, *arguments: str, stdin: bytes = b"", check: bool = True) -> bytes:
-        """git's output. Raises HistoryUnreadable when it fails."""
+    def git(self, *arguments: str, stdin: bytes = b"", accepted: int = 0) -> bytes:
+        """git's output. Raises HistoryUnreadable when it ends with a status above `accepted`."""
         try:
             done = subprocess.run(
                 ["git", f"--git-dir={self.path}", *arguments],
@@ -54,7 +54,7 @@ class Repository:
             )
         except subprocess.TimeoutExpired:
             raise HistoryUnreadable(f"git {' '.join(arguments[:3])} was not done after {SECONDS:.0f} s") from None
-        if check and done.returncode:
+        if done.returncode > accepted or done.returncode < 0:
             raise HistoryUnreadable(
                 f"git {' '.join(arguments[:3])}: {done.stderr.decode('utf-8', 'replace').strip()[-500:]}"
             )
@@ -68,8 +68,8 @@ class Repository:
         """Branches, tags and HEAD, annotated tags peeled, also those of tags."""
         targets: dict[str, str] = {}
         peeled: dict[str, str] = {}
-        # An empty repository has no refs to show, and that is no failure.
-        for line in self.git("show-ref", "--dereference", "--heads", "--tags", check=False).splitlines():
+        # With status 1 there are no refs to show, and that is no failure.
+        for line in self.git("show-ref", "--dereference", "--heads", "--tags", accepted=1).splitlines():
             oid, _, name = line.decode("utf-8", "surrogateescape").partition(" ")
             if name.endswith("^{}"):
                 peeled[name.removesuffix("^{}")] = oid
@@ -90,7 +90,7 @@ class Repository:
             found = self._from_commit_graph(wanted)
             if not found and self._is_large():
                 # git writes the file faster than it tells the history, and the next build has it.
-                self.git("commit-graph", "write", "--reachable", "--split", check=False)
+                self.git("commit-graph", "write", "--reachable", "--split", accepted=128)
                 found = self._from_commit_graph(wanted)
             if found:
                 return found

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from gitperch.errors import AppError
+from gitperch.git import GitError
 from gitperch_graph import build, row_index
 from gitperch_graph.extend import extended
 from gitperch_graph.repository import DETACHED, SECONDS, SHOWN, HistoryUnreadable, head_of, is_large, is_special
@@ -153,7 +154,7 @@ class Graphs:
         try:
             await self.update(repo)
             await self.persist(repo.id)
-        except (HistoryUnreadable, IndexUnusable) as error:
+        except (HistoryUnreadable, IndexUnusable, GitError) as error:
             self._failures[repo.id] = str(error)
 
     async def _all_targets(self, repo: Repository) -> dict[str, str]:
