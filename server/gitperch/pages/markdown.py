@@ -1,17 +1,19 @@
-"""Markdown as people know it from READMEs, without raw HTML, with relative links that lead somewhere."""
+"""Markdown as people know it from READMEs, made safe, with relative links that lead somewhere."""
 
 from __future__ import annotations
 
 import itertools
 import posixpath
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit
 
 from markupsafe import Markup
 
+from gitperch.pages.sanitizer import sanitized
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from markdown_it.token import Token
 
@@ -34,37 +36,38 @@ def readme_of(names: Sequence[str]) -> str | None:
 def render(text: str, base: str, folder: str) -> Markup:
     """`text` as HTML. Relative links lead to `base.format("blob")`, pictures to `base.format("raw")`, seen from `folder`.
 
-    `base` is such as `/owner/name/{}/main/`.
+    `base` is such as `/owner/name/{}/main/`. Raw HTML passes an allow-list, since READMEs place their pictures with it.
     """
-    from markdown_it import MarkdownIt  # late: 3 MB that only READMEs need
+    from markdown_it import MarkdownIt  # late: 1 MB that only READMEs need
 
-    parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    parser = MarkdownIt("commonmark").enable(["table", "strikethrough"])
     tokens = parser.parse(text)
     _anchor(tokens)
-    _rewrite(tokens, lambda address, kind: _resolved(address, base.format(kind), folder))
-    # Everything in it was escaped by the renderer, which is told to know no HTML.
-    return Markup(parser.renderer.render(tokens, parser.options, {}))  # noqa: S704
+    _tick(tokens)
+    html = parser.renderer.render(tokens, parser.options, {})
+    kinds = {"href": base.format("blob"), "src": base.format("raw")}
+    # The sanitizer writes every tag, attribute and text of its output itself.
+    return Markup(sanitized(html, lambda address, name: _resolved(address, kinds[name], folder), ANCHOR))  # noqa: S704
 
 
 def _anchor(tokens: Sequence[Token]) -> None:
+    """Give headings the ids that people link to."""
     seen: dict[str, int] = {}
     for heading, inline in itertools.pairwise(tokens):
         if heading.type == "heading_open":
             slug = re.sub(r"[^\w\- ]", "", inline.content.lower()).strip().replace(" ", "-")
             number = seen[slug] = seen.get(slug, -1) + 1
-            heading.attrSet("id", ANCHOR + (f"{slug}-{number}" if number else slug))
+            heading.attrSet("id", f"{slug}-{number}" if number else slug)
 
 
-def _rewrite(tokens: Sequence[Token], resolved: Callable[[str, str], str]) -> None:
-    for token in tokens:
-        for attribute, kind in (("href", "blob"), ("src", "raw")):
-            value: Any = token.attrGet(attribute)
-            if value is not None:
-                token.attrSet(attribute, resolved(str(value), kind))
-        if token.type == "link_open":
-            token.attrSet("rel", "nofollow noopener")
-        if token.children:
-            _rewrite(token.children, resolved)
+def _tick(tokens: Sequence[Token]) -> None:
+    """Draw the boxes of task lists."""
+    for opening, _, inline in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        if opening.type == "list_item_open" and inline.type == "inline" and inline.children:
+            first = inline.children[0]
+            for mark, box in (("[ ] ", "☐ "), ("[x] ", "☑ "), ("[X] ", "☑ ")):
+                if first.content.startswith(mark):
+                    first.content = box + first.content[len(mark) :]
 
 
 def _resolved(address: str, base: str, folder: str) -> str:
