@@ -2,6 +2,7 @@
 
 const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 30_000;
+const SILENCE = 75_000; // ms; the server lets nobody wait for half of it
 const NO_ACCESS = 1008;
 
 /**
@@ -22,6 +23,8 @@ export function createLive({ path, onMessage, onState }) {
   let attempt = 0;
   /** @type {number | undefined} */
   let timer;
+  /** @type {number | undefined} */
+  let watch;
   let stopped = false;
   const listeners = new AbortController();
 
@@ -34,19 +37,33 @@ export function createLive({ path, onMessage, onState }) {
     const opened = new WebSocket(url);
     socket = opened;
     opened.onmessage = (event) => {
-      if (socket === opened) receive(JSON.parse(event.data));
+      if (socket !== opened) return;
+      listen(opened);
+      receive(JSON.parse(event.data));
     };
     opened.onclose = (event) => {
-      if (socket !== opened) return;
-      socket = null;
-      if (stopped) return;
-      if (event.code === NO_ACCESS) {
-        onState("ended");
-        return;
-      }
-      onState("lost");
-      timer = setTimeout(connect, pause());
+      if (socket === opened) lose(event.code === NO_ACCESS);
     };
+    listen(opened);
+  }
+
+  /** A connection can be cut without either side being told: long silence is as good as a close.
+   * @param {WebSocket} opened
+   */
+  function listen(opened) {
+    clearTimeout(watch);
+    watch = setTimeout(() => {
+      lose(false);
+      opened.close();
+    }, SILENCE);
+  }
+
+  /** @param {boolean} forGood */
+  function lose(forGood) {
+    clearTimeout(watch);
+    socket = null;
+    onState(forGood ? "ended" : "lost");
+    if (!forGood) timer = setTimeout(connect, pause());
   }
 
   /** Exponential, with full jitter: pages that lost a server together do not come back to it together. */
@@ -76,6 +93,7 @@ export function createLive({ path, onMessage, onState }) {
 
   function close() {
     clearTimeout(timer);
+    clearTimeout(watch);
     const closing = socket;
     socket = null;
     closing?.close();

@@ -29,7 +29,8 @@ class LivePlugin(Plugin):
 
     The first message is `{"type": "hello", "id": …}` with the newest event's id. Then every live event as
     `{"id": …, "type": its kind, …its fields}`; with `after`, first those that came after that id. `{"type": "resync", "id": …}`
-    means that some cannot be told any more: ask for what you show once again, and go on from that id.
+    means that some cannot be told any more: ask for what you show once again, and go on from that id. In silence there is a
+    `{"type": "beat", "id": …}` every half minute.
     """
 
     name = "live"

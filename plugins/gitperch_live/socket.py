@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 # Close codes (RFC 6455, section 7.4.1, and its registry).
 POLICY = 1008
 RESTART = 1012
+LATER = 1013
 
 REPLAY = 200
 ASK_SECONDS = 60.0
+BEAT_SECONDS = 30.0
 SEND_SECONDS = 20.0
 CLOSE_SECONDS = 2.0
 HEARD_LENGTH = 1024
@@ -79,15 +81,21 @@ class Socket:
             pass
 
     async def _tell(self, after: int | None) -> None:
-        await self._send(letter(await self._host.events.last_id(self._repo_id), "hello"))
+        hello = letter(await self._host.events.last_id(self._repo_id), "hello")
+        await self._send(hello)
         told = await self._replay(after) if after is not None else {}
-        newest = max(told, default=0)
+        caught_up = max(told, default=0)
+        newest = max(caught_up, hello.id)
         while True:
-            item = await self._mailbox.get(ASK_SECONDS)
+            item = await self._mailbox.get(BEAT_SECONDS)
             await self._make_sure()
+            if not item:
+                # Scripts cannot see a ping (RFC 6455, 5.5.2); by this a page knows that it is not listening to nobody.
+                await self._send(letter(newest, "beat"))
             # What was both recorded before the replay and offered since is word for word the same.
-            if item and not (item.id <= newest and told.get(item.id) == item.text):
+            elif not (item.id <= caught_up and told.get(item.id) == item.text):
                 await self._send(item)
+                newest = max(newest, item.id)
 
     async def _replay(self, after: int) -> dict[int, str]:
         """Send what was missed since `after`; the texts by their ids."""
@@ -129,7 +137,7 @@ class Socket:
             async with asyncio.timeout(SEND_SECONDS):
                 await self._websocket.send_text(item.text)
         except TimeoutError:
-            raise Ending(POLICY, "too slow") from None
+            raise Ending(LATER, "too slow") from None
 
     async def _hear(self) -> NoReturn:
         """Take what the client sends and make nothing of it; raises Ending for too much, WebSocketDisconnect at its end."""

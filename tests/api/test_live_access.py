@@ -127,6 +127,7 @@ def test_a_socket_closes_when_its_repository_turns_private_or_is_deleted(run: An
 
 def test_a_socket_closes_when_its_token_is_revoked(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gitperch_live.socket.ASK_SECONDS", 0.1)
+    monkeypatch.setattr("gitperch_live.socket.BEAT_SECONDS", 0.05)
 
     async def test(it: House) -> None:
         await it.repository("thing")

@@ -88,6 +88,19 @@ def test_a_page_is_greeted_with_the_newest_event_and_then_told_what_happens(run:
     run(test)
 
 
+def test_silence_is_broken_by_a_beat(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gitperch_live.socket.BEAT_SECONDS", 0.05)
+
+    async def test(it: House) -> None:
+        repo = await it.repository()
+        first = await it.host.events.record(Chirped(repo_id=repo.id, song="once"))
+        async with listening(it, repo, after=0) as socket:
+            assert [(await take(socket))["type"] for _ in range(3)] == ["hello", "test.chirped", "beat"]
+            assert await take(socket) == {"id": first.id, "type": "beat"}
+
+    run(test)
+
+
 def test_events_that_are_not_live_or_of_another_repository_stay_where_they_are(run: Any) -> None:
     async def test(it: House) -> None:
         repo, other = await it.repository(), await it.repository("other")

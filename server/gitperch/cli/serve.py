@@ -45,7 +45,6 @@ async def _serve(config: Config, listener: socket.socket) -> None:
     settings.graceful_timeout = 3.0
     settings.shutdown_timeout = 10.0
     settings.keep_alive_timeout = 75.0
-    settings.websocket_ping_interval = 30.0
     settings.websocket_max_message_size = 64 << 10
     settings.h11_max_incomplete_size = 64 << 10
     stop = asyncio.Event()
