@@ -53,7 +53,7 @@ class IndexUnusable(Exception):
     """The file is not an index that this program can use; build it again."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Ref:
     """A branch or tag. `target` is the oid that it holds, `height` the commit's that it peels to, -1 where that is none."""
 
@@ -109,10 +109,13 @@ class RowIndex:
         """Map the index at `path` and check it. Raises IndexUnusable, also for one that is not there."""
         try:
             with path.open("rb") as file:
-                data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+                mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except (OSError, ValueError):
             raise IndexUnusable(f"{path.name} cannot be read") from None
-        return cls(*_parsed(data))
+        parsed = _parsed(memoryview(mapped))
+        # The check has read every page; only those that windows need have to stay with this process.
+        mapped.madvise(mmap.MADV_DONTNEED)
+        return cls(*parsed)
 
     @classmethod
     def of(cls, columns: Columns) -> RowIndex:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import itertools
 import os
 import signal
 import sys
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 PATIENCE = 2.0
 """Seconds that a request waits for an index before it is told that one is being built."""
 
-_OPEN = 48  # indexes kept mapped
+_OPEN = 24  # indexes kept mapped
 _LARGE = 3000  # commits; laying out more of them is left to a process of its own
 _REPLACEMENTS = "refs/replace/"
 _KINDS = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
@@ -68,6 +69,7 @@ class Graphs:
         self._builds: dict[int, asyncio.Event] = {}
         self._failures: dict[int, str] = {}
         self._unwritten: set[int] = set()
+        self._numbers = itertools.count(1)
 
     async def index(self, repo: Repository) -> RowIndex:
         """The repository's index. Raises Building when it takes longer than `PATIENCE`, GraphUnreadable when it cannot be."""
@@ -112,6 +114,10 @@ class Graphs:
             return Update(after, None)
         return Update(after, after.total if before and not before.total else -1)
 
+    def is_unwritten(self, repo_id: int) -> bool:
+        """Whether the index has grown since it was written."""
+        return repo_id in self._unwritten
+
     async def persist(self, repo_id: int) -> None:
         """Write an index that has grown since it was opened. One that is lost unwritten grows again from the older file."""
         lock = self._locks.setdefault(repo_id, asyncio.Lock())
@@ -147,6 +153,8 @@ class Graphs:
         done = running.get(repo_id)
         if done is None:
             done = running[repo_id] = asyncio.Event()
+            # A name of its own: the task before is in its last moments when those who waited for it go on.
+            name = f"{name} ({next(self._numbers)})"
             self._host.tasks.start(name, functools.partial(_then_set, work, running, repo_id, done))
         return done
 

@@ -25,14 +25,20 @@ SECONDS = 1800.0
 def tidy_up(host: Host, graphs: Graphs, repo: Repository, update: Update) -> None:
     """Write down, in the background, what the index has grown by, and have git put it on its commit-graph."""
     if update.added is not None:
-        host.tasks.start(f"graph upkeep {repo.id}", functools.partial(_tidy_up, host, graphs, repo, update))
+        host.tasks.start(f"graph upkeep {repo.id}", functools.partial(_tidy_up, host, graphs, repo, update.index.total))
 
 
-async def _tidy_up(host: Host, graphs: Graphs, repo: Repository, update: Update) -> None:
-    await asyncio.sleep(REST_SECONDS)
-    await graphs.persist(repo.id)
-    if update.index.total < WORTH_IT or is_special(repo.path):
-        return  # git has no commit-graph for special ones
+async def _tidy_up(host: Host, graphs: Graphs, repo: Repository, total: int) -> None:
+    while True:
+        await asyncio.sleep(REST_SECONDS)
+        await graphs.persist(repo.id)
+        if total >= WORTH_IT and not is_special(repo.path):
+            await _write_commit_graph(host, repo)
+        if not graphs.is_unwritten(repo.id):
+            return
+
+
+async def _write_commit_graph(host: Host, repo: Repository) -> None:
     # Split layers: a push writes what it brought, and layers are merged as they grow.
     try:
         await host.git.run("commit-graph", "write", "--reachable", "--split", path=repo.path, timeout=SECONDS)
