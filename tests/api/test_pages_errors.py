@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gitperch.pages.filters import ago, relative
 from support.visitor import Visitor
 
 if TYPE_CHECKING:
@@ -104,3 +105,26 @@ def test_the_chosen_theme_is_in_the_first_byte(server: Server) -> None:
     assert '<html lang="en" data-theme="dark">' in visitor.get("/signin").text
     visitor.cookie = 'theme="><script>'
     assert '<html lang="en">' in visitor.get("/signin").text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "just now"),
+        (61, "1 minute ago"),
+        (7200, "2 hours ago"),
+        (51 * 86400, "51 days ago"),
+        (70 * 86400, "2 months ago"),
+        (700 * 86400, "22 months ago"),
+        (1500 * 86400, "4 years ago"),
+        (-3 * 86400, "in 3 days"),
+    ],
+)
+def test_times_are_relative(seconds: int, text: str) -> None:
+    assert relative(1e9 - seconds, 1e9) == text
+
+
+def test_times_out_of_the_calendar_do_not_break_a_page() -> None:
+    assert ago(10**20) == f"<time>{10**20}</time>"
+    assert "1969" in ago(-1)
+    assert ago(None) == "never"

@@ -274,3 +274,18 @@ def test_commits_whose_trees_are_missing_are_named_not_crashed_on(server: Server
     assert "Whole once" in shown.text
     assert alice.get("/alice/broken/branches").status == 200
     assert alice.get("/").status == 200
+
+
+def test_a_repository_that_libgit2_cannot_open_spoils_no_list(server: Server, tmp_path: Path) -> None:
+    if git("init", "-q", "--object-format=sha256", cwd=tmp_path).returncode:
+        pytest.skip("this git knows no SHA-256 repositories")
+    commit(tmp_path, {"a": "1"}, "With long ids")
+    server.cli("repo", "add", "alice/long-ids", "--from", str(tmp_path))
+    alice = Visitor(server)
+    alice.sign_in()
+    assert "alice/long-ids" in alice.get("/").text
+    assert alice.get("/alice/long-ids/branches").status == 200
+    for path in ("", "/tree"):
+        answer = alice.get(f"/alice/long-ids{path}")
+        assert answer.status in (200, 501)
+        assert answer.status == 200 or "Clone, fetch and push work" in answer.text

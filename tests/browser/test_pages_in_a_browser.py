@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gitperch.pages.filters import relative
 from support.server import commit, git
 
 if TYPE_CHECKING:
@@ -241,3 +242,17 @@ FAINT = """() => {
   }
   return found;
 }"""
+
+
+def test_the_page_words_times_as_the_server_does(page: Page, server: Server) -> None:
+    page.goto(f"{server.url}/signin")
+    ages = [0, 59, 60, 3599, 3600, 90_000, 51 * 86400, 61 * 86400, 500 * 86400, 3000 * 86400, -400, -200_000]
+    found = page.evaluate(
+        """async (ages) => {
+            const source = document.querySelector("link[href$='/times.js']").href;
+            const { relative } = await import(source);
+            return ages.map((age) => relative(1e9 - age, 1e9));
+        }""",
+        ages,
+    )
+    assert found == [relative(1e9 - age, 1e9) for age in ages]

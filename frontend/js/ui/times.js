@@ -1,11 +1,13 @@
-/** @type {[number, string][]} */
+/**
+ * From how many seconds on a unit is used, and how long it is: two of a large one say more than one.
+ * @type {[number, number, string][]}
+ */
 const UNITS = [
-  [31_556_952, "year"],
-  [2_629_746, "month"],
-  [604_800, "week"],
-  [86_400, "day"],
-  [3_600, "hour"],
-  [60, "minute"],
+  [2 * 31_556_952, 31_556_952, "year"],
+  [2 * 2_629_746, 2_629_746, "month"],
+  [86_400, 86_400, "day"],
+  [3_600, 3_600, "hour"],
+  [60, 60, "minute"],
 ];
 const EVERY = 30_000;
 
@@ -16,8 +18,8 @@ const EVERY = 30_000;
  */
 export function relative(seconds, now = Date.now() / 1000) {
   const distance = Math.abs(now - seconds);
-  for (const [size, unit] of UNITS) {
-    if (distance < size) continue;
+  for (const [threshold, size, unit] of UNITS) {
+    if (distance < threshold) continue;
     const number = Math.floor(distance / size);
     const text = `${number} ${unit}${number === 1 ? "" : "s"}`;
     return now > seconds ? `${text} ago` : `in ${text}`;

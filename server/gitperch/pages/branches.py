@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from gitperch.git import GitError, refs
 from gitperch.git.commits import decoded
+from gitperch.git.objects import MissingObject
+from gitperch.pages.links import links_of
 from gitperch.pages.repository import RepositoryPage, open_repository
 
 if TYPE_CHECKING:
@@ -60,7 +62,7 @@ class Branches:
         default = next((row.oid for row in rows if row.name == head), None)
         if default:
             await self._compare(page, default, shown)
-        links = await page.host.plugins.branch_links(page.repository, [row.name for row in shown]) if shown else {}
+        links = await links_of(page.host, page.repository, [row.name for row in shown])
         drawn = []
         for row in shown:
             ahead, behind = self._compared.get((default or "", row.oid), (None, None))
@@ -110,7 +112,13 @@ class Branches:
 async def _listed(page: RepositoryPage, folder: str) -> list[Row]:
     """The refs of a folder, the newest first."""
     listing = ("for-each-ref", "--sort=-creatordate", f"--format={'%00'.join(_FIELDS)}", folder)
-    output = await page.host.git.run(*listing, path=page.repository.path, timeout=20)
+    try:
+        output = await page.host.git.run(*listing, path=page.repository.path, timeout=20)
+    except GitError:
+        raise MissingObject(
+            "The list cannot be drawn: objects that branches or tags point to are missing in this repository. "
+            "Push its history again, or restore it from a backup."
+        ) from None
     rows = []
     for line in output.splitlines():
         name, oid, peeled, at, author, tagger, subject = line.split(b"\0", 6)

@@ -13,13 +13,13 @@ from markupsafe import Markup, escape
 if TYPE_CHECKING:
     import jinja2
 
+# From how many seconds on a unit is used, and how long it is: two of a large one say more than one.
 _UNITS = (
-    (31_556_952, "year"),
-    (2_629_746, "month"),
-    (604_800, "week"),
-    (86_400, "day"),
-    (3_600, "hour"),
-    (60, "minute"),
+    (2 * 31_556_952, 31_556_952, "year"),
+    (2 * 2_629_746, 2_629_746, "month"),
+    (86_400, 86_400, "day"),
+    (3_600, 3_600, "hour"),
+    (60, 60, "minute"),
 )
 HUES = 8
 _SAFE = "/!$'()*,:;=@~"
@@ -41,8 +41,8 @@ def install(environment: jinja2.Environment) -> None:
 def relative(seconds: float, now: float) -> str:
     """`3 minutes ago`, `in 2 days`, `just now`."""
     distance = abs(now - seconds)
-    for size, unit in _UNITS:
-        if distance >= size:
+    for threshold, size, unit in _UNITS:
+        if distance >= threshold:
             text = plural(int(distance // size), unit)
             return f"{text} ago" if now > seconds else f"in {text}"
     return "just now"

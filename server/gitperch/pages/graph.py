@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from gitperch.git import GitError, commits
+from gitperch.pages.links import links_of
 from gitperch.pages.overview import state_of
 from gitperch.pages.repository import open_repository
 
@@ -36,7 +37,7 @@ class Graph:
         if page.empty:
             return page.response("graph.html", "graph")
         branches, recent = await self._head(page.host.git, page.repository)
-        links = await page.host.plugins.branch_links(page.repository, branches) if branches else {}
+        links = await links_of(page.host, page.repository, branches)
         branch_links = {name: dataclasses.asdict(link) for name, link in links.items()}
         return page.response("graph.html", "graph", recent=recent, branch_links=branch_links)
 

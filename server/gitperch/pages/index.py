@@ -7,15 +7,14 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gitperch.errors import NotFound, Unauthorized
+from gitperch.errors import AppError, NotFound, Unauthorized
 from gitperch.git import commits
 from gitperch.host import host_of
+from gitperch.pages.links import links_of
 from gitperch.pages.overview import Overview, Overviews, Tip
 from gitperch.pages.visitor import session_viewer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from starlette.requests import Request
     from starlette.responses import Response
 
@@ -103,9 +102,7 @@ class Index:
     async def _card(self, host: Host, repository: Repository) -> Card:
         overview = await self._overviews.of(host.git, repository)
         branches = _default_first(overview.tips, repository.head)
-        links: Mapping[str, BranchLink] = (
-            await host.plugins.branch_links(repository, [tip.branch for tip in branches]) if branches else {}
-        )
+        links = await links_of(host, repository, [tip.branch for tip in branches])
         shown = [(tip.branch, links[tip.branch]) for tip in branches if tip.branch in links and links[tip.branch].state]
         push = await _last_push(host, repository, overview)
         return Card(repository, push, overview.weeks, shown[:LINKS], max(0, len(shown) - LINKS))
@@ -133,7 +130,10 @@ async def _last_push(host: Host, repository: Repository, overview: Overview) -> 
             return Push(payload["actor"], known[0].branch, known[0].subject, row["at"])
         branch, oid = moved[0]
         if branch not in by_branch:
-            found = await host.git.read(repository.path, commits.several, (oid,))
+            try:
+                found = await host.git.read(repository.path, commits.several, (oid,))
+            except AppError:
+                found = {}
             return Push(payload["actor"], branch, found[oid].subject if oid in found else "", row["at"])
     newest = max(overview.tips, key=lambda tip: tip.at, default=None)
     return Push("", newest.branch, newest.subject, newest.at) if newest else None
