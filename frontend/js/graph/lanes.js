@@ -15,18 +15,30 @@ const FADE = 22; // px over which lanes end that do not fit
 /**
  * @param {HTMLCanvasElement} canvas
  * @param {Store} store
+ * @param {() => void} onChange called when they have to be drawn anew: in other colours, for other pixels
  */
-export function createLanes(canvas, store) {
+export function createLanes(canvas, store, onChange) {
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   /** @type {string[]} */
   let colours = [];
-  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const listeners = new AbortController();
   const forget = () => {
     colours = [];
+    onChange();
   };
-  dark.addEventListener("change", forget);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", forget, { signal: listeners.signal });
   const theme = new MutationObserver(forget);
-  theme.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme", "class"] });
+  theme.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
+  watchScale();
+
+  /** The page may be moved to a screen with other pixels, or zoomed. */
+  function watchScale() {
+    const again = () => {
+      onChange();
+      watchScale();
+    };
+    matchMedia(`(resolution: ${devicePixelRatio}dppx)`).addEventListener("change", again, { once: true, signal: listeners.signal });
+  }
 
   /** Custom properties are resolved by an element; the canvas wants a colour. */
   function readColours() {
@@ -187,7 +199,7 @@ export function createLanes(canvas, store) {
   return {
     draw,
     destroy() {
-      dark.removeEventListener("change", forget);
+      listeners.abort();
       theme.disconnect();
     },
   };

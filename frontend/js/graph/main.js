@@ -78,7 +78,7 @@ export function createGraph(root) {
   });
   const selection = createSelection({ details, onChange: redraw });
   const cursor = createCursor({ store, viewport, grid, onChange: redraw });
-  const lanes = createLanes(find(root, "canvas", HTMLCanvasElement), store);
+  const lanes = createLanes(find(root, "canvas", HTMLCanvasElement), store, redraw);
   const list = createList({ grid, body: find(root, ".graph-rows", HTMLElement), store, context, onPick: (row) => pick(row) });
   const refs = createRefs({
     input: find(root, ".graph-filter input", HTMLInputElement),

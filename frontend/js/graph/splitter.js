@@ -1,5 +1,7 @@
 /** A border that can be moved, by pointer and by keyboard, and stays where it was put. */
 
+import { recall, remember } from "../memory.js";
+
 const STEP = 16; // px per key press
 
 /**
@@ -16,8 +18,9 @@ const STEP = 16; // px per key press
 export function createSplitter({ handle, root, property, key, direction, limits, size, onResize }) {
   const listeners = new AbortController();
   const { signal } = listeners;
-  let wished = Number(localStorage.getItem(key)) || size;
-  let chosen = localStorage.getItem(key) !== null;
+  const before = Number(recall(key));
+  let wished = before || size;
+  let chosen = before > 0;
 
   function apply() {
     const [least, most] = limits();
@@ -33,7 +36,7 @@ export function createSplitter({ handle, root, property, key, direction, limits,
     const [least, most] = limits();
     wished = Math.max(least, Math.min(most, pixels));
     chosen = true;
-    localStorage.setItem(key, String(Math.round(wished)));
+    remember(key, String(Math.round(wished)));
     apply();
     onResize();
   }
