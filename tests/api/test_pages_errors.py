@@ -83,7 +83,16 @@ def test_every_asset_of_a_page_is_there_packed_and_kept_for_ever(server: Server)
 
 
 @pytest.mark.parametrize(
-    "path", ["css/../templates/base.html", "templates/base.html", "css/nothing.css", "css", "../pyproject.toml"]
+    "path",
+    [
+        "css/../templates/base.html",
+        "templates/base.html",
+        "css/nothing.css",
+        "css",
+        "css/" + "a" * 300 + ".css",
+        "css/%00.css",
+        "../pyproject.toml",
+    ],
 )
 def test_nothing_but_assets_is_served_as_one(server: Server, path: str) -> None:
     assert server.get(f"/assets/0000/{path}").status == 404

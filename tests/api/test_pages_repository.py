@@ -126,7 +126,7 @@ def test_the_longest_ref_at_the_beginning_of_an_address_is_meant(server: Server,
     oid = git("rev-parse", "main~2", cwd=garden).stdout.strip()
     assert "a.md" in page(server, f"/alice/garden/tree/{oid}/docs")
     assert "data.bin" in page(server, f"/alice/garden/tree/{oid[:9]}")
-    for missing in ("nope", "main/nope", "feature", "--all", "main~1", "refs/heads/main/x", "0" * 40):
+    for missing in ("nope", "main/nope", "feature", "--all", "main~1", "refs/heads/main/x", "0" * 40, "a" * 400):
         answer = Visitor(server).get(f"/alice/garden/tree/{missing}")
         assert answer.status == 404, missing
         assert "Nothing here" in answer.text

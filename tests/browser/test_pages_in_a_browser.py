@@ -23,6 +23,7 @@ PAGES = (
     "/account",
     "/alice/garden",
     "/alice/empty",
+    "/alice/empty/tree",
     "/alice/garden/tree",
     "/alice/garden/tree/main/docs",
     "/alice/garden/blob/main/README.md",

@@ -50,6 +50,7 @@ class Assets:
         self._folder = folder
         self._editable = folder == Path(__file__).parents[3] / "frontend"
         self._bodies: dict[tuple[str, bool], bytes] = {}
+        self._known: dict[str, Path] = {}
         self._stamp: list[tuple[str, int, int]] = []
         self._looked_at = 0.0
         self._version = ""
@@ -60,12 +61,13 @@ class Assets:
         now = time.monotonic()
         if not self._version or (self._editable and now > self._looked_at + LOOK_AGAIN_SECONDS):
             self._looked_at = now
-            stamp = [(name, s.st_mtime_ns, s.st_size) for name, path in self._files() if (s := path.stat())]
+            known = dict(self._files())
+            stamp = [(name, s.st_mtime_ns, s.st_size) for name, path in known.items() if (s := path.stat())]
             if stamp != self._stamp:
-                self._stamp = stamp
+                self._stamp, self._known = stamp, known
                 self._bodies.clear()
                 digest = hashlib.blake2b(digest_size=8)
-                for name, path in self._files():
+                for name, path in known.items():
                     digest.update(name.encode() + b"\0" + path.read_bytes())
                 self._version = digest.hexdigest()
         return self._version
@@ -76,16 +78,15 @@ class Assets:
 
     async def serve(self, request: Request) -> Response:
         path = request.path_params["path"]
-        file = self._folder / path
-        media_type = TYPES.get(file.suffix)
-        if ".." in path or path.partition("/")[0] not in FOLDERS or not media_type or not file.is_file():
-            raise NotFound(f"There is no asset {path[:120]!r} here.")
         current = request.path_params["version"] == self.version
+        file = self._known.get(path)
+        if not file:
+            raise NotFound(f"There is no asset {path[:120]!r} here.")
         packed = file.suffix in PACKED and "gzip" in request.headers.get("accept-encoding", "")
         headers = {
             # A page from before an update may still ask for its old hash: it gets today's file, which nobody then keeps.
             "cache-control": "public, max-age=31536000, immutable" if current else "no-cache",
-            "content-type": media_type,
+            "content-type": TYPES[file.suffix],
             "vary": "accept-encoding",
             "x-content-type-options": "nosniff",
         }

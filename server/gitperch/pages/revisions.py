@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote_to_bytes
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from gitperch.pages.repository import RepositoryPage
 
 PARTS = 40  # of an address that may belong to a ref's name
+COMPONENT = 256  # bytes that no file system takes as one name, nor, therefore, a ref
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ async def resolve(page: RepositoryPage, rest: str) -> Place:
     for length in range(len(parts), 0, -1):
         name = "/".join(parts[:length])
         for folder, kind in (("refs/heads/", "branch"), ("refs/tags/", "tag")):
-            if names.is_ref(folder + name):
+            if names.is_ref(folder + name) and all(len(os.fsencode(part)) < COMPONENT for part in parts[:length]):
                 wanted[folder + name] = (name, kind)
     found = refs.read(path, wanted)
     for ref, (name, kind) in wanted.items():
