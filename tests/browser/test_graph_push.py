@@ -98,6 +98,18 @@ def test_branches_and_tags_come_move_and_go(graph: GraphPage, server: Server, wo
     assert graph.page.evaluate("window.neverReloaded")
 
 
+def test_a_branch_gets_the_dot_of_its_preview_when_there_is_something_to_show(
+    graph: GraphPage, server: Server, work: Path
+) -> None:
+    preview = graph.commit("Note 29").get_by_role("link", name="Preview of main")
+    expect(preview).to_have_count(0)
+    commit(work, {"index.html": "<!doctype html><title>Pond</title><h1>Pond</h1>"}, "Open the garden")
+    push(server, work)
+    preview = graph.commit("Open the garden").get_by_role("link", name="Preview of main: ready")
+    expect(preview).to_be_visible()
+    assert "//main-" in (preview.get_attribute("href") or "")
+
+
 def test_a_force_push_replaces_what_was_there(graph: GraphPage, server: Server, work: Path) -> None:
     git("reset", "--quiet", "--hard", "main~2", cwd=work)
     commit(work, {"notes.txt": "again"}, "Note 28, told anew")

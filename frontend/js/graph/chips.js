@@ -60,19 +60,20 @@ function chip({ kind, short, word }, lane, isDefault, links) {
     element("span", { class: "chip-name" }, short),
   );
   const link = kind === "heads" ? links.get(short) : undefined;
-  if (link) made.append(previewDot(short, link));
+  if (link?.state) made.append(previewDot(short, link.url, link.state));
   return made;
 }
 
 /**
  * @param {string} branch
- * @param {import("./types.js").BranchLink} link
+ * @param {string} url
+ * @param {string} state
  */
-function previewDot(branch, { url, state }) {
-  const says = state ? `Preview of ${branch}: ${state}` : `Preview of ${branch}`;
+function previewDot(branch, url, state) {
+  const says = `Preview of ${branch}: ${state}`;
   return element(
     "a",
     { class: "chip-preview", href: url, title: says, "aria-label": says, tabindex: -1 },
-    element("span", { class: "dot", "data-state": state ?? "ready", "aria-hidden": "true" }),
+    element("span", { class: "dot", "data-state": state, "aria-hidden": "true" }),
   );
 }

@@ -1,6 +1,5 @@
 /** The graph page: puts its parts together. Each part owns what it makes; this one owns the order in which things happen. */
 
-import { getJson } from "../api.js";
 import { createLive } from "../live.js";
 import { createArrivals } from "./arrivals.js";
 import { createBadge } from "./badge.js";
@@ -11,6 +10,7 @@ import { pitchOf, widthOf } from "./edges.js";
 import { createKeys } from "./keys.js";
 import { createLanes } from "./lanes.js";
 import { createList } from "./list.js";
+import { createNews } from "./news.js";
 import { createRefs } from "./refs.js";
 import { createSelection } from "./selection.js";
 import { createSplitter } from "./splitter.js";
@@ -23,7 +23,6 @@ const LEAST_LANES = 48;
 const LANES_NARROW = 5;
 const LEAST_DETAILS = 340;
 const LEAST_ROWS = 420;
-const CATCH_UP = 400; // ms that missed events have to arrive after the connection is back
 
 /** @param {HTMLElement} root */
 export function createGraph(root) {
@@ -38,9 +37,6 @@ export function createGraph(root) {
   /** @type {import("./row.js").RowContext} */
   const context = { defaultBranch: head, links: readLinks(root) };
   let frame = 0;
-  let greeted = false;
-  /** @type {number | undefined} */
-  let catchingUp;
 
   const redraw = () => {
     frame ||= requestAnimationFrame(draw);
@@ -51,10 +47,9 @@ export function createGraph(root) {
       arrivals.rowsArrived();
       redraw();
     },
-    onStale: () => void reopen(),
+    onStale: () => void news.reopen(),
     onState(state, message) {
       root.dataset.store = state;
-      context.defaultBranch = defaultBranch();
       notice.textContent = state === "building" ? "Drawing the graph for the first time…" : (message ?? "");
       notice.hidden = state === "ready";
     },
@@ -120,8 +115,9 @@ export function createGraph(root) {
     help: () => help.showModal(),
     head: () => void goTo("HEAD"),
   });
+  const news = createNews({ url: `${api}/graph`, store, viewport, arrivals, cursor, refs, list, links: context.links, onChange: redraw });
   const badge = createBadge(find(document, "#live", HTMLElement));
-  const live = createLive({ path: `${api}/live`, onState: badge.show, onMessage: hear });
+  const live = createLive({ path: `${api}/live`, onState: badge.show, onMessage: news.hear });
   const helpButton = root.querySelector(".graph-help-button");
   const openHelp = () => help.showModal();
   helpButton?.addEventListener("click", openHelp);
@@ -129,6 +125,7 @@ export function createGraph(root) {
   function draw() {
     frame = 0;
     const { view } = viewport;
+    context.defaultBranch = defaultBranch();
     const last = Math.ceil(view.top + view.count);
     store.want(arrivals.unfolding ? 0 : Math.floor(view.top) - AHEAD, last + AHEAD);
     const width = narrow.matches ? widthOf(Math.min(store.lanes, LANES_NARROW), pitchOf(store.lanes)) : lanesSplitter.size;
@@ -179,59 +176,6 @@ export function createGraph(root) {
     }
   }
 
-  /** Load again what the server has, and stay where we are: at the commit at the upper edge, unless that is the top. */
-  async function reopen() {
-    const { top } = viewport.view;
-    const anchor = store.opened && top >= 1 ? store.commit(Math.floor(top)) : undefined;
-    try {
-      const row = await store.open(anchor?.oid ?? 0).catch(() => store.open(0));
-      viewport.setTotal(store.total);
-      viewport.jump(anchor ? row + (top % 1) : 0);
-      cursor.refresh();
-      redraw();
-    } catch (error) {
-      if (!(error instanceof DOMException)) catchUp();
-    }
-  }
-
-  /** When no news explains it soon: is the server's graph still the one that we show? */
-  function catchUp() {
-    clearTimeout(catchingUp);
-    catchingUp = setTimeout(async () => {
-      const answer = await getJson(`${api}/graph?at=0&rows=1`).catch(() => null);
-      if (answer && answer.generation !== store.generation) await reopen();
-    }, CATCH_UP);
-  }
-
-  /** @param {import("../live.js").LiveMessage} message */
-  function hear(message) {
-    if (message.type === "graph.changed") return grow(message);
-    if (message.type === "preview.changed") {
-      if (message.url) context.links.set(message.branch, { url: message.url, state: message.state });
-      else context.links.delete(message.branch);
-      list.relabel();
-    } else if (message.type === "resync") {
-      refs.expire();
-      void reopen();
-    } else if (message.type === "repository.changed" || (message.type === "hello" && (greeted || store.opened))) {
-      catchUp();
-    }
-    greeted ||= message.type === "hello";
-  }
-
-  /** @param {import("../live.js").LiveMessage} message */
-  function grow(message) {
-    const outcome = store.advance(/** @type {any} */ (message));
-    if (outcome === "known") return;
-    refs.expire();
-    arrivals.tell(message.added, message.refs ?? []);
-    if (outcome === "rebuilt") return void reopen();
-    context.defaultBranch = defaultBranch();
-    arrivals.grown(message.added);
-    cursor.grown(message.added);
-    redraw();
-  }
-
   async function begin() {
     const row = await store.open(selection.oid || 0).catch((error) => {
       if (!selection.oid) throw error;
@@ -243,7 +187,7 @@ export function createGraph(root) {
     if (selection.oid) cursor.place(row);
     stage.dataset.ready = "";
     redraw();
-    if (greeted) catchUp();
+    news.opened();
   }
 
   void begin().catch((error) => {
@@ -254,9 +198,8 @@ export function createGraph(root) {
   return {
     destroy() {
       cancelAnimationFrame(frame);
-      clearTimeout(catchingUp);
       helpButton?.removeEventListener("click", openHelp);
-      for (const part of [live, badge, keys, refs, list, lanes, cursor, selection, details, arrivals, viewport, store, lanesSplitter, detailsSplitter]) part.destroy();
+      for (const part of [live, badge, news, keys, refs, list, lanes, cursor, selection, details, arrivals, viewport, store, lanesSplitter, detailsSplitter]) part.destroy();
     },
   };
 }
