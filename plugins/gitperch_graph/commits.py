@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from dataclasses import dataclass
 
+# A line that begins with a space goes on with a signature, whatever it looks like.
+_FIELD = re.compile(rb"^(parent|author|committer|encoding) (.*)$", re.MULTILINE)
 _PERSON = re.compile(rb"([^<]*)(?:<([^>]*)>)?(?:\s+(-?\d+)(?:\s+[+-]\d+)?)?\s*", re.DOTALL)
-_SUBJECT_LIMIT = 1000  # characters; what is longer is no subject
+_TEXT_LIMIT = 2000  # bytes; what is longer is neither a name nor a subject, and some decoders take long over it
+_TIME_DIGITS = 15  # no clock shows more
 
 
 @dataclass(frozen=True)
@@ -25,18 +29,15 @@ def parsed(data: bytes) -> Commit:
     head, _, message = data.partition(b"\n\n")
     parents: list[str] = []
     fields: dict[bytes, bytes] = {}
-    for line in head.split(b"\n"):
-        key, _, value = line.partition(b" ")
+    for key, value in _FIELD.findall(head):
         if key == b"parent":
             parents.append(value.decode("ascii", "replace"))
-        elif key:  # a line that begins with a space goes on with a signature
+        else:
             fields.setdefault(key, value)
     encoding = fields.get(b"encoding", b"utf-8").decode("ascii", "replace")
     author, email, _ = _person(fields.get(b"author", b""))
     _, _, time = _person(fields.get(b"committer", b""))
-    return Commit(
-        tuple(parents), _text(author, encoding), _text(email, encoding), time, _subject(_text(message, encoding))
-    )
+    return Commit(tuple(parents), _text(author, encoding), _text(email, encoding), time, _subject(message, encoding))
 
 
 def _person(value: bytes) -> tuple[bytes, bytes, int]:
@@ -44,13 +45,15 @@ def _person(value: bytes) -> tuple[bytes, bytes, int]:
     if not match:
         return b"", b"", 0
     name, email, time = match.groups()
-    return name.strip(), email or b"", int(time or 0)
+    return name.strip(), email or b"", int(time) if time and len(time) <= _TIME_DIGITS else 0
 
 
 def _text(text: bytes, encoding: str) -> str:
     """UTF-8 as most are, else by the encoding it names, else Latin-1, in which everything means something."""
+    text = text[:_TEXT_LIMIT]
     try:
-        return text.decode()
+        # Not `bytes.decode`: the cut may have gone through a character.
+        return codecs.utf_8_decode(text, "strict", len(text) < _TEXT_LIMIT)[0]
     except UnicodeDecodeError:
         pass
     try:
@@ -59,7 +62,8 @@ def _text(text: bytes, encoding: str) -> str:
         return text.decode("latin-1")
 
 
-def _subject(message: str) -> str:
+def _subject(message: bytes, encoding: str) -> str:
     """The first paragraph in one line, as `git log --format=%s` has it."""
-    paragraph, _, _ = message.lstrip("\n").partition("\n\n")
-    return " ".join(line.strip() for line in paragraph.split("\n") if line.strip())[:_SUBJECT_LIMIT]
+    paragraph, _, _ = message.lstrip(b"\n").partition(b"\n\n")
+    lines = (line.strip() for line in _text(paragraph, encoding).split("\n"))
+    return " ".join(line for line in lines if line)

@@ -18,6 +18,7 @@ SHOWN = ("refs/heads/", "refs/tags/")
 """Only what branches, tags and HEAD reach is in the graph."""
 
 MANY_OBJECTS = 20_000
+_LATEST = 1 << 62  # a time beyond is a typing error
 _INDEX_ENTRY = 28  # bytes that a pack's index spends at least on an object
 
 
@@ -118,7 +119,9 @@ class Repository:
             walk = ("-c", "core.commitGraph=false", "rev-list", "--stdin", "--parents", "--timestamp")
             for line in self.git(*walk, stdin=stdin).splitlines():
                 time, oid, *parents = line.decode("ascii").split()
-                commits.append((bytes.fromhex(oid), int(time), [bytes.fromhex(parent) for parent in parents]))
+                commits.append(
+                    (bytes.fromhex(oid), min(int(time), _LATEST), [bytes.fromhex(parent) for parent in parents])
+                )
         size = len(commits[0][0]) if commits else 20
         numbers = {oid.hex(): number for number, (oid, _, _) in enumerate(commits)}
         self._open_ends(commits, numbers)
