@@ -158,3 +158,20 @@ def test_without_a_script_the_newest_commits_can_be_read(
     page.goto(f"{server.url}/{name}")
     page.get_by_role("link", name="Note 29").click()
     expect(page.get_by_role("heading", name="Note 29")).to_be_visible()
+
+
+def test_attack_12_what_a_commit_and_a_branch_are_called_is_only_text(
+    graph: GraphPage, server: Server, work: Path
+) -> None:
+    subject, branch = "<img src=x onerror=\"document.title='owned'\">", "x<b>bold</b>\"'"
+    git("switch", "--quiet", "--create", branch, cwd=work)
+    commit(work, {"notes.txt": "x"}, subject)
+    push(server, work, "origin", branch)
+    row = graph.commit(subject)
+    expect(row.locator(".chip-name")).to_have_text(branch)
+    row.click()
+    expect(graph.details.get_by_role("heading", name=subject)).to_be_visible()
+    graph.page.keyboard.press("/")
+    expect(graph.page.get_by_role("option").filter(has_text=branch)).to_be_visible()
+    assert graph.page.locator("#graph :is(img, b)").count() == 0
+    assert graph.page.title() != "owned"
