@@ -76,6 +76,16 @@ def test_the_list_names_the_last_push_and_counts_the_weeks(server: Server, garde
     assert "No repository here matches" in page(server, "/?q=nothing-like-it")
 
 
+def test_a_newcomer_is_told_how_to_push(server: Server, garden: Path) -> None:
+    server.add_user("newcomer")
+    newcomer = Visitor(server)
+    newcomer.sign_in("newcomer")
+    assert f"git remote add perch {server.url}/newcomer/thing.git" in newcomer.get("/").text
+    assert "git remote add" not in page(server, "/")
+    newcomer.post("/new", {"name": "first"})
+    assert "git remote add" not in newcomer.get("/").text
+
+
 def test_private_repositories_look_as_if_they_were_not_there(server: Server, garden: Path) -> None:
     server.cli("repo", "add", "alice/hidden", "--private")
     server.add_user("bob")

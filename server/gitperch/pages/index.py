@@ -80,7 +80,8 @@ class Index:
         return await self._page(request, found, found[0].owner if found else viewer.name)
 
     async def _page(self, request: Request, found: list[Repository], owner: str) -> Response:
-        host = host_of(request)
+        host, viewer = host_of(request), await session_viewer(request)
+        newcomer = viewer.user is not None and all(repository.owner_id != viewer.user.id for repository in found)
         query = request.query_params.get("q", "").strip()[:100]
         if query:
             wanted = query.lower().split()
@@ -93,6 +94,7 @@ class Index:
             "index.html",
             cards=await asyncio.gather(*(self._card(host, repository) for repository in shown)),
             owner=owner,
+            newcomer=newcomer and not owner,
             total=len(found),
             page=page,
             pages=-(-len(found) // PER_PAGE),
