@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 from collections.abc import Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -100,6 +101,11 @@ def runner(data: Path, monkeypatch: pytest.MonkeyPatch, *in_tree: str, seconds: 
             async with house(data, monkeypatch, *in_tree) as it, asyncio.timeout(seconds):
                 await test(it)
 
-        asyncio.run(inside())
+        try:
+            asyncio.run(inside())
+        finally:
+            if sys.version_info < (3, 12):
+                # The server made the child watcher one of this loop's, which is closed now.
+                asyncio.set_event_loop_policy(None)
 
     return run
