@@ -207,7 +207,7 @@ class Git:
     def close(self) -> None:
         self._executor.shutdown(wait=False, cancel_futures=True)
         if sys.version_info < (3, 12):  # it belongs to this event loop; the next one in this process needs its own
-            asyncio.set_child_watcher(None)  # type: ignore[arg-type] -- typeshed does not know that None takes it away
+            asyncio.set_child_watcher(None)  # type: ignore[arg-type]  # None takes it away
 
 
 def _with_repository(path: str, function: Callable[..., T], arguments: Sequence[Any]) -> T:
