@@ -33,10 +33,10 @@ def build(repository: Path, index_path: Path, environment: Mapping[str, str] | N
     repo = Repository(repository, environment)
     tips = repo.tips()
     history, numbers = repo.history(tips)
-    row_index.write(index_path, columns(history, numbers, tips, repo.special()))
+    row_index.write(index_path, columns(history, numbers, tips))
 
 
-def columns(history: History, numbers: Mapping[str, int], tips: Tips, special: bool) -> Columns:
+def columns(history: History, numbers: Mapping[str, int], tips: Tips) -> Columns:
     """The index of what `tips` reach in `history`. Raises HistoryUnreadable for what is no history."""
     rows = ordered(history, numbers.values())
     rows.reverse()
@@ -57,7 +57,7 @@ def columns(history: History, numbers: Mapping[str, int], tips: Tips, special: b
     return Columns(
         hash_size=size,
         head=tips.head,
-        special=special,
+        special=tips.special,
         built=layout.count,
         refs=tuple(refs),
         oids=oids,

@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SECONDS = 1800.0
-SHOWN = ("refs/heads/", "refs/tags/")
+BRANCHES = "refs/heads/"
+SHOWN = (BRANCHES, "refs/tags/")
 """Only what branches, tags and HEAD reach is in the graph."""
 
+REPLACEMENTS = "refs/replace/"
 MANY_OBJECTS = 20_000
 _LATEST = 1 << 62  # a time beyond is a typing error
 _INDEX_ENTRY = 28  # bytes that a pack's index spends at least on an object
@@ -28,11 +30,20 @@ class HistoryUnreadable(Exception):
 
 @dataclass(frozen=True)
 class Tips:
-    """Where a history begins: `targets` has each shown ref's oid, `commits` the commit it peels to, where it does."""
+    """Where a history begins: `targets` has each shown ref's oid, `commits` what it peels to, a commit in all but odd cases.
+
+    `special`: parents are not those that the objects name, as in a shallow history or one with grafts or replacements.
+    """
 
     head: str
     targets: Mapping[str, str]
     commits: Mapping[str, str]
+    special: bool
+
+    @property
+    def on_branches(self) -> set[str]:
+        """The oids that branches hold: git lets them hold nothing but commits."""
+        return {oid for name, oid in self.commits.items() if name.startswith(BRANCHES)}
 
 
 @dataclass(frozen=True)
@@ -61,17 +72,17 @@ class Repository:
             )
         return done.stdout
 
-    def special(self) -> bool:
-        """Whether parents are not those that the objects name: a shallow history, grafts or replacements."""
-        return is_special(self.path) or bool(self.git("for-each-ref", "--count=1", "refs/replace/"))
-
     def tips(self) -> Tips:
         """Branches, tags and HEAD, annotated tags peeled, also those of tags."""
         targets: dict[str, str] = {}
         peeled: dict[str, str] = {}
+        special = is_special(self.path)
         # With status 1 there are no refs to show, and that is no failure.
-        for line in self.git("show-ref", "--dereference", "--heads", "--tags", accepted=1).splitlines():
+        for line in self.git("show-ref", "--dereference", accepted=1).splitlines():
             oid, _, name = line.decode("utf-8", "surrogateescape").partition(" ")
+            special = special or name.startswith(REPLACEMENTS)
+            if not name.startswith(SHOWN):
+                continue
             if name.endswith("^{}"):
                 peeled[name.removesuffix("^{}")] = oid
             else:
@@ -79,42 +90,43 @@ class Repository:
         head = head_of(self.path)
         if head == DETACHED:
             targets[head] = (self.path / "HEAD").read_text("ascii").strip()
-        return Tips(head, dict(sorted(targets.items())), {name: peeled.get(name, oid) for name, oid in targets.items()})
+        commits = {name: peeled.get(name, oid) for name, oid in targets.items()}
+        return Tips(head, dict(sorted(targets.items())), commits, special)
 
     def history(self, tips: Tips) -> tuple[History, dict[str, int]]:
         """Every commit that `tips` reach, and maybe more; and the number in it of each oid in `tips.commits` that is a commit's.
 
         Raises HistoryUnreadable.
         """
-        wanted = sorted(set(tips.commits.values()))
-        if not self.special():
-            found = self._from_commit_graph(wanted)
-            if not found and self._is_large():
+        if not tips.special:
+            found = self._from_commit_graph(tips)
+            if not found and is_large(self.path):
                 # git writes the file faster than it tells the history, and the next build has it.
                 self.git("commit-graph", "write", "--reachable", "--split", accepted=128)
-                found = self._from_commit_graph(wanted)
+                found = self._from_commit_graph(tips)
             if found:
                 return found
-        return self._from_rev_list(wanted)
+        return self._from_rev_list(tips)
 
-    def _from_commit_graph(self, wanted: Sequence[str]) -> tuple[History, dict[str, int]] | None:
+    def _from_commit_graph(self, tips: Tips) -> tuple[History, dict[str, int]] | None:
         """None where there is no usable commit-graph, or where it does not reach all the way up."""
         try:
             graph = CommitGraph.open(self.path)
             if not graph:
                 return None
+            wanted = set(tips.commits.values())
             numbers = {oid: at for oid in wanted if (at := graph.find(bytes.fromhex(oid))) is not None}
-            if self._commits_among([oid for oid in wanted if oid not in numbers]):
+            if self._commits_among(wanted.difference(numbers), tips):
                 return None
             return graph.history(), numbers
         except CommitGraphError:
             return None
 
-    def _from_rev_list(self, wanted: Sequence[str]) -> tuple[History, dict[str, int]]:
-        tips = self._commits_among(wanted)
+    def _from_rev_list(self, tips: Tips) -> tuple[History, dict[str, int]]:
+        wanted = self._commits_among(set(tips.commits.values()), tips)
         commits: list[tuple[bytes, int, list[bytes]]] = []
-        if tips:
-            stdin = "".join(f"{oid}\n" for oid in tips).encode()
+        if wanted:
+            stdin = "".join(f"{oid}\n" for oid in wanted).encode()
             # A commit-graph file that would help was used before; one that is damaged stops git.
             walk = ("-c", "core.commitGraph=false", "rev-list", "--stdin", "--parents", "--timestamp")
             for line in self.git(*walk, stdin=stdin).splitlines():
@@ -125,7 +137,7 @@ class Repository:
         size = len(commits[0][0]) if commits else 20
         numbers = {oid.hex(): number for number, (oid, _, _) in enumerate(commits)}
         self._open_ends(commits, numbers)
-        return from_parents(size, commits), {oid: numbers[oid] for oid in tips}
+        return from_parents(size, commits), {oid: numbers[oid] for oid in wanted}
 
     def _open_ends(self, commits: list[tuple[bytes, int, list[bytes]]], numbers: Mapping[str, int]) -> None:
         """Give the commits at a shallow boundary back the parents that git hides, as parents that are not here."""
@@ -150,18 +162,16 @@ class Repository:
             yield data[end + 1 : end + 1 + size]
             at = end + 1 + size + 1
 
-    def _commits_among(self, oids: Sequence[str]) -> list[str]:
+    def _commits_among(self, oids: set[str], tips: Tips) -> list[str]:
         """Those that are commits: a tag may name a tree or a blob."""
-        if not oids:
-            return []
-        stdin = "".join(f"{oid}\n" for oid in oids).encode()
-        lines = (
-            self.git("cat-file", "--batch-check=%(objectname) %(objecttype)", stdin=stdin).decode("ascii").splitlines()
-        )
-        return [oid for oid, kind in (line.split() for line in lines) if kind == "commit"]
-
-    def _is_large(self) -> bool:
-        return is_large(self.path)
+        certain = oids & tips.on_branches
+        doubtful = sorted(oids - certain)
+        if not doubtful:
+            return sorted(certain)
+        stdin = "".join(f"{oid}\n" for oid in doubtful).encode()
+        output = self.git("cat-file", "--batch-check=%(objectname) %(objecttype)", stdin=stdin).decode("ascii")
+        kinds = (line.split() for line in output.splitlines())
+        return sorted(certain | {oid for oid, kind in kinds if kind == "commit"})
 
 
 DETACHED = "HEAD"

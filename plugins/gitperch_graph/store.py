@@ -18,7 +18,16 @@ from gitperch.errors import AppError
 from gitperch.git import GitError
 from gitperch_graph import build, row_index
 from gitperch_graph.extend import extended
-from gitperch_graph.repository import DETACHED, SECONDS, SHOWN, HistoryUnreadable, head_of, is_large, is_special
+from gitperch_graph.repository import (
+    DETACHED,
+    REPLACEMENTS,
+    SECONDS,
+    SHOWN,
+    HistoryUnreadable,
+    head_of,
+    is_large,
+    is_special,
+)
 from gitperch_graph.row_index import IndexUnusable, RowIndex
 
 if TYPE_CHECKING:
@@ -35,7 +44,6 @@ PATIENCE = 2.0
 
 _OPEN = 24  # indexes kept mapped
 _LARGE = 3000  # commits; laying out more of them is left to a process of its own
-_REPLACEMENTS = "refs/replace/"
 _KINDS = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
 
 
@@ -94,10 +102,11 @@ class Graphs:
         """Bring the index up to the refs on disk, of which `names` may have moved. Raises HistoryUnreadable."""
         lock = self._locks.setdefault(repo.id, asyncio.Lock())
         async with lock:
-            before = self._open.get(repo.id)
-            # Once in each process everything is compared, in case that somebody put back an older file.
-            targets = None if before else await self._all_targets(repo)
-            before = before or await asyncio.to_thread(_opened, self._path(repo.id))
+            before, targets = self._open.get(repo.id), None
+            if not before:
+                before = await asyncio.to_thread(_opened, self._path(repo.id))
+                # Once in each process everything is compared, in case that somebody put back an older file.
+                targets = await self._all_targets(repo) if before else None
             if before and not _is_strange(repo, before, [*names, *(targets or ())]):
                 after = await self._host.git.read(repo.path, _extended, before, names, targets)
                 if after:
@@ -167,7 +176,7 @@ class Graphs:
 
     async def _all_targets(self, repo: Repository) -> dict[str, str]:
         output = await self._host.git.run(
-            "for-each-ref", "--format=%(objectname) %(refname)", *SHOWN, _REPLACEMENTS, path=repo.path
+            "for-each-ref", "--format=%(objectname) %(refname)", *SHOWN, REPLACEMENTS, path=repo.path
         )
         lines = (line.decode("utf-8", "surrogateescape").partition(" ") for line in output.splitlines())
         return {name: oid for oid, _, name in lines}
@@ -248,7 +257,7 @@ def _opened(path: Path) -> RowIndex | None:
 
 def _is_strange(repo: Repository, before: RowIndex, names: Collection[str]) -> bool:
     """Whether parents may have changed that the index already has."""
-    return is_special(repo.path) != before.columns.special or any(name.startswith(_REPLACEMENTS) for name in names)
+    return is_special(repo.path) != before.columns.special or any(name.startswith(REPLACEMENTS) for name in names)
 
 
 def _extended(
