@@ -131,7 +131,7 @@ def drawn(index: RowIndex) -> list[Row]:
 @pytest.mark.parametrize("seed", range(4))
 def test_any_sequence_of_pushes_ends_in_what_git_says(tmp_path: Path, seed: int) -> None:
     path = generate(tmp_path / "it.git", commits=60, branches=4, seed=seed, wild=seed % 2 == 1)
-    life = Life(path, random.Random(seed))  # noqa: S311 -- pushes, no secrets
+    life = Life(path, random.Random(seed))
     for _ in range(40):
         before = drawn(life.index)
         for _ in range(life.dice.randint(1, 3)):
@@ -146,7 +146,7 @@ def test_any_sequence_of_pushes_ends_in_what_git_says(tmp_path: Path, seed: int)
 
 def test_windows_of_an_index_that_has_grown_are_slices_of_the_whole(tmp_path: Path) -> None:
     path = generate(tmp_path / "it.git", commits=row_index.STRIDE - 30, branches=12, seed=3, wild=True)
-    life = Life(path, random.Random(3))  # noqa: S311 -- pushes, no secrets
+    life = Life(path, random.Random(3))
     tips = life.branches()
     for name in sorted(tips)[:8] * 12:  # old branches grow: their edges pass the mark at STRIDE
         life.point(name, life.commit(life.branches()[name]))
@@ -158,7 +158,7 @@ def test_windows_of_an_index_that_has_grown_are_slices_of_the_whole(tmp_path: Pa
 
 
 def test_a_branch_keeps_its_lane_while_it_grows(tmp_path: Path) -> None:
-    life = Life(generate(tmp_path / "it.git", commits=40, branches=0), random.Random(1))  # noqa: S311
+    life = Life(generate(tmp_path / "it.git", commits=40, branches=0), random.Random(1))
     main = life.branches()["refs/heads/main"]
     topic = life.commit(main)
     life.point("refs/heads/topic", topic)
@@ -179,7 +179,7 @@ def test_a_branch_keeps_its_lane_while_it_grows(tmp_path: Path) -> None:
     "what", ["rewind", "delete the only branch of a commit", "another default branch", "older commits"]
 )
 def test_what_cannot_be_put_on_top_is_built_anew(tmp_path: Path, what: str) -> None:
-    life = Life(generate(tmp_path / "it.git", commits=80, branches=3), random.Random(1))  # noqa: S311
+    life = Life(generate(tmp_path / "it.git", commits=80, branches=3), random.Random(1))
     branches = life.branches()
     if what == "rewind":
         life.point("refs/heads/main", facts(life.path).chain[1])
@@ -196,7 +196,7 @@ def test_what_cannot_be_put_on_top_is_built_anew(tmp_path: Path, what: str) -> N
 
 
 def test_refs_that_move_over_known_commits_add_no_rows(tmp_path: Path) -> None:
-    life = Life(generate(tmp_path / "it.git", commits=80, branches=3), random.Random(1))  # noqa: S311
+    life = Life(generate(tmp_path / "it.git", commits=80, branches=3), random.Random(1))
     before, generation = drawn(life.index), life.index.generation
     life.point("refs/heads/here", life.index.oid(30))
     life.point("refs/tags/there", life.index.oid(10))
@@ -210,7 +210,7 @@ def test_refs_that_move_over_known_commits_add_no_rows(tmp_path: Path) -> None:
 
 
 def test_an_index_that_grew_and_one_built_at_once_have_the_same_rows(tmp_path: Path) -> None:
-    life = Life(generate(tmp_path / "it.git", commits=200, branches=5), random.Random(8))  # noqa: S311
+    life = Life(generate(tmp_path / "it.git", commits=200, branches=5), random.Random(8))
     for _ in range(30):
         name = life.dice.choice(sorted(life.branches()))
         life.point(name, life.commit(life.branches()[name]))

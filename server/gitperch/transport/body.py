@@ -34,9 +34,27 @@ class Body:
         self._receive = receive
         self._left = self._limit = limit
         self._stall_seconds = stall_seconds
+        self._arriving = self._arrive()  # one for all readers, so that none loses what another has begun
+        self._pulled: list[bytes] = []
+
+    async def whole(self, limit: int) -> bytes | None:
+        """All of it, if that is at most `limit` bytes; otherwise None. Iterating afterwards begins at the beginning all the same."""
+        size = 0
+        async for chunk in self._arriving:
+            self._pulled.append(chunk)
+            size += len(chunk)
+            if size > limit:
+                return None
+        return b"".join(self._pulled)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Raises ClientGone when the client leaves or stalls, TooLarge over the limit, BadRequest for broken gzip."""
+        for chunk in self._pulled:
+            yield chunk
+        async for chunk in self._arriving:
+            yield chunk
+
+    async def _arrive(self) -> AsyncIterator[bytes]:
         more = True
         while more:
             try:

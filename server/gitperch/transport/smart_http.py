@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from starlette.requests import HTTPConnection
 
 from gitperch.errors import Busy, Forbidden
+from gitperch.git.listing import Listings
 from gitperch.git.process import READ_SIZE
+from gitperch.transport import ls_refs
 from gitperch.transport.body import Body, ClientGone
 from gitperch.transport.hooks_pipe import HookPipe
 
@@ -70,6 +72,7 @@ class SmartHTTP:
         self._git = git
         self._backend = backend
         self._advertisements: dict[tuple[int, int], bytes] = {}
+        self._listings = Listings(git)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         owner, name = scope["path_params"]["owner"], scope["path_params"]["name"].removesuffix(".git")
@@ -145,12 +148,23 @@ class SmartHTTP:
         body = Body(receive, connection.headers.get("content-encoding", ""), limit, self._git.settings.stall_seconds)
         answer = _Answer(send, headers, self._git.settings.stall_seconds)
         with contextlib.suppress(ClientGone):
+            if not pushes and (listed := await self._ls_refs(opened.path, body, _protocol(connection))):
+                await answer.write(listed)
+                return await answer.end()
             async with self._turn():
                 if pushes:
                     await self._receive_pack(opened, body, answer, _protocol(connection))
                 else:
                     await self._upload_pack(opened.path, body, answer, _protocol(connection))
         return None
+
+    async def _ls_refs(self, path: Path, body: Body, protocol: str) -> bytes | None:
+        """The answer to `ls-refs`, without a process; None for anything else."""
+        if protocol != "version=2":
+            return None
+        request = ls_refs.parse(await body.whole(ls_refs.LIMIT) or b"")
+        listing = await self._listings.of(path) if request else None
+        return ls_refs.answer(request, listing) if request and listing else None
 
     async def _upload_pack(self, path: Path, body: Body, answer: _Answer, protocol: str) -> None:
         arguments = ("upload-pack", "--stateless-rpc", str(path))
