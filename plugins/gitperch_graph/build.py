@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitperch_graph import lanes, row_index
-from gitperch_graph.history import MISSING, first_parents, ordered
+from gitperch_graph.history import MISSING, by_oid, first_parents, ordered
 from gitperch_graph.repository import HistoryUnreadable, Repository
 from gitperch_graph.row_index import Columns, Ref
 
@@ -38,7 +38,8 @@ def build(repository: Path, index_path: Path, environment: Mapping[str, str] | N
 
 def columns(history: History, numbers: Mapping[str, int], tips: Tips) -> Columns:
     """The index of what `tips` reach in `history`. Raises HistoryUnreadable for what is no history."""
-    rows = ordered(history, numbers.values())
+    sorted_numbers = by_oid(history)
+    rows = ordered(history, numbers.values(), sorted_numbers)
     rows.reverse()
     height = array("q", [MISSING]) * history.count
     for at, number in enumerate(rows):
@@ -52,16 +53,14 @@ def columns(history: History, numbers: Mapping[str, int], tips: Tips) -> Columns
     for name, target in tips.targets.items():
         peeled = numbers.get(tips.commits[name])
         refs.append(Ref(name, target, MISSING if peeled is None else height[peeled]))
-    oids = b"".join(map(history.oid, rows))
-    size = history.hash_size
     return Columns(
-        hash_size=size,
+        hash_size=history.hash_size,
         head=tips.head,
         special=tips.special,
         built=layout.count,
         refs=tuple(refs),
-        oids=oids,
-        by_oid=array("I", sorted(range(len(rows)), key=lambda h: oids[h * size : h * size + size])),
+        oids=b"".join(map(history.oid, rows)),
+        by_oid=array("I", (height[number] for number in sorted_numbers if height[number] != MISSING)),
         dates=array("q", [history.dates[number] for number in rows]),
         first=first,
         edge_to=edge_to,
@@ -75,7 +74,7 @@ def columns(history: History, numbers: Mapping[str, int], tips: Tips) -> Columns
     )
 
 
-def _edges(history: History, rows: list[int], height: array[int]) -> tuple[array[int], array[int]]:
+def _edges(history: History, rows: array[int], height: array[int]) -> tuple[array[int], array[int]]:
     """The edges by height: (`first`, `edge_to`)."""
     first, edge_to = array("I", [0]), array("I")
     for at, number in enumerate(rows):

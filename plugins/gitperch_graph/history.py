@@ -68,20 +68,32 @@ def corrected(history: History) -> History:
     return History(history.hash_size, history.oids, dates, first, edges)
 
 
-def ordered(history: History, tips: Iterable[int]) -> list[int]:
+def by_oid(history: History) -> array[int]:
+    """The commits sorted by oid."""
+    # Few keys at a time: each is an object of its own, and there may be millions.
+    numbers = array("I", range(history.count))
+    buckets: list[array[int]] = [array("I") for _ in range(256)]
+    size, oids = history.hash_size, history.oids
+    for number in numbers:
+        buckets[oids[number * size]].append(number)
+    numbers = array("I")
+    for bucket in buckets:
+        numbers.extend(sorted(bucket, key=history.oid))
+    return numbers
+
+
+def ordered(history: History, tips: Iterable[int], by_oid: Iterable[int]) -> array[int]:
     """The commits that `tips` reach, newest first: by corrected date descending, ties by oid ascending.
 
     A corrected date is greater than every parent's, so that parents come below all their children.
     """
-    size, oids = history.hash_size, history.oids
-    by_oid = sorted(range(history.count), key=lambda n: oids[n * size : n * size + size])
     # Stable also in reverse: commits of the same date keep the order of their oids.
     by_date = sorted(by_oid, key=history.dates.__getitem__, reverse=True)
     wanted = bytearray(history.count)
     for tip in tips:
         wanted[tip] = 1
     first, edges = history.first, history.edges
-    kept = []
+    kept = array("I")
     for number in by_date:
         if wanted[number]:
             kept.append(number)
