@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -140,16 +141,21 @@ def nginx(folder: Path, root: Path) -> Iterator[str | None]:
     config.write_text(NGINX.format(folder=folder, port=port, root=root, backend=f"{backend}/git-http-backend"))
     environment = GIT | {"GIT_CONFIG_GLOBAL": str(folder / "gitconfig")}
     (folder / "gitconfig").write_text("[safe]\n\tdirectory = *\n")
-    wrapper = subprocess.Popen(["fcgiwrap", "-c", "4", "-s", f"unix:{folder}/fcgi.sock"], env=environment)
+
+    def run(*command: str) -> subprocess.Popen[bytes]:
+        quiet = subprocess.DEVNULL
+        return subprocess.Popen(command, env=environment, stdout=quiet, stderr=quiet, start_new_session=True)
+
+    wrapper = run("fcgiwrap", "-c", "4", "-s", f"unix:{folder}/fcgi.sock")
     while not (folder / "fcgi.sock").exists():
         time.sleep(0.01)
     (folder / "fcgi.sock").chmod(0o777)
-    server = subprocess.Popen(["nginx", "-c", str(config), "-p", str(folder), "-g", "user root;"], env=environment)
+    server = run("nginx", "-c", str(config), "-p", str(folder), "-g", "user root;")
     try:
         while not answers(f"http://127.0.0.1:{port}/"):
             time.sleep(0.01)
         yield f"http://127.0.0.1:{port}"
     finally:
         for process in (server, wrapper):
-            process.terminate()
+            os.killpg(process.pid, signal.SIGTERM)  # fcgiwrap leaves its children behind otherwise
             process.wait(10)

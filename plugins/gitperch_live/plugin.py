@@ -42,7 +42,7 @@ class LivePlugin(Plugin):
     async def start(self, host: Host) -> None:
         self._host = host
 
-    async def stop(self) -> None:
+    async def closing(self) -> None:
         self.hub.close()
 
     async def handle(self, event: Event) -> None:

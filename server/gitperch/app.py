@@ -23,13 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from starlette.requests import Request
-    from starlette.types import ASGIApp
 
     from gitperch.config import Config
     from gitperch.host import Host
 
 
-def create_app(config: Config, ready: Callable[[first_start.Welcome], None] | None = None) -> ASGIApp:
+def create_app(config: Config, ready: Callable[[first_start.Welcome], None] | None = None) -> Doorway:
     """The whole server as an ASGI application. Nothing happens before its lifespan begins; `ready` is called when it has."""
 
     @asynccontextmanager
@@ -52,6 +51,7 @@ def create_app(config: Config, ready: Callable[[first_start.Welcome], None] | No
             host.tasks.start("lanes", lanes.run, restart=True)
             host.tasks.start("prune", lanes.prune, restart=True)
             host.tasks.start("reconciliation", functools.partial(_reconcile, host))
+            host.tasks.start("libgit2", host.git.warm)
             maintenance.start(host)
             if ready:
                 ready(welcome)

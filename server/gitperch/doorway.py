@@ -29,6 +29,11 @@ class Doorway:
         self._own = {config.host_name, "localhost"}
         self._trusted = frozenset(config.trusted_proxies)
 
+    async def closing(self) -> None:
+        """Let go of connections that would last, before the server waits for all of them."""
+        host: Host = self._app.state.host
+        await host.plugins.closing()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             return await self._app(scope, receive, send)

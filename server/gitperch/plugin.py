@@ -75,6 +75,9 @@ class Plugin:
     async def start(self, host: Host) -> None:
         """Called once, before the first event and request. Keep `host`; leave slow work to `host.tasks`."""
 
+    async def closing(self) -> None:
+        """The server is about to stop, and waits for open connections: end those that would last."""
+
     async def stop(self) -> None:
         """Called once at the end, after the lanes have stopped."""
 

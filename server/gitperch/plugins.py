@@ -82,6 +82,14 @@ class Plugins:
                 self._hear(plugin, host)
         return [route for plugin in self.by_name.values() for route in plugin.routes()]
 
+    async def closing(self) -> None:
+        for plugin in self._started:
+            try:
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    await plugin.closing()
+            except Exception:
+                log.exception("plugin %s did not close", plugin.name)
+
     async def stop(self) -> None:
         for plugin in reversed(self._started):
             try:

@@ -11,6 +11,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
+from gitperch import memory
 from gitperch.config import Config, ConfigError, with_port
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 def serve(config: Config) -> int:
     """Serve until SIGINT or SIGTERM. Raises ConfigError where the address or the data folder cannot be had."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    memory.tune()
     config.data.mkdir(parents=True, exist_ok=True)
     config.data.chmod(0o700)
     with _only_one(config):
@@ -51,10 +53,13 @@ async def _serve(config: Config, listener: socket.socket) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
+    app = create_app(config, _greet)
+
     async def stopped() -> None:
         await stop.wait()
+        await app.closing()
 
-    await hypercorn_serve(create_app(config, _greet), settings, shutdown_trigger=stopped)  # type: ignore[arg-type]
+    await hypercorn_serve(app, settings, shutdown_trigger=stopped)  # type: ignore[arg-type]
 
 
 def _greet(welcome: Welcome) -> None:

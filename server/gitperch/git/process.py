@@ -7,6 +7,7 @@ group that ends at a deadline or with whoever asked for it.
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import signal
 import sys
@@ -19,6 +20,7 @@ from gitperch.errors import AppError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from pathlib import Path
+    from types import ModuleType
 
     from pygit2.repository import Repository as LibgitRepository
 
@@ -204,6 +206,10 @@ class Git:
             self._executor, _with_repository, str(path), function, arguments
         )
 
+    async def warm(self) -> None:
+        """Load libgit2 now, beside whatever else goes on, so that the first page does not wait for it."""
+        await asyncio.get_running_loop().run_in_executor(self._executor, _libgit2)
+
     def close(self) -> None:
         self._executor.shutdown(wait=False, cancel_futures=True)
         if sys.version_info < (3, 12):  # it belongs to this event loop; the next one in this process needs its own
@@ -218,18 +224,24 @@ def _with_repository(path: str, function: Callable[..., T], arguments: Sequence[
         repository.free()
 
 
-def _open(path: str) -> LibgitRepository:
-    import pygit2  # late: 11 MB that a server which only serves git does not need
+@functools.cache
+def _libgit2() -> ModuleType:
+    import pygit2  # late: 11 MB that a command which reads no object does not need
 
-    pygit2.settings.cached_memory  # noqa: B018 -- makes libgit2 count what it caches
     pygit2.settings.cache_max_size(8 << 20)
+    return pygit2
+
+
+def _open(path: str) -> LibgitRepository:
+    pygit2 = _libgit2()
     try:
-        return pygit2.Repository(path)
+        repository: LibgitRepository = pygit2.Repository(path)
     except pygit2.GitError as error:
         why = str(error).rpartition(": ")[2]
         raise UnreadableRepository(
             f"The objects of this repository cannot be shown here: libgit2 says “{why}”. Clone, fetch and push work as ever."
         ) from None
+    return repository
 
 
 async def _feed(stdin: asyncio.StreamWriter, data: bytes) -> None:
