@@ -38,6 +38,7 @@ class GraphPlugin(Plugin):
     async def start(self, host: Host) -> None:
         self._host = host
         self.graphs = Graphs(host, host.folder(self.name))
+        await self.graphs.sweep()
 
     def routes(self) -> Sequence[BaseRoute]:
         return GraphRoutes(self._host, self.graphs).routes()

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from gitperch_graph.commit_graph import CommitGraph, CommitGraphError
 from gitperch_graph.history import History, from_parents
+from gitperch_graph.objects import batch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
 SECONDS = 1800.0
@@ -146,21 +147,13 @@ class Repository:
         except FileNotFoundError:
             return
         here = [oid for oid in boundary if oid in numbers]
-        for oid, data in zip(here, self._raw_commits(here), strict=True):
+        output = self.git("cat-file", "--batch", stdin="".join(f"{oid}\n" for oid in here).encode())
+        for oid, _, data in batch(output):
             number = numbers[oid]
             time, parents = commits[number][1], commits[number][2]
             if not parents:
                 absent = data.partition(b"\n\n")[0].count(b"\nparent ")
                 commits[number] = (commits[number][0], time, [b"" for _ in range(absent)])
-
-    def _raw_commits(self, oids: Sequence[str]) -> Iterable[bytes]:
-        data = self.git("cat-file", "--batch", stdin="".join(f"{oid}\n" for oid in oids).encode())
-        at = 0
-        for _ in oids:
-            end = data.index(b"\n", at)
-            size = int(data[at:end].split()[2])
-            yield data[end + 1 : end + 1 + size]
-            at = end + 1 + size + 1
 
     def _commits_among(self, oids: set[str], tips: Tips) -> list[str]:
         """Those that are commits: a tag may name a tree or a blob."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import hashlib
 import json
@@ -13,7 +14,8 @@ from starlette.routing import Route
 
 from gitperch.errors import BadRequest, NotFound
 from gitperch_graph import windows
-from gitperch_graph.store import Building, reader
+from gitperch_graph.objects import fetched, libgit2_knows, reader
+from gitperch_graph.store import Building
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     from gitperch.host import Host
     from gitperch.repositories import Repository
+    from gitperch_graph.extend import Read
     from gitperch_graph.row_index import RowIndex
     from gitperch_graph.store import Graphs
     from gitperch_graph.windows import Place
@@ -61,9 +64,18 @@ class GraphRoutes:
         wants_gzip = _takes_gzip(request)
         found = self._recent.get((repo.id, tag, wants_gzip))
         if not found:
-            found = await self._host.git.read(repo.path, _window_body, index, where, rows, wants_gzip)
+            found = await self._window_body(repo, index, where, rows, wants_gzip)
             self._recent.keep((repo.id, tag, wants_gzip), found)
         return _answer(*found, tag)
+
+    async def _window_body(
+        self, repo: Repository, index: RowIndex, where: Place, rows: int, packed: bool
+    ) -> tuple[bytes, bool]:
+        git = self._host.git
+        if libgit2_knows(repo.path):
+            return await git.read(repo.path, _window_by_libgit2, index, where, rows, packed)
+        read = await fetched(git, repo.path, windows.oids(index, where, rows))
+        return await asyncio.to_thread(_window, index, where, rows, read, packed)
 
     async def refs(self, request: Request) -> Response:
         """Every branch and tag with its commit's oid and row."""
@@ -125,10 +137,14 @@ def _place(index: RowIndex, at: str, rows: int) -> Place:
         ) from None
 
 
-def _window_body(
+def _window_by_libgit2(
     repository: LibgitRepository, index: RowIndex, where: Place, rows: int, packed: bool
 ) -> tuple[bytes, bool]:
-    return _encoded(windows.window(index, where, rows, reader(repository)), packed)
+    return _window(index, where, rows, reader(repository), packed)
+
+
+def _window(index: RowIndex, where: Place, rows: int, read: Read, packed: bool) -> tuple[bytes, bool]:
+    return _encoded(windows.window(index, where, rows, read), packed)
 
 
 def _encoded(answer: dict[str, Any], packed: bool) -> tuple[bytes, bool]:

@@ -123,6 +123,11 @@ class RowIndex:
         parts, checksum = _encoded(columns)
         return cls(columns, _generation(parts[1], checksum))
 
+    @property
+    def targets(self) -> dict[str, str]:
+        """The oid that each ref holds."""
+        return {ref.name: ref.target for ref in self.columns.refs}
+
     def oid(self, height: int) -> str:
         """In hex."""
         size = self.columns.hash_size

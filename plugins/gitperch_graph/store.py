@@ -18,6 +18,7 @@ from gitperch.errors import AppError
 from gitperch.git import GitError
 from gitperch_graph import build, row_index
 from gitperch_graph.extend import extended
+from gitperch_graph.objects import libgit2_knows, reader
 from gitperch_graph.repository import (
     DETACHED,
     REPLACEMENTS,
@@ -37,14 +38,12 @@ if TYPE_CHECKING:
 
     from gitperch.host import Host
     from gitperch.repositories import Repository
-    from gitperch_graph.extend import Read
 
 PATIENCE = 2.0
 """Seconds that a request waits for an index before it is told that one is being built."""
 
 _OPEN = 24  # indexes kept mapped
 _LARGE = 3000  # commits; laying out more of them is left to a process of its own
-_KINDS = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
 
 
 class Building(Exception):
@@ -102,18 +101,16 @@ class Graphs:
         """Bring the index up to the refs on disk, of which `names` may have moved. Raises HistoryUnreadable."""
         lock = self._locks.setdefault(repo.id, asyncio.Lock())
         async with lock:
-            before, targets = self._open.get(repo.id), None
-            if not before:
-                before = await asyncio.to_thread(_opened, self._path(repo.id))
-                # Once in each process everything is compared, in case that somebody put back an older file.
-                targets = await self._all_targets(repo) if before else None
-            if before and not _is_strange(repo, before, [*names, *(targets or ())]):
-                after = await self._host.git.read(repo.path, _extended, before, names, targets)
-                if after:
-                    self._keep(repo.id, after)
-                    if after is not before:
-                        self._unwritten.add(repo.id)
-                    return Update(after, None if after is before else after.total - before.total)
+            before = self._open.get(repo.id)
+            # Once in each process everything is compared, in case that somebody put back an older file.
+            compare = not before or not libgit2_knows(repo.path)
+            before = before or await asyncio.to_thread(_opened, self._path(repo.id))
+            if before and (after := await self._grown(repo, before, names, compare)):
+                self._keep(repo.id, after)
+                if after is before:
+                    return Update(after, None)
+                self._unwritten.add(repo.id)
+                return Update(after, after.total - before.total)
             while not await self._built(repo, before):
                 pass  # somebody else's build was under way, which may have read older refs
             after = await asyncio.to_thread(RowIndex.open, self._path(repo.id))
@@ -122,6 +119,22 @@ class Graphs:
         if before and before.generation == after.generation:
             return Update(after, None)
         return Update(after, after.total if before and not before.total else -1)
+
+    async def _grown(
+        self, repo: Repository, before: RowIndex, names: Collection[str], compare: bool
+    ) -> RowIndex | None:
+        """`before` as it is, if nothing moved, or with what was pushed on top; None where it has to be built anew.
+
+        Only `names` are looked at, or with `compare` all refs.
+        """
+        targets = await self._all_targets(repo) if compare else None
+        if _is_strange(repo, before, [*names, *(targets or ())]):
+            return None
+        if targets is not None and _is_same(repo.path, before, targets):
+            return before
+        if not libgit2_knows(repo.path):
+            return None
+        return await self._host.git.read(repo.path, _extended, before, names, targets)
 
     def is_unwritten(self, repo_id: int) -> bool:
         """Whether the index has grown since it was written."""
@@ -139,10 +152,19 @@ class Graphs:
 
     async def remove(self, repo_id: int) -> None:
         """Forget everything about a repository that was deleted."""
-        self._open.pop(repo_id, None)
-        self._failures.pop(repo_id, None)
-        self._unwritten.discard(repo_id)
-        await asyncio.to_thread(self._path(repo_id).unlink, missing_ok=True)
+        lock = self._locks.setdefault(repo_id, asyncio.Lock())
+        async with lock:
+            self._open.pop(repo_id, None)
+            self._failures.pop(repo_id, None)
+            self._unwritten.discard(repo_id)
+            await asyncio.to_thread(self._path(repo_id).unlink, missing_ok=True)
+
+    async def sweep(self) -> None:
+        """Remove what a crash left behind. Called before anything is built."""
+        known = {f"{repo.id}.rows" for repo in await self._host.repositories.everything()}
+        for file in self._folder.iterdir():
+            if file.name not in known:
+                file.unlink()
 
     def _path(self, repo_id: int) -> Path:
         return self._folder / f"{repo_id}.rows"
@@ -234,20 +256,6 @@ async def _build_apart(path: Path, index_path: Path, environment: Mapping[str, s
         raise HistoryUnreadable(stderr.decode("utf-8", "replace").strip()[-500:] or "the build ended early")
 
 
-def reader(repository: LibgitRepository) -> Read:
-    """Reads objects of a repository that is open in libgit2's executor."""
-    import pygit2  # late, as in the host
-
-    def read(oid: str, /) -> tuple[str, bytes]:
-        try:
-            kind, data = repository.read(oid)
-        except (ValueError, pygit2.GitError):
-            raise KeyError(oid) from None
-        return _KINDS.get(int(kind), ""), data
-
-    return read
-
-
 def _opened(path: Path) -> RowIndex | None:
     try:
         return RowIndex.open(path)
@@ -260,20 +268,24 @@ def _is_strange(repo: Repository, before: RowIndex, names: Collection[str]) -> b
     return is_special(repo.path) != before.columns.special or any(name.startswith(REPLACEMENTS) for name in names)
 
 
+def _is_same(path: Path, before: RowIndex, targets: dict[str, str]) -> bool:
+    head = head_of(path)
+    return targets == before.targets and head == before.columns.head and head != DETACHED
+
+
 def _extended(
     repository: LibgitRepository, before: RowIndex, names: Collection[str], targets: dict[str, str] | None
 ) -> RowIndex | None:
     """Runs in libgit2's executor: the index for the refs as they are now; None where it has to be built anew."""
-    known = {ref.name: ref.target for ref in before.columns.refs}
     if targets is None:
-        targets = dict(known)
+        targets = dict(before.targets)
         for name in names:
             if name.startswith(SHOWN):
                 _look_up(repository, name, targets)
     head = head_of(Path(repository.path))
     if head == DETACHED:
         targets[DETACHED] = str(repository.head.target)
-    if targets == known and head == before.columns.head:
+    if targets == before.targets and head == before.columns.head:
         return before
     columns = extended(before, head, targets, reader(repository))
     return RowIndex.of(columns) if columns else None

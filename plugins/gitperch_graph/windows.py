@@ -81,6 +81,11 @@ def window(index: RowIndex, where: Place, rows: int, read: Read) -> dict[str, An
     return answer
 
 
+def oids(index: RowIndex, where: Place, rows: int) -> list[str]:
+    """The commits of a window."""
+    return [index.oid(index.total - 1 - row) for row in range(where.at, min(index.total, where.at + rows))]
+
+
 def listing(index: RowIndex) -> dict[str, Any]:
     """Every branch and tag with the commit it names."""
     refs = [

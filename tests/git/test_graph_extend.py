@@ -12,9 +12,9 @@ from contrib.bench.histories import generate
 
 from gitperch_graph import build, row_index
 from gitperch_graph.extend import extended
+from gitperch_graph.objects import reader
 from gitperch_graph.repository import head_of
 from gitperch_graph.row_index import RowIndex
-from gitperch_graph.store import reader
 from support.graph import Row, check, check_windows, facts, whole
 from support.server import git
 

@@ -208,3 +208,29 @@ def test_a_push_of_many_refs_is_told_in_part() -> None:
     refs, more = told(changes, ("refs/heads/", "refs/tags/"))
     assert (len(refs), more) == (REFS_TOLD, 200)
     assert json.dumps(refs[0]) == '["refs/heads/b0", null, "' + "0" * 40 + '"]'
+
+
+def test_a_sha256_repository_is_shown_and_followed(run: Callable[[Test], None], tmp_path: Path) -> None:
+    source = generate(tmp_path / "source.git", commits=150, branches=3, object_format="sha256")
+
+    async def test(it: House) -> None:
+        news = News(it)
+        alice = await it.host.people.find("alice")
+        assert alice
+        repo = await it.host.repositories.create(alice, "thing", object_format="sha256")
+        client = Client(it, repo, await it.token())
+        assert (await client.graph())["total"] == 0
+        done = git("push", "--quiet", str(client.repo.path), "refs/heads/*:refs/heads/*", cwd=source)
+        assert done.returncode == 0, done.stderr
+        await it.host.refs.observe(client.repo, source="test")
+        assert (await news.next()).total > 140
+        graph = await client.whole()
+        check(graph, facts(client.repo.path))
+        assert len(graph["rows"][0]["oid"]) == 64
+        assert graph["rows"][0]["author"]
+        assert git("branch", "-f", "main", "main~3", cwd=client.repo.path).returncode == 0
+        await it.host.refs.observe(client.repo, source="test")
+        await news.next()
+        check(await client.whole(), facts(client.repo.path))
+
+    run(test)

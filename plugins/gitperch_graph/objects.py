@@ -1,0 +1,60 @@
+"""Reading objects: by libgit2, and by git itself where libgit2 does not know the hash function."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from pygit2.repository import Repository as LibgitRepository
+
+    from gitperch.git import Git
+    from gitperch_graph.extend import Read
+
+_KINDS = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
+_SECONDS = 30.0
+
+
+def libgit2_knows(path: Path) -> bool:
+    """Whether libgit2 can open the repository; its releases know SHA-1 only."""
+    try:
+        config = (path / "config").read_text("utf-8", "replace")
+    except FileNotFoundError:
+        return True
+    return "sha256" not in config.lower()
+
+
+def reader(repository: LibgitRepository) -> Read:
+    """Reads objects of a repository that is open in libgit2's executor."""
+    import pygit2  # late, as in the host
+
+    def read(oid: str, /) -> tuple[str, bytes]:
+        try:
+            kind, data = repository.read(oid)
+        except (ValueError, pygit2.GitError):
+            raise KeyError(oid) from None
+        return _KINDS.get(int(kind), ""), data
+
+    return read
+
+
+async def fetched(git: Git, path: Path, oids: Iterable[str]) -> Read:
+    """Reads the objects `oids`, which one git process has given all at once. Raises GitError."""
+    stdin = "".join(f"{oid}\n" for oid in oids).encode()
+    output = await git.run("cat-file", "--batch", path=path, stdin=stdin, timeout=_SECONDS)
+    found = {oid: (kind, data) for oid, kind, data in batch(output)}
+    return found.__getitem__
+
+
+def batch(output: bytes) -> Iterator[tuple[str, str, bytes]]:
+    """(oid, type, content) of what `git cat-file --batch` says; what it does not have is left out."""
+    at = 0
+    while at < len(output):
+        end = output.index(b"\n", at)
+        oid, kind, *size = output[at:end].decode("ascii", "replace").split()
+        at = end + 1
+        if size:
+            yield oid, kind, output[at : at + int(size[0])]
+            at += int(size[0]) + 1
