@@ -25,8 +25,9 @@ def stars(version: int) -> str:
     twinkles = []
     for at in range(52 if version > 1 else 36):
         x = wobble("star", at, 10, 1190)
-        low = 170 if x > 720 else 26  # not among the words
-        twinkles.append(dot(x, wobble("star", at + 99, 8, low), wobble("star", at + 50, 0.7, 2.1), "star"))
+        among_words = 80 < x < 730
+        y = wobble("star", at + 99, 146, 206) if among_words else wobble("star", at + 99, 8, 180)
+        twinkles.append(dot(x, y, wobble("star", at + 50, 0.7, 2.1), "star"))
     return f'<g class="stars">{"".join(twinkles)}</g>'
 
 
