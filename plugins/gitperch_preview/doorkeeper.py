@@ -46,6 +46,14 @@ class Destination:
     path: str
 
 
+@dataclass(frozen=True)
+class Visitor:
+    """What the cookie of a host name says."""
+
+    repo_id: int
+    user_id: int
+
+
 class Doorkeeper:
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -57,13 +65,15 @@ class Doorkeeper:
         """Ask again who may read this repository."""
         self._readers.drop_if(lambda key, _: key[1] == repo_id)
 
-    async def is_let_in(self, request: Request, label: str, repo: Repository) -> bool:
-        """Whether this request's cookie was given out here, and the person it is for may still read `repo`."""
+    def visitor(self, request: Request, label: str) -> Visitor | None:
+        """Whom this request's cookie was given to, if it was given out for `label`."""
         value = request.cookies.get(self.cookie, "")
         known = value and self._host.keys.verify(_VISITOR, value, self._host.config.previews.cookie_hours * 3600)
-        if not isinstance(known, list) or known[:2] != [label, repo.id]:
-            return False
-        return await self._may_read(known[2], repo)
+        return Visitor(*known[1:]) if isinstance(known, list) and known[0] == label else None
+
+    async def is_let_in(self, visitor: Visitor | None, repo: Repository) -> bool:
+        """Whether the cookie was for `repo`, and the person it is for may still read it."""
+        return visitor is not None and visitor.repo_id == repo.id and await self._may_read(visitor.user_id, repo)
 
     def outside(self, request: Request, label: str) -> Response:
         """What those get who are not let in, and those who ask for what is not there."""

@@ -39,6 +39,7 @@ T = TypeVar("T")
 
 READ_SECONDS = 30.0
 ADDRESS_SECONDS = 1.0  # another process may delete a repository, or make it private
+KEPT_PATH = 300  # characters; what is longer is looked up anew
 FOR_EVER = "max-age=31536000, immutable"
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -47,6 +48,13 @@ _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 class Target:
     address: Address
     repo: Repository
+
+
+@dataclass(frozen=True)
+class Found:
+    """The outcome of a look-up; None: nobody has this name."""
+
+    target: Target | None
 
 
 @dataclass(frozen=True)
@@ -66,12 +74,12 @@ class Gateway:
         self.door = doorkeeper.Doorkeeper(host)
         self.commits = Commits(host.git)
         self._files = Files(host.git)
-        self._targets: Kept[str, Target] = Kept(1000, ADDRESS_SECONDS)
-        self._sites: Kept[tuple[int, str], sites.Site] = Kept(256)
+        self._targets: Kept[str, Found] = Kept(1000, ADDRESS_SECONDS)
+        self._sites: Kept[tuple[int, str], sites.Site] = Kept(10_000, weight=lambda site: 10 + len(site.rules))
         self._outcomes: Kept[tuple[int, str, str], sites.Outcome] = Kept(2000)
 
     def forget(self, repo_id: int) -> None:
-        self._targets.drop_if(lambda _, target: target.repo.id == repo_id)
+        self._targets.drop_if(lambda _, found: not found.target or found.target.repo.id == repo_id)
         self.door.forget(repo_id)
         self.commits.forget(repo_id)
 
@@ -79,10 +87,15 @@ class Gateway:
         """The repository, and what of it, that `label` names."""
         known = self._targets.get(label)
         if known:
-            return known
+            return known.target
         address = await self._hosts.find(label)
-        repo = await self._host.repositories.by_id(address.repo_id) if address else None
-        return self._targets.put(label, Target(address, repo)) if address and repo else None
+        # What is not there takes as long as what is: the time must not tell them apart, and both are kept.
+        repo = await self._host.repositories.by_id(address.repo_id if address else 0)
+        return self._targets.put(label, Found(Target(address, repo) if address and repo else None)).target
+
+    def forget_missing(self) -> None:
+        """There are new host names."""
+        self._targets.drop_if(lambda _, found: not found.target)
 
     async def serve(self, label: str, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application for one label."""
@@ -112,12 +125,11 @@ class Gateway:
         target = await self.target(label)
         if request.url.path == doorkeeper.ENTER:
             return await self.door.enter(request, label, target.repo if target else None)
-        if not target:
+        visitor = self.door.visitor(request, label)
+        is_open = target is not None and doorkeeper.is_open(target.repo)
+        if not target or not (is_open or await self.door.is_let_in(visitor, target.repo)):
             return self.door.outside(request, label)
-        repo, address = target.repo, target.address
-        is_open = doorkeeper.is_open(repo)
-        if not is_open and not await self.door.is_let_in(request, label, repo):
-            return self.door.outside(request, label)
+        address = target.address
         shown = await self._shown(target)
         if not shown:
             return notices.unknown(request.method)
@@ -146,7 +158,8 @@ class Gateway:
         outcome = self._outcomes.get((repo.id, oid, path))
         if outcome is None:
             outcome = await self._read(repo, sites.outcome, site, path)
-            self._outcomes.put((repo.id, oid, path), outcome)
+            if len(path) <= KEPT_PATH:
+                self._outcomes.put((repo.id, oid, path), outcome)
         if shown.fixed and outcome.status in (200, 301, 302, 303, 307, 308):
             headers["cache-control"] = headers["cache-control"].replace("no-cache", FOR_EVER)
         if outcome.location:

@@ -61,7 +61,7 @@ def notice(
         f"<title>{escape(title)}</title><style>{STYLE}</style><main>{BIRD}<h1>{escape(title)}</h1>{body}<p>{ways}</p></main></html>\n"
     ).encode("utf-8", "replace")
     sent = HEADERS | {"content-type": "text/html; charset=utf-8", "content-length": str(len(page))}
-    sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+    sent |= {name.replace("_", "-"): value for name, value in headers.items()} | {"content-security-policy": POLICY}
     return Response(b"" if method == "HEAD" else page, status, sent)
 
 
@@ -83,7 +83,7 @@ def nothing_to_show(method: str, repository: str, url: str, what: str, problem: 
         method,
         404,
         f"{what} of {repository} has nothing to show yet",
-        f"{say}<p>Add one of these and push; this page is then your site, at once.</p><ul>"
+        f"{say}<p>Add one of these, push, and load this page again: it is then your site.</p><ul>"
         "<li>an <code>index.html</code> at the top</li>"
         "<li>one in <code>public/</code>, <code>dist/</code>, <code>_site/</code> or <code>docs/</code></li>"
         '<li>a <code>gitperch.toml</code> that says where it is<pre>[site]\nroot = "folder"</pre></li></ul>',

@@ -84,6 +84,7 @@ class PreviewPlugin(Plugin):
             return ()
         shown = branches[:LINES]
         previews = await self.hosts.allocate(repo, shown)
+        self.gateway.forget_missing()
         lines = [f"Preview  {self._url(previews[branch].label)}" for branch in shown if branch in previews]
         if len(branches) > LINES:
             more = f"{self._host.config.base_url}/{repo.full_name}/branches"
@@ -111,6 +112,7 @@ class PreviewPlugin(Plugin):
         tips = refs.read(repo.path, [_HEADS + branch for branch in branches])
         here = {name.removeprefix(_HEADS): oid for name, oid in tips.items()}
         await self.hosts.allocate(repo, list(here))
+        self.gateway.forget_missing()
         states = await self._host.git.read(repo.path, sites.states, list(here.values()))
         now = {branch: (oid, READY if state else "") for (branch, oid), state in zip(here.items(), states, strict=True)}
         told: list[PreviewChanged] = []

@@ -256,3 +256,12 @@ def test_a_hit_is_quick(thing: Thing) -> None:
     connection.close()
     # 2 ms on a quiet machine, all of HTTP included; generous, for one that runs other tests meanwhile.
     assert sorted(times)[30] < 0.02
+
+
+def test_a_name_that_was_asked_for_before_it_was_there_is_there_at_once(thing: Thing) -> None:
+    for number in range(3):
+        branch = f"early{number}"
+        assert thing.see("/", branch).status == 302
+        git("branch", "-f", branch, "main", cwd=thing.work)
+        thing.push(branch)
+        assert thing.see("/", branch).status == 200
