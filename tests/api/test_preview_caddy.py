@@ -58,13 +58,13 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
         "HOME": str(folder),
         "XDG_DATA_HOME": str(folder),
         "XDG_CONFIG_HOME": str(folder),
-        "GITPERCH_SCHEME": "http",
-        "GITPERCH_CERTIFICATES": "none",
-        "GITPERCH_HOST": "git.localhost",
-        "GITPERCH_PREVIEW_DOMAIN": "pages.localhost",
-        "GITPERCH_PORT": str(port),
-        "GITPERCH_UPSTREAM": f"127.0.0.1:{server.port}",
-        "GITPERCH_CADDY_ADMIN": "off",
+        "CADDY_SCHEME": "http",
+        "CADDY_CERTIFICATES": "none",
+        "CADDY_HOST": "git.localhost",
+        "CADDY_PREVIEW_DOMAIN": "pages.localhost",
+        "CADDY_PORT": str(port),
+        "CADDY_UPSTREAM": f"127.0.0.1:{server.port}",
+        "CADDY_ADMIN": "off",
     }
     with (folder / "caddy.log").open("w") as log:
         command = ["caddy", "run", "--config", str(CADDYFILE), "--adapter", "caddyfile"]
