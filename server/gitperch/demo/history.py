@@ -100,7 +100,7 @@ class _Telling:
     def __init__(self, steps: list[_Step], now: float) -> None:
         self._steps = steps
         self._now = now
-        self._moments = sum(step.command in ("commit", "merge") for step in steps)
+        self._before_end = _moments(sum(step.command in ("commit", "merge") for step in steps))
         self._history = History()
         self._began: dict[str, Mapping[str, int]] = {}  # branch → what there was when it began
         self._here = "main"
@@ -157,14 +157,13 @@ class _Telling:
 
     def _add(self, parents: tuple[int, ...], who: str, message: str, state: Mapping[str, int]) -> None:
         mark = len(self._history.commits) + 1
-        # Busier towards the end, now and then a quiet week, and never earlier than the commit before.
-        share = (mark / self._moments) ** 0.9
-        at = int(
-            self._now
-            - 1500
-            - (1 - share) * DAYS * 86400
-            + (wobble("at", mark, -0.3, 0.3) * 86400 if mark < self._moments - 6 else 0)
-        )
-        self._last = max(min(at, int(self._now - 1500)), self._last + 660)
+        self._last = max(int(self._now - 1500 - self._before_end[mark - 1]), self._last + 660)
         self._history.commits.append(Commit(mark, parents, Person(who, self._last), message, state))
         self._history.branches[self._here] = mark
+
+
+def _moments(number: int) -> list[float]:
+    """So many moments as seconds before the last of them: evenings with many commits, then days without one."""
+    gaps = [0.02 + wobble("gap", at, 0, 1) ** 7 for at in range(number - 1)]
+    scale = DAYS * 86400 / sum(gaps)
+    return [sum(gaps[at:]) * scale for at in range(number)]
