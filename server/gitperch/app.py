@@ -34,10 +34,12 @@ def create_app(config: Config, ready: Callable[[first_start.Welcome], None] | No
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
+            stack.enter_context(doorway.noting_failure())
             host = await stack.enter_async_context(assembled(config))
             stack.push_async_callback(host.plugins.stop)
             stack.push_async_callback(host.tasks.stop)
             hooks_pipe.install(host.git.hooks_path)
+            await host.git.check()
             app.state.host = host
             app.router.routes[:] = [
                 Route("/healthz", _healthz),
@@ -58,7 +60,8 @@ def create_app(config: Config, ready: Callable[[first_start.Welcome], None] | No
             yield
 
     app = Starlette(lifespan=lifespan, exception_handlers=exception_handlers())
-    return Doorway(app, config)
+    doorway = Doorway(app, config)
+    return doorway
 
 
 async def _git_routes(host: Host) -> list[Route]:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import ipaddress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.websockets import WebSocketClose
 
+from gitperch.config import ConfigError
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from starlette.applications import Starlette
     from starlette.types import Receive, Scope, Send
 
@@ -27,7 +32,17 @@ class Doorway:
     def __init__(self, app: Starlette, config: Config) -> None:
         self._app = app
         self._own = {config.host_name, "localhost"}
+        self.failure: ConfigError | None = None
         self._trusted = frozenset(config.trusted_proxies)
+
+    @contextmanager
+    def noting_failure(self) -> Iterator[None]:
+        """Keep what stopped the start: the server would only pass its text on."""
+        try:
+            yield
+        except ConfigError as error:
+            self.failure = error
+            raise
 
     async def closing(self) -> None:
         """Let go of connections that would last, before the server waits for all of them."""

@@ -113,3 +113,22 @@ def test_mistakes_are_answered_with_a_sentence(server: Server, tmp_path: Path) -
     assert "is not a git repository" in fails(server, "repo", "add", "alice/none", "--from", str(tmp_path))
     assert "alice/none" not in server.cli("repo", "list")
     assert "Another server works on" in fails(server, "serve", "--listen", "127.0.0.1:0")
+
+
+def test_a_machine_without_git_is_told_so(tmp_path: Path) -> None:
+    server = Server(tmp_path / "data", settings={"PATH": str(tmp_path)})
+    said = fails(server, "serve", "--listen", "127.0.0.1:0")
+    assert said.strip().splitlines()[-1].startswith("gitperch: git is not installed")
+
+
+def test_a_plugin_for_another_contract_stops_the_start_with_a_sentence(tmp_path: Path) -> None:
+    info = tmp_path / "old-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: old\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[gitperch.plugins]\nold = old_plugin:Old\n")
+    (tmp_path / "old_plugin.py").write_text(
+        "from gitperch.plugin import Plugin\n\n\nclass Old(Plugin):\n    name = 'old'\n    api_version = 0\n"
+    )
+    server = Server(tmp_path / "data", settings={"PYTHONPATH": str(tmp_path)})
+    said = fails(server, "serve", "--listen", "127.0.0.1:0")
+    assert "The plugin old was written for version 0 of the plugin contract" in said

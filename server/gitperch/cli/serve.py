@@ -37,6 +37,7 @@ async def _serve(config: Config, listener: socket.socket) -> None:
     # Here and not above, so that `gitperch user add` does not wait for a web server to load.
     from hypercorn.asyncio import serve as hypercorn_serve
     from hypercorn.config import Config as HypercornConfig
+    from hypercorn.utils import LifespanFailureError
 
     from gitperch.app import create_app
 
@@ -59,7 +60,10 @@ async def _serve(config: Config, listener: socket.socket) -> None:
         await stop.wait()
         await app.closing()
 
-    await hypercorn_serve(app, settings, shutdown_trigger=stopped)  # type: ignore[arg-type]
+    try:
+        await hypercorn_serve(app, settings, shutdown_trigger=stopped)  # type: ignore[arg-type]
+    except LifespanFailureError as error:
+        raise app.failure or error from None
 
 
 def _greet(welcome: Welcome) -> None:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
+import re
 import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from gitperch.config import ConfigError
 from gitperch.errors import AppError
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+OLDEST = (2, 31)  # rev-parse --path-format
 STDERR_LIMIT = 64 << 10
 GRACE_SECONDS = 5.0
 READ_SIZE = 256 << 10
@@ -117,16 +120,24 @@ class Git:
 
     def prepare(self) -> None:
         """Write the configuration file. Called once at start."""
-        if sys.version_info < (
-            3,
-            12,
-        ):  # later versions do so by themselves; the default before needs a thread per child
+        # Later versions do so by themselves; what they did before needs a thread for each child.
+        if sys.version_info < (3, 12):
             watcher = asyncio.PidfdChildWatcher()
             watcher.attach_loop(asyncio.get_running_loop())
             asyncio.set_child_watcher(watcher)
         self.config_path.parent.mkdir(parents=True, exist_ok=True)
         values = {name: getattr(self.settings, name) for name in ("push_max_bytes", "pack_threads", "pack_memory")}
         self.config_path.write_text(CONFIG.format(hooks=self.hooks_path, **values), "utf-8")
+
+    async def check(self) -> None:
+        """Raises ConfigError where git is missing or too old."""
+        try:
+            said = (await self.run("version")).decode()
+        except FileNotFoundError:
+            raise ConfigError("git is not installed; Gitperch needs it, on Debian: apt-get install git") from None
+        found = re.search(r"(\d+)\.(\d+)", said)
+        if not found or (int(found[1]), int(found[2])) < OLDEST:
+            raise ConfigError(f"This is {said.strip()!r}; Gitperch needs git {OLDEST[0]}.{OLDEST[1]} or later.")
 
     async def run(
         self,
@@ -144,13 +155,16 @@ class Git:
         async with self.stream(*arguments, path=path, environment=environment, timeout=timeout) as process:
             assert process.stdin  # noqa: S101 -- pipes, as asked for
             assert process.stdout  # noqa: S101
-            feeding = asyncio.ensure_future(_feed(process.stdin, stdin))
             output = bytearray()
-            while chunk := await process.stdout.read(READ_SIZE):
-                output += chunk
-                if len(output) > max_output:
-                    raise GitError(arguments, -1, f"more than {max_output} bytes of output")
-            await feeding
+            feeding = asyncio.ensure_future(_feed(process.stdin, stdin))
+            try:
+                while chunk := await process.stdout.read(READ_SIZE):
+                    output += chunk
+                    if len(output) > max_output:
+                        raise GitError(arguments, -1, f"more than {max_output} bytes of output")
+                await feeding
+            finally:
+                feeding.cancel()
         return bytes(output)
 
     @asynccontextmanager
@@ -193,7 +207,7 @@ class Git:
                 raise GitError(arguments, -1, f"not done after {timeout} s") from None
             raise
         finally:
-            message = await stderr
+            message = await _at_last(stderr)
         if check and status:
             raise GitError(arguments, status, message)
 
@@ -253,6 +267,14 @@ async def _feed(stdin: asyncio.StreamWriter, data: bytes) -> None:
         pass  # git ended before it had read everything; its status says why
     finally:
         stdin.close()
+
+
+async def _at_last(stderr: asyncio.Future[str]) -> str:
+    """What the process said, if nothing that it left behind keeps the pipe open."""
+    try:
+        return await asyncio.wait_for(stderr, GRACE_SECONDS)
+    except TimeoutError:
+        return ""
 
 
 async def _capped(stream: asyncio.StreamReader) -> str:
