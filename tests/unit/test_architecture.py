@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
 
+from gitperch.errors import BadRequest
+from gitperch.git.names import owner_name
 from gitperch.plugin import Plugin
 
 ROOT = Path(__file__).parents[2]
@@ -63,3 +66,12 @@ def test_no_task_runs_without_an_owner() -> None:
     for path in OURS:
         if path.name != "tasks.py":
             assert "asyncio.create_task(" not in path.read_text("utf-8"), path
+
+
+def test_no_owner_can_take_the_name_of_a_page() -> None:
+    texts = [path.read_text("utf-8") for path in OURS]
+    first = {match for text in texts for match in re.findall(r'Route\(\s*f?"/([a-z][^/"{}]*)', text)}
+    assert {"account", "healthz", "preview-ask", "signin"} <= first
+    for segment in first:
+        with pytest.raises(BadRequest):
+            owner_name(segment)

@@ -10,7 +10,7 @@ from gitperch.errors import BadRequest
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9_-])?")
 _RESERVED_OWNERS = frozenset(
     """about account activity api assets attachments avatars explore favicon.ico healthz help login logout
-    metrics new org preview-access repo robots.txt settings signin signout static user users""".split()
+    metrics new org preview-access preview-ask repo robots.txt settings signin signout static user users""".split()
 )
 _OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 # git-check-ref-format(1)
