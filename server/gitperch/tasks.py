@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -26,14 +27,19 @@ class Supervisor:
 
         A name that is still running is left alone, so that starting twice is harmless.
         """
-        if name in self._tasks:
+        if self.running(name):
             return
         task = asyncio.create_task(self._run(name, work, restart), name=name)
         self._tasks[name] = task
-        task.add_done_callback(lambda _: self._tasks.pop(name, None))
+        task.add_done_callback(functools.partial(self._forget, name))
 
     def running(self, name: str) -> bool:
-        return name in self._tasks
+        # A task that is done stays listed until its callback's turn; whoever starts it again in between means a new one.
+        return name in self._tasks and not self._tasks[name].done()
+
+    def _forget(self, name: str, task: asyncio.Task[None]) -> None:
+        if self._tasks.get(name) is task:
+            del self._tasks[name]
 
     async def _run(self, name: str, work: Callable[[], Coroutine[Any, Any, None]], restart: bool) -> None:
         while True:
