@@ -15,8 +15,9 @@ A durable handler that raises is called again with backoff (`delivery.retry_seco
 failed, where `gitperch doctor` shows it, and the lane goes on. A handler gets `delivery.handler_timeout` seconds.
 It never holds up the push, another plugin or another repository.
 
-What a plugin is handed (`host`) is documented in `gitperch.host`. Only `gitperch.plugin`, `gitperch.events`, `gitperch.errors`
-and what `Host` offers are public; `API_VERSION` grows when any of it changes incompatibly.
+What a plugin is handed (`host`) is documented in `gitperch.host`. Public are `gitperch.plugin`, `gitperch.events`,
+`gitperch.errors`, `gitperch.git.refs`, and what `Host` offers with the types of it; `API_VERSION` grows when any of that
+changes incompatibly.
 """
 
 from __future__ import annotations
