@@ -14,14 +14,8 @@ from gitperch.plugin import Plugin
 
 ROOT = Path(__file__).parents[2]
 OURS = sorted(path for source in ("server", "plugins") for path in (ROOT / source).rglob("*.py"))
-PUBLIC = (
-    "gitperch.plugin",
-    "gitperch.events",
-    "gitperch.errors",
-    "gitperch.host",
-    "gitperch.git",
-    "gitperch.repositories",
-)
+# The contract, and the types of what the host hands out.
+PUBLIC = {"plugin", "events", "errors", "host", "git", "repositories", "accounts.access", "accounts.people", "db"}
 
 
 def imports(path: Path) -> set[str]:
@@ -45,6 +39,8 @@ def test_plugins_know_each_other_only_through_events(plugin: str) -> None:
     for path in (ROOT / "plugins" / plugin).rglob("*.py"):
         others = [name for name in imports(path) if name.startswith("gitperch_") and name.split(".")[0] != plugin]
         assert not others, f"{path}: {others}"
+        private = {name.removeprefix("gitperch.") for name in imports(path) if name.startswith("gitperch.")} - PUBLIC
+        assert not private, f"{path}: {private}"
 
 
 def test_every_part_of_the_plugin_contract_is_documented() -> None:
