@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hashlib
@@ -9,6 +10,7 @@ import secrets
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+from weakref import WeakValueDictionary
 
 from gitperch.errors import Forbidden, NotFound, TooMany, Unauthorized
 
@@ -61,6 +63,7 @@ class Access:
         self._sessions = sessions
         self._repositories = repositories
         self._failures = Failures(settings.failures, settings.failure_seconds)
+        self._guessing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._remembered: dict[bytes, tuple[float, int]] = {}
         self._salt = secrets.token_bytes(16)
 
@@ -86,6 +89,14 @@ class Access:
 
     async def sign_in(self, name: str, password: str, connection: HTTPConnection) -> User:
         """The person with this name and password. Raises Unauthorized or TooMany."""
+        async with self._turn(connection):
+            return await self._signed_in(name, password, connection)
+
+    def _turn(self, connection: HTTPConnection) -> asyncio.Lock:
+        """One password at a time from each address: a thousand guesses sent at once are counted like those sent in turn."""
+        return self._guessing.setdefault(client_address(connection), asyncio.Lock())
+
+    async def _signed_in(self, name: str, password: str, connection: HTTPConnection) -> User:
         keys = (client_address(connection), name.lower())
         self._failures.check(keys)
         user = await self._people.check(name, password)
@@ -146,19 +157,26 @@ class Access:
             if secret.startswith("gpt_"):
                 return await self._by_token(secret, connection)
         key = hashlib.blake2b(f"{name}\0{password}".encode("utf-8", "surrogatepass"), key=self._salt).digest()
-        until, user_id = self._remembered.get(key, (0.0, 0))
-        user = await self._people.by_id(user_id) if until > time.monotonic() else None
+        user = await self._recalled(key)
         if not user:
-            user = await self.sign_in(name, password, connection)
-            if len(self._remembered) >= _REMEMBERED:
-                self._remembered.clear()
-            # A push is three requests; scrypt once will do.
-            self._remembered[key] = (time.monotonic() + _REMEMBERED_SECONDS, user.id)
+            async with self._turn(connection):
+                # A push is three requests, and many may come at once; scrypt once will do.
+                user = await self._recalled(key)
+                if not user:
+                    remembered = self._remembered
+                    user = await self._signed_in(name, password, connection)
+                    if len(remembered) >= _REMEMBERED:
+                        remembered.clear()
+                    remembered[key] = (time.monotonic() + _REMEMBERED_SECONDS, user.id)
         return Viewer(user)
 
+    async def _recalled(self, key: bytes) -> User | None:
+        until, user_id = self._remembered.get(key, (0.0, 0))
+        return await self._people.by_id(user_id) if until > time.monotonic() else None
+
     def forget_passwords(self) -> None:
-        """Called when a password has changed."""
-        self._remembered.clear()
+        """Called when a password has changed. A check that is under way writes what it finds into the old memory."""
+        self._remembered = {}
 
 
 class Failures:

@@ -15,6 +15,8 @@ from gitperch.git import names
 if TYPE_CHECKING:
     from gitperch.db import Database, Row
 
+HASHES_AT_ONCE = 2
+
 
 @dataclass(frozen=True)
 class User:
@@ -27,6 +29,8 @@ class User:
 class People:
     def __init__(self, db: Database) -> None:
         self._db = db
+        # 16 MB and a core each; and the threads that all else waits for must not be full of them.
+        self._hashing = asyncio.Semaphore(HASHES_AT_ONCE)
 
     @staticmethod
     def _from(row: Row) -> User:
@@ -66,7 +70,8 @@ class People:
         """The person with this name and password; None for any other, after the same time."""
         row = await self._db.row("SELECT * FROM users WHERE name = ?", (name,))
         stored = row["password"] if row else None
-        right = await asyncio.to_thread(passwords.check_password, password, stored)
+        async with self._hashing:
+            right = await asyncio.to_thread(passwords.check_password, password, stored)
         return self._from(row) if row and right else None
 
     async def set_password(self, user: User, password: str) -> None:
@@ -76,10 +81,10 @@ class People:
             await tx.execute("UPDATE users SET password = ? WHERE id = ?", (stored, user.id))
             await tx.execute("DELETE FROM browser_sessions WHERE user_id = ?", (user.id,))
 
-    @staticmethod
-    async def _hashed(password: str) -> str:
+    async def _hashed(self, password: str) -> str:
         if len(password) < passwords.MINIMUM_LENGTH:
             raise BadRequest(
                 f"The password is too short: it needs at least {passwords.MINIMUM_LENGTH} characters.", field="password"
             )
-        return await asyncio.to_thread(passwords.hash_password, password)
+        async with self._hashing:
+            return await asyncio.to_thread(passwords.hash_password, password)
