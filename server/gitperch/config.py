@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 PREFIX = "GITPERCH_"
+LOCK = "server.lock"  # in the data folder: held by the server that works on it, and says its address
 
 
 class ConfigError(Exception):

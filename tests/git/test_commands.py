@@ -92,6 +92,10 @@ def test_repositories_that_borrow_objects_come_whole(server: Server, tmp_path: P
     assert git("fsck", cwd=tmp_path / "clone").returncode == 0
 
 
+def test_commands_name_the_address_that_the_server_was_started_with(server: Server) -> None:
+    assert server.cli("repo", "add", "alice/addressed").strip() == f"{server.url}/alice/addressed"
+
+
 def test_the_token_stands_alone_on_the_last_line(server: Server) -> None:
     server.cli("repo", "add", "alice/tokened")
     token = server.cli("token", "add", "alice", "--scope", "read:repository", "--repo", "alice/tokened", "--days", "2")

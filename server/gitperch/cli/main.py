@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import dataclasses
 import os
 import sys
 from typing import TYPE_CHECKING
 
 from gitperch import __version__
-from gitperch.config import Config, ConfigError, load
+from gitperch.config import LOCK, Config, ConfigError, load
 from gitperch.errors import AppError
 from gitperch.git.process import GitError
 
@@ -50,8 +51,17 @@ async def _run(config: Config, options: argparse.Namespace) -> None:
         ("repo", "list"): repo.listing,
         ("doctor", None): doctor.report,
     }
-    async with assembled(config) as host:
+    async with assembled(_as_served(config)) as host:
         await commands[options.command, getattr(options, "action", None)](host, options)
+
+
+def _as_served(config: Config) -> Config:
+    """The configuration with the address under which the data folder was served last, if it ever was."""
+    try:
+        address = (config.data / LOCK).read_text("utf-8").strip()
+    except FileNotFoundError:
+        address = ""
+    return dataclasses.replace(config, base_url=address or config.base_url)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -12,7 +12,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from gitperch import memory
-from gitperch.config import Config, ConfigError, with_port
+from gitperch.config import LOCK, Config, ConfigError, with_port
 
 if TYPE_CHECKING:
     from io import TextIOWrapper
@@ -26,9 +26,12 @@ def serve(config: Config) -> int:
     memory.tune()
     config.data.mkdir(parents=True, exist_ok=True)
     config.data.chmod(0o700)
-    with _only_one(config):
+    with _only_one(config) as lock:
         listener = _listen(config)
         config = with_port(config, listener.getsockname()[1])
+        # Commands in other processes name addresses too, and were not given this one's flags.
+        lock.truncate(0)
+        print(config.base_url, file=lock, flush=True)
         asyncio.run(_serve(config, listener))
     return 0
 
@@ -90,7 +93,7 @@ def _listen(config: Config) -> socket.socket:
 
 def _only_one(config: Config) -> TextIOWrapper:
     """The lock of the data folder, held as long as the file is open."""
-    file = (config.data / "server.lock").open("a", encoding="ascii")
+    file = (config.data / LOCK).open("a", encoding="utf-8")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
