@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from gitperch.errors import Busy
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -39,3 +41,19 @@ async def beginning(git: Git, *arguments: str, path: Path, limit: int, seconds: 
     except _EnoughError:
         return bytes(output[:limit]), False
     return bytes(output), True
+
+
+async def looked_up(git: Git, *arguments: str, path: Path, limit: int, seconds: float) -> tuple[bytes, bool]:
+    """As `beginning`, for what a page shows: at most `LOOKERS` at once, since each may read a whole history.
+
+    Raises GitError as that does, Busy when none of the others is done in time.
+    """
+    try:
+        async with asyncio.timeout(git.settings.wait_seconds):
+            await git.lookers.acquire()
+    except TimeoutError:
+        raise Busy("The server is busy looking things up for others. Try again in a minute.") from None
+    try:
+        return await beginning(git, *arguments, path=path, limit=limit, seconds=seconds)
+    finally:
+        git.lookers.release()

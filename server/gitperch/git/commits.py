@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitperch.git import objects
-from gitperch.git.bounded import beginning
+from gitperch.git.bounded import looked_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -115,7 +115,7 @@ async def last_commits(
     What that pass does not reach in `seconds` is left out.
     """
     inside = [f":(literal){folder}"] if folder else []
-    output, _ = await beginning(
+    output, _ = await looked_up(
         git,
         *("log", f"--max-count={LAST_COMMITS}", "-z", "-c", "--name-only", "--no-renames", "--format=%x01%H%x01"),
         *("--end-of-options", commit, "--", *inside),

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from gitperch.git.bounded import beginning
+from gitperch.git.bounded import looked_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,7 +95,7 @@ async def of_commit(git: Git, path: Path, oid: str, parent: str | None, *, file_
 
     Files above `file_lines` lines, and those after `all_lines` in all, come without hunks. Raises GitError.
     """
-    output, whole = await beginning(
+    output, whole = await looked_up(
         git,
         *_COMMAND,
         *(["--end-of-options", parent, oid] if parent else ["--root", "--end-of-options", oid]),

@@ -34,6 +34,7 @@ OLDEST = (2, 31)  # rev-parse --path-format
 STDERR_LIMIT = 64 << 10
 GRACE_SECONDS = 5.0
 READ_SIZE = 256 << 10
+LOOKERS = 6  # processes at once that find out what pages show
 
 CONFIG = """# Written at every start; the whole configuration that git sees besides a repository's own.
 [core]
@@ -107,6 +108,7 @@ class Git:
         self.config_path = folder / "config"
         self.hooks_path = folder / "hooks"
         self.children = asyncio.Semaphore(settings.children)
+        self.lookers = asyncio.Semaphore(LOOKERS)
         self._executor = ThreadPoolExecutor(2, "libgit2")
         self.environment = {
             "PATH": os.environ.get("PATH", os.defpath),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
-from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.responses import RedirectResponse, Response
 
 from gitperch.errors import NotFound
 from gitperch.git import commits, objects
@@ -15,10 +15,9 @@ from gitperch.pages import markdown
 from gitperch.pages.filters import urlpath
 from gitperch.pages.repository import RepositoryPage, open_repository
 from gitperch.pages.revisions import Place, resolve, rest_of
+from gitperch.pages.streamed import StreamedBlob
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from starlette.requests import Request
 
     from gitperch.git.commits import Commit
@@ -28,7 +27,6 @@ SHOWN = 512 << 10  # bytes of a file that its page shows
 LINES = 6000
 ENTRIES = 2000
 RAW_AT_ONCE = 1 << 20
-RAW_SECONDS = 600.0
 LAST_COMMIT_SECONDS = 0.8
 KEPT_FOLDERS = 200
 _IMAGES = {
@@ -154,18 +152,7 @@ async def raw(request: Request) -> Response:
             headers["content-disposition"] = "attachment"
     if content.whole:
         return Response(content.data, headers=headers)
-    headers["content-length"] = str(content.size)
-    return StreamingResponse(_streamed(page, entry.oid), headers=headers)
-
-
-async def _streamed(page: RepositoryPage, oid: str) -> AsyncIterator[bytes]:
-    arguments = ("cat-file", "blob", oid)
-    async with page.host.git.stream(*arguments, path=page.repository.path, timeout=RAW_SECONDS) as process:
-        assert process.stdin  # noqa: S101 -- pipes, as `stream` makes them
-        assert process.stdout  # noqa: S101
-        process.stdin.close()
-        while chunk := await process.stdout.read(256 << 10):
-            yield chunk
+    return StreamedBlob(git, path, entry.oid, content.size, headers)
 
 
 async def _entry(page: RepositoryPage, place: Place) -> Entry:
