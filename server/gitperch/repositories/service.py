@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import secrets
 import shutil
 import sqlite3
 import time
@@ -95,6 +97,10 @@ class Repositories:
     ) -> Repository:
         """A new, empty repository. Raises BadRequest for a name out of form, Conflict where it exists."""
         name = names.repository_name(name)
+        # Made before it is known, so that nobody who finds the record finds no repository behind it.
+        made = self._storage / f"new-{secrets.token_hex(8)}"
+        init = ("init", "--bare", "--quiet", "--template=", f"--object-format={object_format}")
+        await self._git.run(*init, str(made))
         try:
             async with self._db.write() as tx:
                 repo_id = await tx.insert(
@@ -103,10 +109,14 @@ class Repositories:
                 )
                 event = RepositoryCreated(repo_id=repo_id, owner=owner.name, name=name)
                 event = await self._events.record(event, tx)
-        except sqlite3.IntegrityError:
-            raise Conflict(f"{owner.name}/{name} exists already; choose another name.", field="name") from None
-        init = ("init", "--bare", "--quiet", "--template=", f"--object-format={object_format}")
-        await self._git.run(*init, str(self._path(repo_id)))
+                path = self._path(repo_id)
+                shutil.rmtree(path, ignore_errors=True)  # there is none, unless a crash left one
+                made = made.rename(path)
+        except Exception as error:
+            await asyncio.to_thread(shutil.rmtree, made, ignore_errors=True)
+            if isinstance(error, sqlite3.IntegrityError):
+                raise Conflict(f"{owner.name}/{name} exists already; choose another name.", field="name") from None
+            raise
         self._events.wake(event)
         found = await self.by_id(repo_id)
         assert found  # noqa: S101 -- it was made a moment ago
@@ -152,11 +162,16 @@ class Repositories:
 
     async def sweep(self) -> None:
         """Make what a crash left undone whole: folders without a record go, records without a folder get an empty one."""
-        folders = list(self._storage.glob("*.git"))  # before the records: a record is always older than its folder
-        known = {row["id"] for row in await self._db.rows("SELECT id FROM repositories")}
+        folders = list(self._storage.glob("*.git"))
+        async with self._db.write() as tx:  # whoever was making one of these folders has committed its record by now
+            known = {row["id"] for row in await tx.rows("SELECT id FROM repositories")}
         for path in folders:
             if path.stem.isdigit() and int(path.stem) not in known:
                 await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
+        for path in self._storage.glob("new-*"):
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_mtime < time.time() - 3600:  # a younger one may be another process's work
+                    await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
         for repo_id in known:
             if not (self._path(repo_id) / "HEAD").exists():
                 await self._git.run("init", "--bare", "--quiet", "--template=", str(self._path(repo_id)))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 from typing import TYPE_CHECKING
 
-from gitperch.errors import NotFound, Unauthorized
+from gitperch.errors import Conflict, NotFound, Unauthorized
 from gitperch.git import names
 from gitperch.git import refs as git_refs
 from gitperch.transport import policy
@@ -53,7 +55,7 @@ class Push:
     async def ended(self, *, told: bool) -> None:
         if not told:
             await self._host.refs.observe(self.repo, None, actor=self.viewer.name, source="reconciliation")
-        if self.created and not git_refs.snapshot(self.repo.path):
+        if self.created and not await asyncio.to_thread(git_refs.snapshot, self.repo.path):
             # The push that would have filled it has failed, so it was never wanted.
             await self._host.repositories.delete(self.repo)
 
@@ -79,8 +81,9 @@ class GitDoor:
             names.repository_name(name)
             if advertise:
                 return Opened(self._empty)
-            await self._host.repositories.create(viewer.user, name)
-            created = True
+            with contextlib.suppress(Conflict):  # another push was there first: then this is one to what that made
+                await self._host.repositories.create(viewer.user, name)
+                created = True
         repo = await self._host.access.repository(viewer, owner, name, "write")
         return Opened(repo.path, Push(self._host, repo, viewer, created=created))
 
