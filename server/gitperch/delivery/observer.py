@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from gitperch.repositories import Repository
 
 HIDDEN = "refs/gitperch/"
+AT_ONCE = 100  # refs that are read sooner than a thread would have begun to
 _FIRST_CHOICES = ("refs/heads/main", "refs/heads/master")
 
 
@@ -47,14 +48,16 @@ class RefsObserver:
         async with lock:
             if ref_names is None:
                 found = await asyncio.to_thread(refs.snapshot, repo.path)
+            elif len(ref_names) > AT_ONCE:
+                found = await asyncio.to_thread(refs.read, repo.path, ref_names)
             else:
                 found = refs.read(repo.path, ref_names)
             current = {name: oid for name, oid in found.items() if _is_told(name)}
             await self._settle_head(repo, current)
             async with self._db.write() as tx:
                 changes = _changes(await _known(tx, repo.id, ref_names), current)
-                if not changes:
-                    return None
+                if not changes or not await tx.row("SELECT 1 FROM repositories WHERE id = ?", (repo.id,)):
+                    return None  # nothing moved, or the repository was deleted meanwhile
                 await _remember(tx, repo.id, changes)
                 event = RefsUpdated(repo_id=repo.id, changes=tuple(changes), actor=actor, source=source)
                 event = await self._events.record(event, tx)

@@ -74,7 +74,7 @@ class Branches:
             rows=drawn,
             kind="branch",
             widest=widest,
-            tags_count=_tags_count(page),
+            tags_count=await _tags_count(page),
             **context,
         )
 
@@ -82,7 +82,7 @@ class Branches:
         page = await open_repository(request)
         shown, context = _paged(request, await _listed(page, "refs/tags"))
         return page.response(
-            "branches.html", "branches", rows=shown, kind="tag", widest=0, tags_count=_tags_count(page), **context
+            "branches.html", "branches", rows=shown, kind="tag", widest=0, tags_count=await _tags_count(page), **context
         )
 
     async def _compare(self, page: RepositoryPage, default: str, rows: list[Row]) -> None:
@@ -144,5 +144,6 @@ def _paged(request: Request, rows: list[Row]) -> tuple[list[Row], dict[str, Any]
     return rows[(page - 1) * PER_PAGE : page * PER_PAGE], context
 
 
-def _tags_count(page: RepositoryPage) -> int:
-    return sum(name.startswith("refs/tags/") for name in refs.snapshot(page.repository.path))
+async def _tags_count(page: RepositoryPage) -> int:
+    found = await asyncio.to_thread(refs.snapshot, page.repository.path)
+    return sum(name.startswith("refs/tags/") for name in found)

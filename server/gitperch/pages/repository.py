@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -81,4 +82,7 @@ async def _branches_count(host: Host, repository: Repository) -> int:
         "SELECT count(*) AS n FROM repo_refs WHERE repo_id = ? AND name >= 'refs/heads/' AND name < 'refs/heads0'",
         (repository.id,),
     )
-    return (row and row["n"]) or sum(name.startswith("refs/heads/") for name in refs.snapshot(repository.path))
+    if row and row["n"]:
+        return int(row["n"])
+    found = await asyncio.to_thread(refs.snapshot, repository.path)
+    return sum(name.startswith("refs/heads/") for name in found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from starlette.responses import RedirectResponse, Response
@@ -26,7 +27,7 @@ async def show(request: Request) -> Response:
         open_previews="1" if repository.open_previews else "",
         default_branch=repository.head,
     )
-    return _page(page, form, done=request.query_params.get("done", ""))
+    return await _page(page, form, done=request.query_params.get("done", ""))
 
 
 async def change(request: Request) -> Response:
@@ -34,7 +35,9 @@ async def change(request: Request) -> Response:
     form = await read_form(request)
     repositories, repository = page.host.repositories, page.repository
     if len(form.text("description")) > DESCRIPTION_LIMIT:
-        return _page(page, form, {"description": f"The description is longer than {DESCRIPTION_LIMIT} characters."})
+        return await _page(
+            page, form, {"description": f"The description is longer than {DESCRIPTION_LIMIT} characters."}
+        )
     try:
         branch = form["default_branch"]
         if branch and branch != repository.head:
@@ -46,7 +49,7 @@ async def change(request: Request) -> Response:
             open_previews=form.checked("open_previews"),
         )
     except BadRequest as error:
-        return _page(page, form, {error.field or "description": error.message})
+        return await _page(page, form, {error.field or "description": error.message})
     return RedirectResponse(f"{page.root}/settings?done=saved", 303)
 
 
@@ -62,15 +65,15 @@ async def delete(request: Request) -> Response:
             default_branch=page.repository.head,
             confirmation=form["confirmation"],
         )
-        return _page(page, shown, {"confirmation": f"Nothing was deleted: type {name} exactly to delete it."})
+        return await _page(page, shown, {"confirmation": f"Nothing was deleted: type {name} exactly to delete it."})
     await page.host.repositories.delete(page.repository)
     return RedirectResponse("/", 303)
 
 
-def _page(page: RepositoryPage, form: Form, errors: dict[str, str] | None = None, done: str = "") -> Response:
+async def _page(page: RepositoryPage, form: Form, errors: dict[str, str] | None = None, done: str = "") -> Response:
     branches = [
         name.removeprefix("refs/heads/")
-        for name in refs.snapshot(page.repository.path)
+        for name in await asyncio.to_thread(refs.snapshot, page.repository.path)
         if name.startswith("refs/heads/")
     ]
     status = 422 if errors else 200
