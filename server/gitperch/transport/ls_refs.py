@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from gitperch.git.listing import Listing
 
 LIMIT = 16 << 10  # a longer request is git's to answer
+AT_ONCE = 2000  # refs of which an answer is made sooner than a thread would have begun to
 _FLUSH, _DELIMITER = b"0000", b"0001"
 _UNDERSTOOD = (b"agent=", b"session-id=")
 

@@ -20,10 +20,11 @@ from gitperch.git.listing import Listings
 from gitperch.git.process import READ_SIZE
 from gitperch.transport import ls_refs
 from gitperch.transport.body import Body, ClientGone
+from gitperch.transport.commands import bounded
 from gitperch.transport.hooks_pipe import HookPipe
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine
+    from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine
     from pathlib import Path
 
     from starlette.types import Receive, Scope, Send
@@ -164,14 +165,18 @@ class SmartHTTP:
             return None
         request = ls_refs.parse(await body.whole(ls_refs.LIMIT) or b"")
         listing = await self._listings.of(path) if request else None
-        return ls_refs.answer(request, listing) if request and listing else None
+        if not request or not listing:
+            return None
+        if len(listing.entries) > ls_refs.AT_ONCE:
+            return await asyncio.to_thread(ls_refs.answer, request, listing)
+        return ls_refs.answer(request, listing)
 
     async def _upload_pack(self, path: Path, body: Body, answer: _Answer, protocol: str) -> None:
         arguments = ("upload-pack", "--stateless-rpc", str(path))
         seconds = self._git.settings.request_seconds
         git = self._git.stream(*arguments, environment=_environment(protocol), timeout=seconds, check=False)
         # A client that goes away ends the block, and with it git's process group.
-        async with git as process, _beside(_feed(body, process, follow=True)):
+        async with git as process, _beside(_feed(body, process, body.gone)):
             await _relay(process, answer)
         await answer.end()
 
@@ -189,7 +194,7 @@ class SmartHTTP:
                     check=False,
                 )
                 # Once all of it is here, a push is finished even if the client does not wait for the answer.
-                async with git as process, _beside(_feed(body, process, follow=False), hooks.serve()):
+                async with git as process, _beside(_feed(bounded(body), process), hooks.serve()):
                     await _relay(process, answer, patient=True)
                 told = hooks.moved
         finally:
@@ -249,8 +254,12 @@ async def _beside(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         raise errors.exceptions[0] from None
 
 
-async def _feed(body: Body, process: asyncio.subprocess.Process, *, follow: bool) -> None:
-    """The request's body into git; with `follow`, then watch the client and raise ClientGone when it leaves."""
+async def _feed(
+    body: AsyncIterable[bytes],
+    process: asyncio.subprocess.Process,
+    then: Callable[[], Coroutine[Any, Any, None]] | None = None,
+) -> None:
+    """The request's body into git, and `then` what is to be done."""
     assert process.stdin  # noqa: S101 -- a pipe, as asked for
     try:
         async for chunk in body:
@@ -260,8 +269,8 @@ async def _feed(body: Body, process: asyncio.subprocess.Process, *, follow: bool
         return  # git has heard enough; what it says of it is on its way
     finally:
         process.stdin.close()
-    if follow:
-        await body.gone()
+    if then:
+        await then()
 
 
 async def _relay(process: asyncio.subprocess.Process, answer: _Answer, *, patient: bool = False) -> None:
