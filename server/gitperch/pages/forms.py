@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
+
+from starlette.requests import ClientDisconnect
 
 from gitperch.errors import BadRequest, TooLarge
 from gitperch.host import host_of
@@ -13,6 +16,7 @@ if TYPE_CHECKING:
 
 LIMIT = 64 << 10  # bytes
 FIELDS = 100
+SECONDS = 30.0  # for all of it, however slowly it drips
 
 
 class Form(dict[str, str]):
@@ -35,10 +39,14 @@ async def read_form(request: Request) -> Form:
     Raises TooLarge above `LIMIT` bytes, BadRequest for what is no such form, Forbidden for another site's or session's.
     """
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LIMIT:
-            raise TooLarge(f"The form is larger than {LIMIT} bytes; nothing was changed.")
+    try:
+        async with asyncio.timeout(SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > LIMIT:
+                    raise TooLarge(f"The form is larger than {LIMIT} bytes; nothing was changed.")
+    except (TimeoutError, ClientDisconnect):
+        raise BadRequest(f"The form did not arrive within {SECONDS:.0f} seconds; nothing was changed.") from None
     kind = request.headers.get("content-type", "").partition(";")[0].strip()
     if kind != "application/x-www-form-urlencoded":
         raise BadRequest("This address takes forms (application/x-www-form-urlencoded) only.")
