@@ -4,6 +4,7 @@ import { HUES, WIDEST, edgePaths, hueOf, laneX, pitchOf } from "./edges.js";
 
 const LINE = 2;
 const FAINT = 0.3;
+const EDGE = 7; // px that a node needs on its right
 const FADE = 22; // px over which lanes end that do not fit
 
 /**
@@ -72,6 +73,7 @@ export function createLanes(canvas, store, onChange) {
    * @param {View} view
    * @param {number} width of the lanes' column
    * @param {(commit: Commit) => boolean} isHead who gets the double ring
+   * @returns {{count: number, width: number}} how many nodes in sight the column cannot show, and the width that shows them
    */
   function draw(view, width, isHead) {
     if (!colours.length) readColours();
@@ -91,10 +93,17 @@ export function createLanes(canvas, store, onChange) {
     context.globalAlpha = 1;
     drawEdges(near);
     if (x(store.lanes) > width) fadeOut(width, view.height);
+    const beyond = { count: 0, width: 0 };
     for (let row = first; row <= last; row++) {
       const commit = store.commit(row);
-      if (commit) drawNode(commit, x(commit.lane), y(row), width, isHead(commit));
+      if (!commit) continue;
+      const at = x(commit.lane);
+      drawNode(commit, at, y(row), width, isHead(commit));
+      if (at <= width - EDGE) continue;
+      beyond.count++;
+      beyond.width = Math.max(beyond.width, at + 2 * EDGE);
     }
+    return beyond;
   }
 
   /** @param {(Path2D | undefined)[]} paths by hue */
@@ -135,8 +144,8 @@ export function createLanes(canvas, store, onChange) {
     const colour = /** @type {string} */ (colours[hueOf(commit.lane)]);
     context.strokeStyle = colour;
     context.fillStyle = colour;
-    if (x > width - 7) {
-      drawBeyond(width - 7, y);
+    if (x > width - EDGE) {
+      drawBeyond(width - EDGE, y);
       return;
     }
     const merge = commit.parents.length > 1;

@@ -3,6 +3,7 @@
 import { createLive } from "../live.js";
 import { createArrivals } from "./arrivals.js";
 import { createBadge } from "./badge.js";
+import { createBeyond } from "./beyond.js";
 import { createCursor } from "./cursor.js";
 import { createDetails } from "./details.js";
 import { find } from "./dom.js";
@@ -102,6 +103,7 @@ export function createGraph(root) {
     size: Math.max(LEAST_DETAILS, Math.min(620, root.clientWidth * 0.42)),
     onResize: redraw,
   });
+  const beyond = createBeyond(find(root, ".graph-beyond", HTMLButtonElement), lanesSplitter);
   const keys = createKeys(grid, {
     next: () => step(1),
     previous: () => step(-1),
@@ -131,7 +133,8 @@ export function createGraph(root) {
     const width = narrow.matches ? widthOf(Math.min(store.lanes, LANES_NARROW), pitchOf(store.lanes)) : lanesSplitter.size;
     root.style.setProperty("--lanes-width", `${width}px`);
     list.draw(view, cursor.row, selection.oid, arrivals.fresh);
-    lanes.draw(view, width, (commit) => commit.refs.includes(`refs/heads/${context.defaultBranch}`));
+    const nodes = lanes.draw(view, width, (commit) => commit.refs.includes(`refs/heads/${context.defaultBranch}`));
+    beyond.show(nodes);
   }
 
   /** It may have been changed in the settings since the page was drawn. */
@@ -199,7 +202,7 @@ export function createGraph(root) {
     destroy() {
       cancelAnimationFrame(frame);
       helpButton?.removeEventListener("click", openHelp);
-      for (const part of [live, badge, news, keys, refs, list, lanes, cursor, selection, details, arrivals, viewport, store, lanesSplitter, detailsSplitter]) part.destroy();
+      for (const part of [live, badge, beyond, news, keys, refs, list, lanes, cursor, selection, details, arrivals, viewport, store, lanesSplitter, detailsSplitter]) part.destroy();
     },
   };
 }

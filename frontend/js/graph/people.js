@@ -1,6 +1,6 @@
 /** A colour and a letter for everybody, the same ones that the server's pages show. */
 
-const HUES = 8;
+const HUES = 11;
 /** @type {Map<string, number>} */
 const known = new Map();
 

@@ -80,6 +80,13 @@ export function createSplitter({ handle, root, property, key, direction, limits,
       return size;
     },
 
+    /** Whether the limits let it grow. */
+    get canGrow() {
+      return size < Math.round(limits()[1]);
+    },
+
+    set,
+
     /** A size that suits better, unless a person has chosen one.
      * @param {number} pixels
      */
