@@ -48,6 +48,21 @@ def test_an_answer_before_the_end_of_an_upload_leaves_no_connection_behind(own_s
     assert "Traceback" not in own_server.log
 
 
+def test_a_connection_ends_when_its_client_ends_it(own_server: Server) -> None:
+    own_server.get("/healthz")
+    time.sleep(0.5)
+    before = descriptors(own_server)
+    request = f"GET /healthz HTTP/1.1\r\nHost: localhost:{own_server.port}\r\n\r\n".encode()
+    for _ in range(20):
+        with socket.create_connection(("127.0.0.1", own_server.port), timeout=10) as client:
+            client.sendall(request)
+            assert client.recv(100).startswith(b"HTTP/1.1 200")
+    until = time.monotonic() + 5
+    while descriptors(own_server) > before and time.monotonic() < until:
+        time.sleep(0.1)
+    assert descriptors(own_server) <= before
+
+
 def test_uploaders_who_leave_early_leave_no_connection_behind(own_server: Server) -> None:
     own_server.get("/healthz")
     before = descriptors(own_server)

@@ -12,6 +12,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from gitperch import memory
+from gitperch.cli import connections
 from gitperch.config import LOCK, Config, ConfigError, with_port
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def serve(config: Config) -> int:
     """Serve until SIGINT or SIGTERM. Raises ConfigError where the address or the data folder cannot be had."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
     memory.tune()
+    connections.allow_many()
     config.data.mkdir(parents=True, exist_ok=True)
     config.data.chmod(0o700)
     with _only_one(config) as lock:
@@ -44,6 +46,7 @@ async def _serve(config: Config, listener: socket.socket) -> None:
 
     from gitperch.app import create_app
 
+    connections.end_with_their_clients()
     settings = HypercornConfig()
     settings.bind = [f"fd://{listener.fileno()}"]
     settings.loglevel = "WARNING"

@@ -1,0 +1,36 @@
+"""What the web server and the system do with connections, set right for a small machine."""
+
+from __future__ import annotations
+
+import resource
+
+DESCRIPTORS = 65_536
+
+
+def allow_many() -> None:
+    """Raise the limit of open files, often 1,024, as far as the system lets us: each connection is one, each git process three."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def end_with_their_clients() -> None:
+    """Let hypercorn close a connection when its client has.
+
+    Version 0.18 waits for its idle timer all the same, so that a minute's worth of finished fetches stays open, with memory for each.
+    Where another version is built differently, it is left alone.
+    """
+    from hypercorn.asyncio.tcp_server import TCPServer
+
+    name = "_read_data"  # there is no setting for it
+    read_data = getattr(TCPServer, name, None)
+    if read_data is None:
+        return
+
+    async def read_until_the_end(server: TCPServer) -> None:
+        await read_data(server)
+        if idle := getattr(server, "idle_task", None):
+            await idle.stop()
+
+    setattr(TCPServer, name, read_until_the_end)
