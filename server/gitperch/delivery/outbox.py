@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import logging
 import time
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from gitperch.db import Database, Row, Transaction
 
     E = TypeVar("E", bound=Event)
+
+log = logging.getLogger("gitperch.delivery")
 
 
 class EventLog:
@@ -108,10 +111,12 @@ class EventLog:
 
 
 def event_from(row: Row) -> Event | None:
-    """The event of a row of `events`; None when its plugin is not installed any more."""
+    """The event of a row of `events`; None when its plugin is not installed any more, or has forgotten how to read it."""
     cls = event_class(row["kind"])
-    return (
-        cls.from_payload(json.loads(row["payload"]), repo_id=row["repo_id"], id=row["id"], at=row["at"])
-        if cls
-        else None
-    )
+    if not cls:
+        return None
+    try:
+        return cls.from_payload(json.loads(row["payload"]), repo_id=row["repo_id"], id=row["id"], at=row["at"])
+    except (TypeError, ValueError, KeyError) as error:
+        log.warning("event %d (%s) cannot be read any more and is passed over: %r", row["id"], row["kind"], error)
+        return None
