@@ -56,8 +56,14 @@ class GraphPage:
         return box["y"]
 
     def scroll_to(self, part: float) -> None:
-        """Drag the scrollbar to this part of its way, 0 to 1."""
-        self.grid.evaluate("(it, part) => { it.scrollTop = (it.scrollHeight - it.clientHeight) * part; }", part)
+        """Drag the scrollbar to this part of its way, 0 to 1, and wait until the page has drawn what is there."""
+        self.grid.evaluate(
+            """async (it, part) => {
+                 it.scrollTop = (it.scrollHeight - it.clientHeight) * part;
+                 for (let frames = 0; frames < 3; frames += 1) await new Promise(requestAnimationFrame);
+               }""",
+            part,
+        )
 
     def settle(self) -> None:
         """Wait until every row in sight has come."""
