@@ -14,7 +14,6 @@ import unicodedata
 LIMIT = 63
 SITE_LIMIT = 40  # leaves a branch, or a commit, 22 characters at least
 HASH_LENGTHS = (6, 12, 20)
-SHORTEST_COMMIT = 7
 LONGEST_COMMIT = 40
 
 _OTHER = re.compile(r"[^a-z0-9]+")

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from gitperch.git import Git
     from gitperch.repositories import Repository
 
-HIDDEN = "refs/gitperch/"
 AT_ONCE = 100  # refs that are read sooner than a thread would have begun to
 _FIRST_CHOICES = ("refs/heads/main", "refs/heads/master")
 
@@ -76,7 +75,7 @@ class RefsObserver:
 
 
 def _is_told(name: str) -> bool:
-    return names.is_ref(name) and name.isprintable() and not name.startswith(HIDDEN)
+    return names.is_ref(name) and name.isprintable() and not name.startswith(names.HIDDEN_REFS)
 
 
 async def _known(tx: Transaction, repo_id: int, ref_names: Collection[str] | None) -> dict[str, str]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
-from gitperch.git import refs
+from gitperch.git import names, refs
 from gitperch.git.bounded import beginning
 from gitperch.git.process import GitError
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from gitperch.git.process import Git
 
+_HIDDEN = names.HIDDEN_REFS.encode()
 _REMEMBERED = 64
 _ENTRIES = 50_000  # a repository with more refs is left to git
 _OUTPUT = 10 << 20  # as is one whose refs' names are longer than this together, in bytes
@@ -113,7 +114,7 @@ def _entries(output: bytes) -> list[tuple[bytes, bytes, bytes]]:
     entries: list[tuple[bytes, bytes, bytes]] = []
     for line in output.splitlines():
         oid, _, name = line.partition(b" ")
-        if name.startswith(b"refs/gitperch/"):  # as transfer.hideRefs in our configuration has it
+        if name.startswith(_HIDDEN):  # as transfer.hideRefs in our configuration has it
             continue
         if name.endswith(b"^{}"):
             entries[-1] = (*entries[-1][:2], oid)

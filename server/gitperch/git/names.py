@@ -16,6 +16,7 @@ _OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 # git-check-ref-format(1)
 _BAD_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(?:/|$)|/$|\.$")
 REF_LIMIT = 1000
+HIDDEN_REFS = "refs/gitperch/"  # the server's own: never pushed, imported, advertised or told to a plugin
 PATH_LIMIT = 4096
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from gitperch.config import ConfigError
 from gitperch.errors import AppError
+from gitperch.git.names import HIDDEN_REFS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -79,7 +80,7 @@ CONFIG = """# Written at every start; the whole configuration that git sees besi
 [protocol]
 	version = 2
 [transfer]
-	hideRefs = refs/gitperch
+	hideRefs = {hidden}
 """
 
 
@@ -129,7 +130,9 @@ class Git:
             asyncio.set_child_watcher(watcher)
         self.config_path.parent.mkdir(parents=True, exist_ok=True)
         values = {name: getattr(self.settings, name) for name in ("push_max_bytes", "pack_threads", "pack_memory")}
-        self.config_path.write_text(CONFIG.format(hooks=self.hooks_path, **values), "utf-8")
+        self.config_path.write_text(
+            CONFIG.format(hooks=self.hooks_path, hidden=HIDDEN_REFS.rstrip("/"), **values), "utf-8"
+        )
 
     async def check(self) -> None:
         """Raises ConfigError where git is missing or too old."""

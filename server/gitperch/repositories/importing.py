@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitperch.errors import BadRequest
-from gitperch.git import GitError, refs
+from gitperch.git import GitError, names, refs
 
 if TYPE_CHECKING:
     from gitperch.git import Git
     from gitperch.repositories.service import Repository
 
 SECONDS = 6 * 3600.0
-LEFT_OUT = ("refs/stash", "refs/gitperch/")
+LEFT_OUT = ("refs/stash", names.HIDDEN_REFS)
 _PACK_FILES = (".pack", ".idx", ".rev", ".bitmap", ".keep")
 
 

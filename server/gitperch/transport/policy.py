@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gitperch.delivery.observer import HIDDEN
 from gitperch.git import names
 
 if TYPE_CHECKING:
@@ -24,8 +23,8 @@ def refusals(commands: Sequence[Command]) -> list[str]:
         shown = command.ref.encode("utf-8", "replace").decode()
         if command.deletes:
             continue  # whatever is there may go
-        if command.ref.startswith(HIDDEN):
-            found.append(f"{shown}: names below {HIDDEN} are the server's own. Choose another name.")
+        if command.ref.startswith(names.HIDDEN_REFS):
+            found.append(f"{shown}: names below {names.HIDDEN_REFS} are the server's own. Choose another name.")
         elif not names.is_ref(command.ref):
             found.append(f"{shown}: a ref's name has at most {names.REF_LIMIT} bytes and begins with refs/KIND/.")
         elif not command.ref.isprintable():
