@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
-from gitperch.errors import Busy
 from gitperch_preview import kinds, sites
 from gitperch_preview.keep import Kept
 
@@ -102,20 +101,14 @@ class Streamed(Response):
         self._span = span
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        settings = self._git.settings
-        try:
-            async with asyncio.timeout(settings.wait_seconds):
-                await self._git.children.acquire()
-        except TimeoutError:
-            raise Busy("The server is busy with other downloads. Try again in a minute.") from None
-        gone = asyncio.ensure_future(_gone(receive))
-        try:
-            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-            with contextlib.suppress(_LeftError):
-                await self._pass(send, gone)
-        finally:
-            gone.cancel()
-            self._git.children.release()
+        async with self._git.children.turn(scope["client"][0] if scope.get("client") else ""):
+            gone = asyncio.ensure_future(_gone(receive))
+            try:
+                await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+                with contextlib.suppress(_LeftError):
+                    await self._pass(send, gone)
+            finally:
+                gone.cancel()
 
     async def _pass(self, send: Send, gone: asyncio.Future[None]) -> None:
         settings, span, at = self._git.settings, self._span, 0

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from gitperch.config import ConfigError
 from gitperch.errors import AppError
+from gitperch.git.admission import Admission
 from gitperch.git.names import HIDDEN_REFS
 
 if TYPE_CHECKING:
@@ -101,14 +102,14 @@ class UnreadableRepository(AppError):
 
 
 class Git:
-    """Runs git and libgit2 for the whole server. `children` bounds the git processes that serve clients."""
+    """Runs git and libgit2 for the whole server. `children` are the places for processes that serve clients."""
 
     def __init__(self, settings: GitSettings, folder: Path) -> None:
         """`folder` will hold `config` and `hooks/`, both written anew by `prepare`."""
         self.settings = settings
         self.config_path = folder / "config"
         self.hooks_path = folder / "hooks"
-        self.children = asyncio.Semaphore(settings.children)
+        self.children = Admission(settings.children, settings.wait_seconds)
         self.lookers = asyncio.Semaphore(LOOKERS)
         self._executor = ThreadPoolExecutor(2, "libgit2")
         self.environment = {

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
-from gitperch.errors import Busy
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -39,20 +37,15 @@ class StreamedBlob(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] == "HEAD":
             return await super().__call__(scope, receive, send)
-        try:
-            async with asyncio.timeout(self._git.settings.wait_seconds):
-                await self._git.children.acquire()
-        except TimeoutError:
-            raise Busy("The server is busy with other downloads. Try again in a minute.") from None
-        gone = asyncio.ensure_future(_gone(receive))
-        try:
-            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            await self._pass(send, gone)
-        except _LeftError:
-            pass
-        finally:
-            gone.cancel()
-            self._git.children.release()
+        async with self._git.children.turn(scope["client"][0] if scope.get("client") else ""):
+            gone = asyncio.ensure_future(_gone(receive))
+            try:
+                await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+                await self._pass(send, gone)
+            except _LeftError:
+                pass
+            finally:
+                gone.cancel()
 
     async def _pass(self, send: Send, gone: asyncio.Future[None]) -> None:
         settings, arguments = self._git.settings, ("cat-file", "blob", self._oid)

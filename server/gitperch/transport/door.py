@@ -7,11 +7,12 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING
 
+from gitperch.accounts.access import client_address
 from gitperch.errors import Conflict, NotFound, Unauthorized
 from gitperch.git import names
 from gitperch.git import refs as git_refs
 from gitperch.transport import policy
-from gitperch.transport.smart_http import Opened
+from gitperch.transport.opened import Opened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from gitperch.host import Host
     from gitperch.repositories import Repository
     from gitperch.transport.hooks_pipe import Command
-    from gitperch.transport.smart_http import Service
+    from gitperch.transport.opened import Service
 
 log = logging.getLogger("gitperch.transport")
 
@@ -73,19 +74,20 @@ class GitDoor:
     ) -> Opened:
         viewer = await self._host.access.viewer(connection)
         if service == "git-upload-pack":
-            return Opened((await self._host.access.repository(viewer, owner, name)).path)
+            repo = await self._host.access.repository(viewer, owner, name)
+            return Opened(repo.path, plain=True, client=client_address(connection))
         if not viewer.user:
             raise Unauthorized("Sign in to push: your user name, and your password or a token.")
         created = False
         if not await self._host.repositories.find(owner, name) and self._may_create(viewer, owner):
             names.repository_name(name)
             if advertise:
-                return Opened(self._empty)
+                return Opened(self._empty, client=client_address(connection))
             with contextlib.suppress(Conflict):  # another push was there first: then this is one to what that made
                 await self._host.repositories.create(viewer.user, name)
                 created = True
         repo = await self._host.access.repository(viewer, owner, name, "write")
-        return Opened(repo.path, Push(self._host, repo, viewer, created=created))
+        return Opened(repo.path, Push(self._host, repo, viewer, created=created), client=client_address(connection))
 
     async def ended(self, opened: Opened, *, told: bool) -> None:
         if isinstance(opened.receiver, Push):

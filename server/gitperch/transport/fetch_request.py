@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class FetchRequest:
     flags: frozenset[bytes]
     object_format: bytes = b"sha1"
     shallow: tuple[bytes, ...] = ()
-    deepen: tuple[bytes, ...] = field(default=())
+    deepen: tuple[bytes, ...] = ()
     """The whole lines `deepen …`, `deepen-since …`, `deepen-not …`, as sent."""
     filter: bytes = b""
 
@@ -46,11 +46,12 @@ def parse(command: Command) -> FetchRequest | None:
     """The request; None for one that is not `fetch`, or with anything that is not understood here: that is git's to answer."""
     if command.name != b"fetch" or not all(word.startswith(_IRRELEVANT) for word in command.capabilities):
         return None
-    wants, haves, shallow, deepen, flags, filters = [], [], [], [], set(), []
+    oids: dict[bytes, list[bytes]] = {b"want": [], b"have": [], b"shallow": []}
+    deepen, filters, flags = [], [], set()
     for line in command.arguments:
         word, _, value = line.partition(b" ")
-        if word in (b"want", b"have", b"shallow") and _OID.fullmatch(value):
-            {b"want": wants, b"have": haves, b"shallow": shallow}[word].append(value)
+        if word in oids and _OID.fullmatch(value):
+            oids[word].append(value)
         elif word in (b"deepen", b"deepen-since", b"deepen-not") and value:
             deepen.append(line)
         elif word == b"filter" and value:
@@ -59,14 +60,14 @@ def parse(command: Command) -> FetchRequest | None:
             flags.add(line)
         else:
             return None
-    if not wants or len(filters) > 1:
+    if not oids[b"want"] or len(filters) > 1:
         return None
     return FetchRequest(
-        tuple(wants),
-        tuple(haves),
+        tuple(oids[b"want"]),
+        tuple(oids[b"have"]),
         frozenset(flags),
         command.object_format,
-        tuple(shallow),
+        tuple(oids[b"shallow"]),
         tuple(deepen),
         filters[0] if filters else b"",
     )

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gitperch.transport.packets import FLUSH
+
 if TYPE_CHECKING:
     from gitperch.git.listing import Listing
+    from gitperch.transport.packets import Command
 
-LIMIT = 16 << 10  # a longer request is git's to answer
 AT_ONCE = 2000  # refs of which an answer is made sooner than a thread would have begun to
-_FLUSH, _DELIMITER = b"0000", b"0001"
-_UNDERSTOOD = (b"agent=", b"session-id=")
+_UNDERSTOOD = (b"agent=", b"session-id=", b"object-format=")
 
 
 @dataclass(frozen=True)
@@ -23,27 +24,19 @@ class Request:
     object_format: bytes = b"sha1"
 
 
-def parse(body: bytes) -> Request | None:
-    """The request in `body`; None for any other command, and for one with a word that is not understood here."""
-    packets = _packets(body)
-    if not packets or packets[0] != b"command=ls-refs" or packets[-1] != _FLUSH or packets.count(_FLUSH) != 1:
+def parse(command: Command) -> Request | None:
+    """The request; None for any other command, and for one with a word that is not understood here."""
+    if command.name != b"ls-refs" or not all(word.startswith(_UNDERSTOOD) for word in command.capabilities):
         return None
-    split = packets.index(_DELIMITER) if _DELIMITER in packets else len(packets) - 1
-    object_format = b"sha1"
-    for capability in packets[1:split]:
-        if capability.startswith(b"object-format="):
-            object_format = capability.removeprefix(b"object-format=")
-        elif not capability.startswith(_UNDERSTOOD):
-            return None
     prefixes, flags = [], set()
-    for argument in packets[split + 1 : -1]:
+    for argument in command.arguments:
         if argument.startswith(b"ref-prefix "):
             prefixes.append(argument.removeprefix(b"ref-prefix "))
         elif argument in (b"peel", b"symrefs", b"unborn"):
             flags.add(argument)
         else:
             return None
-    return Request(tuple(prefixes), b"peel" in flags, b"symrefs" in flags, b"unborn" in flags, object_format)
+    return Request(tuple(prefixes), b"peel" in flags, b"symrefs" in flags, b"unborn" in flags, command.object_format)
 
 
 def answer(request: Request, listing: Listing) -> bytes | None:
@@ -61,24 +54,4 @@ def answer(request: Request, listing: Listing) -> bytes | None:
     for oid, name, peeled in listing.entries:
         if not prefixes or name.startswith(prefixes):
             lines.append(oid + b" " + name + (b" peeled:" + peeled if peeled and request.peel else b""))
-    return b"".join(b"%04x%s\n" % (len(line) + 5, line) for line in lines) + _FLUSH
-
-
-def _packets(body: bytes) -> list[bytes] | None:
-    """The packets of a pkt-line stream without their newlines; None when it is not one (gitprotocol-common(5))."""
-    packets, at = [], 0
-    while at < len(body):
-        header = body[at : at + 4]
-        if header in (_FLUSH, _DELIMITER):
-            packets.append(header)
-            at += 4
-            continue
-        try:
-            size = int(header, 16)
-        except ValueError:
-            return None
-        if size < 4 or at + size > len(body):
-            return None
-        packets.append(body[at + 4 : at + size].removesuffix(b"\n"))
-        at += size
-    return packets
+    return b"".join(b"%04x%s\n" % (len(line) + 5, line) for line in lines) + FLUSH

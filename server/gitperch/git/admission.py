@@ -1,0 +1,71 @@
+"""Who may start a git process now: bounded for all together, and in turn among clients."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from gitperch.errors import Busy
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+class Admission:
+    """So many places; a free one goes to the waiting client that holds the fewest, and among equals to the one that came first.
+
+    One client with a hundred requests then delays its own, and another's first request waits for one place only.
+    """
+
+    def __init__(self, places: int, wait_seconds: float) -> None:
+        self._free = places
+        self._wait_seconds = wait_seconds
+        self._held: Counter[str] = Counter()
+        self._waiting: list[tuple[str, asyncio.Future[None]]] = []
+
+    @contextlib.asynccontextmanager
+    async def turn(self, client: str) -> AsyncIterator[None]:
+        """A place for as long as the block runs. Raises Busy when none gets free in time."""
+        await self._enter(client)
+        try:
+            yield
+        finally:
+            self._leave(client)
+
+    async def _enter(self, client: str) -> None:
+        if self._free and not self._waiting:
+            self._take(client)
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append((client, turn))
+        try:
+            async with asyncio.timeout(self._wait_seconds):
+                await turn
+        except BaseException as error:
+            if (client, turn) in self._waiting:
+                self._waiting.remove((client, turn))
+            elif not turn.cancelled():  # it came at the same moment
+                self._leave(client)
+            if isinstance(error, TimeoutError):
+                raise Busy(
+                    "The server is busy with other clones, pushes and downloads. Try again in a minute."
+                ) from None
+            raise
+
+    def _take(self, client: str) -> None:
+        self._free -= 1
+        self._held[client] += 1
+
+    def _leave(self, client: str) -> None:
+        self._free += 1
+        self._held[client] -= 1
+        if not self._held[client]:
+            del self._held[client]
+        while self._free and self._waiting:
+            at = min(range(len(self._waiting)), key=lambda index: (self._held[self._waiting[index][0]], index))
+            waiter, turn = self._waiting.pop(at)
+            if not turn.done():
+                self._take(waiter)
+                turn.set_result(None)
