@@ -8,7 +8,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine
 
 log = logging.getLogger("gitperch.tasks")
 
@@ -59,3 +59,13 @@ class Supervisor:
             _, late = await asyncio.wait(tasks, timeout=DEADLINE_SECONDS)
             for task in late:
                 log.warning("background task %s did not stop in %s s", task.get_name(), DEADLINE_SECONDS)
+
+
+async def seen_through(step: Awaitable[Any]) -> None:
+    """Finish `step` even when this task is cancelled meanwhile, then let the cancellation go on."""
+    task = asyncio.ensure_future(step)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise

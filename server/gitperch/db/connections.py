@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import aiosqlite
 
+from gitperch.tasks import seen_through
+
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
+    from collections.abc import AsyncIterator, Iterable, Sequence
     from pathlib import Path
 
 Row = sqlite3.Row
@@ -86,11 +88,11 @@ class Database:
         """
         async with self._write_lock:
             try:
-                await _through(self._writer.execute("BEGIN IMMEDIATE"))
+                await seen_through(self._writer.execute("BEGIN IMMEDIATE"))
                 yield Transaction(self._writer)
-                await _through(self._writer.commit())
+                await seen_through(self._writer.commit())
             except BaseException:
-                await _through(self._writer.rollback())
+                await seen_through(self._writer.rollback())
                 raise
 
     async def script(self, sql: str) -> None:
@@ -99,18 +101,8 @@ class Database:
             try:
                 await self._writer.executescript(sql)
             except BaseException:
-                await _through(self._writer.rollback())
+                await seen_through(self._writer.rollback())
                 raise
-
-
-async def _through(step: Awaitable[Any]) -> None:
-    """Finish `step` even when this task is cancelled meanwhile, then let the cancellation go on."""
-    task = asyncio.ensure_future(step)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise
 
 
 @asynccontextmanager
