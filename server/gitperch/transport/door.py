@@ -12,6 +12,7 @@ from gitperch.errors import Conflict, NotFound, Unauthorized
 from gitperch.git import names
 from gitperch.git import refs as git_refs
 from gitperch.transport import policy
+from gitperch.transport.incoming import Incoming
 from gitperch.transport.opened import Opened
 
 if TYPE_CHECKING:
@@ -40,6 +41,10 @@ class Push:
 
     async def before(self, commands: Sequence[Command], quarantine: str) -> tuple[bool, Sequence[str]]:
         refused = policy.refusals(commands)
+        if not refused:
+            limit = self._host.config.git.file_max_bytes
+            incoming = Incoming(self._host.git, self.repo.path, quarantine)
+            refused = [policy.refusal_of_file(file, limit) for file in await incoming.files_above(limit, commands)]
         return not refused, refused
 
     async def after(self, commands: Sequence[Command]) -> Sequence[str]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gitperch.git import names
+from gitperch.words import in_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gitperch.transport.hooks_pipe import Command
+    from gitperch.transport.incoming import LargeFile
 
 REFS_AT_ONCE = 20_000
 
@@ -30,3 +32,12 @@ def refusals(commands: Sequence[Command]) -> list[str]:
         elif not command.ref.isprintable():
             found.append(f"{shown}: the name has to be printable UTF-8. Rename it and push again.")
     return found[:20]
+
+
+def refusal_of_file(file: LargeFile, limit: int) -> str:
+    """Why a file that is in the history that came may not be here, and what to do."""
+    name = file.path.encode("utf-8", "replace").decode() if file.path.isprintable() else ""
+    return (
+        f"{name or file.oid} is {in_bytes(file.size)}, and a file here may have {in_bytes(limit)}. "
+        "Take it out of the commits that have it, or keep it with Git LFS (git lfs migrate import), and push again."
+    )

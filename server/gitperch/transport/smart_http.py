@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from starlette.requests import HTTPConnection
 
 from gitperch.errors import Forbidden
-from gitperch.transport import pushes
+from gitperch.transport import commands, pushes
 from gitperch.transport.answer import Answer
 from gitperch.transport.body import Body, ClientGone
 from gitperch.transport.opened import SERVICES
@@ -104,7 +104,8 @@ class SmartHTTP:
         if probe:
             # Before a chunked body, git POSTs a lone flush packet to learn whether it has to sign in.
             return await answer.end()
-        limit = settings.push_max_bytes if receives else _NEGOTIATION_LIMIT
+        # Over the limit of a pack, git is to say so: its sentence reaches the pusher, where a status would be all that is shown.
+        limit = settings.push_max_bytes + commands.BYTES if receives else _NEGOTIATION_LIMIT
         body = Body(receive, connection.headers.get("content-encoding", ""), limit, settings.stall_seconds)
         with contextlib.suppress(ClientGone):
             if receives:

@@ -1,0 +1,139 @@
+"""What the server says no to, before any ref moves: the pusher reads why, and nothing of the push stays."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.server import GIT_ENVIRONMENT, Server, commit, git
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+LIMIT = 1_000_000
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server on which a file may have a million bytes and a push three."""
+    server = Server(
+        tmp_path_factory.mktemp("strict") / "data",
+        settings={"GITPERCH_GIT_FILE_MAX_BYTES": str(LIMIT), "GITPERCH_GIT_PUSH_MAX_BYTES": str(3 * LIMIT)},
+    )
+    server.start()
+    yield server
+    server.stop()
+
+
+def push(server: Server, work: Path, name: str, *refs: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["git", "push", server.remote(f"alice/{name}"), *(refs or ("main",))],
+        cwd=work,
+        env=GIT_ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def stored(server: Server) -> dict[str, set[str]]:
+    """Every object in every repository, by the repository's folder."""
+    found = {}
+    for path in (server.data / "repositories").iterdir():
+        listed = git("--git-dir", str(path), "cat-file", "--batch-all-objects", "--batch-check", cwd=server.data)
+        found[path.name] = set(listed.stdout.splitlines())
+        assert not list((path / "objects").glob("*incoming*")), "the quarantine is gone"
+    return found
+
+
+@pytest.mark.parametrize("count", [1, 150], ids=["a few objects", "a pack"])
+def test_a_file_that_is_too_large_is_named_with_its_size_and_what_to_do(
+    strict: Server, tmp_path: Path, count: int
+) -> None:
+    name = f"film{count}"
+    commit(tmp_path / "work", {"index.html": "<h1>one</h1>"}, "One")
+    assert push(strict, tmp_path / "work", name).returncode == 0
+    before = stored(strict)
+    files: dict[str, str | bytes] = {f"pages/{number}.txt": f"page {number}\n" for number in range(count)}
+    commit(tmp_path / "work", {**files, "media/a film.mov": b"\0" * (LIMIT + 1)}, "Film")
+    git("rm", "-q", "media/a film.mov", cwd=tmp_path / "work")
+    git("commit", "-qm", "Taken out, but still in the history", cwd=tmp_path / "work")
+    done = push(strict, tmp_path / "work", name)
+    assert done.returncode == 1
+    assert "remote: media/a film.mov is 1.0 MB, and a file here may have 1.0 MB." in done.stderr
+    assert "git lfs migrate import" in done.stderr
+    assert "pre-receive hook declined" in done.stderr
+    assert stored(strict) == before
+
+
+def test_a_file_of_exactly_the_limit_may_come(strict: Server, tmp_path: Path) -> None:
+    commit(tmp_path / "work", {"zeros": b"\0" * LIMIT}, "Zeros")
+    assert push(strict, tmp_path / "work", "zeros").returncode == 0
+
+
+def test_of_a_push_that_is_too_large_the_pusher_reads_that_it_is(strict: Server, tmp_path: Path) -> None:
+    commit(tmp_path / "work", {"index.html": "<h1>one</h1>"}, "One")
+    assert push(strict, tmp_path / "work", "noise").returncode == 0
+    before = stored(strict)
+    chance = random.Random(7)
+    commit(tmp_path / "work", {f"{n}.bin": chance.randbytes(900_000) for n in range(30)}, "Noise")
+    done = push(strict, tmp_path / "work", "noise")
+    assert done.returncode != 0
+    assert "remote: fatal: pack exceeds maximum allowed size" in done.stderr
+    assert stored(strict) == before
+
+
+def test_what_fsck_finds_reaches_the_pusher_in_its_own_words(strict: Server, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    commit(work, {"index.html": "<h1>one</h1>"}, "One")
+    assert push(strict, work, "broken").returncode == 0
+    before = stored(strict)
+    tree = git("rev-parse", "main^{tree}", cwd=work).stdout.strip()
+    bad = f"tree {tree}\nauthor Nobody <a@b> not-a-date\ncommitter Nobody <a@b> 1700000000 +0000\n\nBad\n"
+    oid = subprocess.run(
+        ["git", "hash-object", "-t", "commit", "-w", "--literally", "--stdin"],
+        cwd=work,
+        env=GIT_ENVIRONMENT,
+        input=bad,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+    git("update-ref", "refs/heads/bad", oid, cwd=work)
+    done = push(strict, work, "broken", "bad")
+    assert done.returncode == 1
+    assert f"remote: error: object {oid}: badDate" in done.stderr, done.stderr
+    assert stored(strict) == before
+
+
+@pytest.mark.parametrize("name", [".git", ".GIT", "git~1", ".g\u200cit"])
+def test_a_tree_that_would_reach_into_a_git_folder_is_refused(strict: Server, tmp_path: Path, name: str) -> None:
+    work = tmp_path / "work"
+    commit(work, {"index.html": "<h1>one</h1>"}, "One")
+    blob = git("rev-parse", "main:index.html", cwd=work).stdout.strip()
+    inner = f"100644 blob {blob}\tconfig\n"
+    tree = made(work, inner)
+    tree = made(work, f"040000 tree {tree}\t{name}\n")
+    oid = git("commit-tree", tree, "-m", "Inside", cwd=work).stdout.strip()
+    done = push(strict, work, f"inside{len(name)}{name[0] == '.'}", f"{oid}:refs/heads/main")
+    assert done.returncode == 1
+    assert "remote: error: object " in done.stderr
+    assert "hasDotgit" in done.stderr, done.stderr
+
+
+def made(work: Path, listing: str) -> str:
+    """A tree made of raw entries, as no work tree would give it."""
+    done = subprocess.run(
+        ["git", "-c", "core.protectNTFS=false", "-c", "core.protectHFS=false", "mktree"],
+        cwd=work,
+        env=GIT_ENVIRONMENT,
+        input=listing,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
