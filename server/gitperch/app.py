@@ -14,6 +14,7 @@ from gitperch import first_start, maintenance
 from gitperch.assembly import assembled
 from gitperch.delivery import Lanes
 from gitperch.doorway import Doorway
+from gitperch.lfs.routes import lfs_routes
 from gitperch.pages.errors import exception_handlers
 from gitperch.pages.routes import routes as page_routes
 from gitperch.transport import SmartHTTP, hooks_pipe
@@ -45,6 +46,7 @@ def create_app(config: Config, ready: Callable[[first_start.Welcome], None] | No
                 Route("/healthz", _healthz),
                 *await host.plugins.start(host),
                 *await _git_routes(host),
+                *lfs_routes(host),
                 host.templates.assets_route(),
                 *page_routes(),
             ]
@@ -55,6 +57,7 @@ def create_app(config: Config, ready: Callable[[first_start.Welcome], None] | No
             host.tasks.start("reconciliation", functools.partial(_reconcile, host))
             host.tasks.start("libgit2", host.git.warm)
             maintenance.start(host)
+            host.lfs.start(host.tasks, host.events)
             if ready:
                 ready(welcome)
             yield

@@ -13,11 +13,14 @@ from gitperch.accounts.tokens import Tokens
 from gitperch.db import Database, migrate
 from gitperch.delivery import EventLog, RefsObserver
 from gitperch.git import Git
+from gitperch.git.admission import Admission
 from gitperch.host import Host
 from gitperch.keys import Keys
+from gitperch.lfs.store import Store
 from gitperch.pages.templates import Templates
 from gitperch.plugins import Plugins
 from gitperch.repositories import Repositories
+from gitperch.repositories.quota import Quota
 from gitperch.tasks import Supervisor
 from gitperch.transport import hooks_pipe
 
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
     from gitperch.config import Config
 
+LFS_TRANSFERS = 64  # at once: a file and 256 KB each
 MIGRATIONS = Path(__file__).parent / "db" / "migrations"
 
 
@@ -47,6 +51,7 @@ async def assembled(config: Config) -> AsyncIterator[Host]:
         plugins.subscribe(events)
         people, tokens, sessions = People(db), Tokens(db), Sessions(db, config)
         repositories = Repositories(db, git, events, storage)
+        quota = Quota(db, config.git.repository_max_bytes)
         yield Host(
             config=config,
             db=db,
@@ -54,6 +59,8 @@ async def assembled(config: Config) -> AsyncIterator[Host]:
             events=events,
             refs=RefsObserver(db, git, events),
             repositories=repositories,
+            quota=quota,
+            lfs=Store(db, quota, config.data / "lfs", Admission(LFS_TRANSFERS, config.git.wait_seconds)),
             people=people,
             tokens=tokens,
             sessions=sessions,

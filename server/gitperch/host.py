@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from gitperch.delivery import EventLog, RefsObserver
     from gitperch.git import Git
     from gitperch.keys import Keys
+    from gitperch.lfs.store import Store
     from gitperch.pages.templates import Templates
     from gitperch.plugins import Plugins
     from gitperch.repositories import Repositories
+    from gitperch.repositories.quota import Quota
     from gitperch.tasks import Supervisor
 
 
@@ -39,6 +41,10 @@ class Host:
     refs: RefsObserver
     """`observe` after moving a ref by any way but a push: nothing else triggers plugins."""
     repositories: Repositories
+    quota: Quota
+    """`size` of a repository, and `require` before it grows."""
+    lfs: Store
+    """The large files of Git LFS."""
     people: People
     tokens: Tokens
     sessions: Sessions

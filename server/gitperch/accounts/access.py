@@ -38,6 +38,7 @@ class Viewer:
     user: User | None = None
     rank: int = 3  # the most that a token's scopes allow
     repo_id: int | None = None  # the only repository that a token is for
+    token_id: int | None = None  # the token, where one was sent
 
     @property
     def name(self) -> str:
@@ -123,6 +124,12 @@ class Access:
     async def may(self, viewer: Viewer, repo: Repository, permission: Permission) -> bool:
         return await self.permission(viewer, repo) >= _RANK[permission]
 
+    @staticmethod
+    def may_create(viewer: Viewer, owner: str) -> bool:
+        """Whether `viewer` may make a repository in the namespace of `owner` by pushing to it."""
+        user = viewer.user
+        return bool(user and user.name.lower() == owner.lower() and viewer.rank > 1 and viewer.repo_id is None)
+
     async def repository(self, viewer: Viewer, owner: str, name: str, permission: Permission = "read") -> Repository:
         """The repository, if `viewer` has this permission on it.
 
@@ -149,7 +156,7 @@ class Access:
         if not grant or not user:
             self._failures.add(address)
             raise Unauthorized("The token is not right, or its time is over. Make a new one on your account page.")
-        return Viewer(user, max(_SCOPE_RANK[scope] for scope in grant.scopes), grant.repo_id)
+        return Viewer(user, max(_SCOPE_RANK[scope] for scope in grant.scopes), grant.repo_id, grant.token_id)
 
     async def _by_name(self, name: str, password: str, connection: HTTPConnection) -> Viewer:
         # git has one field for both, and some tools put a token into the name.

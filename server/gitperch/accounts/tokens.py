@@ -44,6 +44,7 @@ class Token:
 class Grant:
     """What a presented token allows."""
 
+    token_id: int
     user_id: int
     scopes: frozenset[str]
     repo_id: int | None
@@ -101,7 +102,12 @@ class Tokens:
         if (row["used_at"] or 0) < now - _USED_EVERY:
             async with self._db.write() as tx:
                 await tx.execute("UPDATE tokens SET used_at = ? WHERE id = ?", (now, row["id"]))
-        return Grant(row["user_id"], frozenset(row["scopes"].split()), row["repo_id"])
+        return Grant(row["id"], row["user_id"], frozenset(row["scopes"].split()), row["repo_id"])
+
+    async def lives(self, token_id: int, since: float) -> bool:
+        """Whether the token that had this id at the time `since` is neither revoked nor over."""
+        sql = "SELECT 1 FROM tokens WHERE id = ? AND created_at <= ? AND (expires_at IS NULL OR expires_at > ?)"
+        return bool(await self._db.row(sql, (token_id, since, time.time())))
 
     async def listing(self, user: User) -> list[Token]:
         rows = await self._db.rows(

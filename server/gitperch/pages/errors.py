@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("gitperch.errors")
 
-_GIT_PATH = re.compile(r"/(info/refs|git-upload-pack|git-receive-pack|HEAD|objects/.*)$")
+_GIT_PATH = re.compile(r"/(info/refs|info/lfs/.*|git-upload-pack|git-receive-pack|HEAD|objects/.*)$")
 TITLES = {
     400: "That request cannot be served",
     401: "Sign in first",
