@@ -7,6 +7,7 @@ a line in `DATA/gitperch.toml` (`listen = …`, `[git] children = …`), or the 
 from __future__ import annotations
 
 import dataclasses
+import re
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,6 +64,17 @@ class PreviewSettings:
 
 
 @dataclass(frozen=True)
+class SshSettings:
+    enabled: bool = setting(False, "serve git over SSH too")
+    listen: str = setting("0.0.0.0:2222", "HOST:PORT to listen on for SSH")
+    address: str = setting("", "HOST[:PORT] people use for SSH; default the base URL's host and the port of ssh.listen")
+    connections: int = setting(100, "SSH connections at once; further ones are turned away")
+    connections_per_address: int = setting(20, "how many of them one address may have")
+    login_seconds: float = setting(30.0, "time that a client has to show its key")
+    idle_seconds: float = setting(600.0, "an SSH connection on which nothing moves for so long is ended")
+
+
+@dataclass(frozen=True)
 class Config:
     data: Path = setting(Path("data"), "the folder with everything that has to be kept")
     listen: str = setting("127.0.0.1:8000", "HOST:PORT to listen on")
@@ -74,11 +86,15 @@ class Config:
     delivery: DeliverySettings = field(default_factory=DeliverySettings)
     accounts: AccountSettings = field(default_factory=AccountSettings)
     previews: PreviewSettings = field(default_factory=PreviewSettings)
+    ssh: SshSettings = field(default_factory=SshSettings)
 
     @property
     def listen_address(self) -> tuple[str, int]:
-        host, _, port = self.listen.rpartition(":")
-        return host.strip("[]"), int(port)
+        return _host_port("listen", self.listen)
+
+    @property
+    def ssh_listen_address(self) -> tuple[str, int]:
+        return _host_port("ssh.listen", self.ssh.listen)
 
     @property
     def host_name(self) -> str:
@@ -91,12 +107,20 @@ class Config:
         port = f":{url.port}" if url.port else ""
         return f"{url.scheme}://{label}.{self.preview_domain}{port}/"
 
+    def ssh_url(self, full_name: str) -> str:
+        """The address of the repository `full_name` for git over SSH; in scp's short form where the port is the usual one."""
+        url = urlsplit(f"//{self.ssh.address or self.host_name}")
+        host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname
+        port = url.port or (22 if self.ssh.address else self.ssh_listen_address[1])
+        return f"git@{host}:{full_name}.git" if port == 22 else f"ssh://git@{host}:{port}/{full_name}.git"
+
 
 SECTIONS: dict[str, type[Any]] = {
     "git": GitSettings,
     "delivery": DeliverySettings,
     "accounts": AccountSettings,
     "previews": PreviewSettings,
+    "ssh": SshSettings,
 }
 
 
@@ -142,12 +166,12 @@ def with_port(config: Config, port: int) -> Config:
 
 
 def _completed(config: Config) -> Config:
-    try:
-        host, port = config.listen_address
-    except ValueError:
-        raise ConfigError(f"listen is {config.listen!r}; it has to be HOST:PORT, such as 127.0.0.1:8000.") from None
-    if not host or not 0 <= port <= 65535:
-        raise ConfigError(f"listen is {config.listen!r}; it has to be HOST:PORT, such as 127.0.0.1:8000.")
+    _, port = config.listen_address
+    _ = config.ssh_listen_address
+    if config.ssh.address and not _is_address(config.ssh.address):
+        raise ConfigError(
+            f"ssh.address is {config.ssh.address!r}; it has to be HOST or HOST:PORT, such as git.example.com."
+        )
     base_url = config.base_url.rstrip("/") or ("" if port == 0 else f"http://localhost:{port}")
     if base_url:
         url = urlsplit(base_url)
@@ -160,6 +184,21 @@ def _completed(config: Config) -> Config:
             )
         config = dataclasses.replace(config, preview_domain=domain)
     return dataclasses.replace(config, base_url=base_url)
+
+
+def _host_port(name: str, text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise ConfigError(f"{name} is {text!r}; it has to be HOST:PORT, such as 127.0.0.1:8000.")
+    return host.strip("[]"), int(port)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        url = urlsplit(f"//{text}")
+        return bool(url.hostname) and url.port != 0 and not re.search(r"[\s@/]", text)
+    except ValueError:  # a port that is no number, or too large
+        return False
 
 
 def _from_file(path: Path) -> dict[str, Any]:

@@ -33,6 +33,20 @@ def test_addresses_are_completed_from_each_other() -> None:
 
 
 @pytest.mark.parametrize(
+    ("address", "url"),
+    [
+        ("", "ssh://git@x.example:2222/alice/thing.git"),
+        ("git.example", "git@git.example:alice/thing.git"),
+        ("git.example:2200", "ssh://git@git.example:2200/alice/thing.git"),
+        ("[::1]:2200", "ssh://git@[::1]:2200/alice/thing.git"),
+    ],
+)
+def test_the_address_for_ssh_is_the_one_people_use(address: str, url: str) -> None:
+    config = load({"base_url": "https://x.example"}, {"GITPERCH_SSH_ADDRESS": address})
+    assert config.ssh_url("alice/thing") == url
+
+
+@pytest.mark.parametrize(
     ("environ", "toml", "said"),
     [
         ({"GITPERCH_LISTNE": "x"}, "", "GITPERCH_LISTNE in the environment is no setting"),
@@ -41,6 +55,9 @@ def test_addresses_are_completed_from_each_other() -> None:
         ({"GITPERCH_LISTEN": "8000"}, "", "it has to be HOST:PORT"),
         ({"GITPERCH_BASE_URL": "git.example.com"}, "", "it has to be http(s)://HOST"),
         ({"GITPERCH_PREVIEW_DOMAIN": "http://x"}, "", "it has to be a domain alone"),
+        ({"GITPERCH_SSH_LISTEN": "2222"}, "", "ssh.listen is '2222'; it has to be HOST:PORT"),
+        ({"GITPERCH_SSH_ADDRESS": "git@host"}, "", "ssh.address is 'git@host'; it has to be HOST or HOST:PORT"),
+        ({"GITPERCH_SSH_ADDRESS": "host:99999"}, "", "it has to be HOST or HOST:PORT"),
         ({}, "colour = 1", "colour in"),
         ({}, "[git]\nchilds = 1", "git.childs in"),
         ({}, "[git]\nchildren = true", "it has to be a whole number"),
