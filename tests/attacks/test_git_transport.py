@@ -104,16 +104,6 @@ def test_a_stalled_upload_is_let_go(own_server: Server, tmp_path: Path) -> None:
         assert time.monotonic() - began < 15
 
 
-def test_a_push_over_the_limit_is_refused_with_the_limit(own_server: Server, tmp_path: Path) -> None:
-    own_server.settings["GITPERCH_GIT_PUSH_MAX_BYTES"] = "100000"
-    own_server.restart()
-    commit(tmp_path / "w", {"big": b"\x01\x02" * 500_000})
-    done = git("push", own_server.remote("alice/big"), "main", cwd=tmp_path / "w")
-    assert done.returncode != 0
-    assert "alice/big" not in own_server.cli("repo", "list")
-    assert own_server.get("/healthz").status == 200
-
-
 def test_refs_of_the_servers_own_and_unprintable_ones_are_refused_in_a_sentence(house: Server, tmp_path: Path) -> None:
     commit(tmp_path / "w", {"a": "a"})
     done = git("push", house.remote("alice/refs"), "main:refs/gitperch/x", cwd=tmp_path / "w")

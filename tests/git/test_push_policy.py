@@ -108,32 +108,3 @@ def test_what_fsck_finds_reaches_the_pusher_in_its_own_words(strict: Server, tmp
     assert done.returncode == 1
     assert f"remote: error: object {oid}: badDate" in done.stderr, done.stderr
     assert stored(strict) == before
-
-
-@pytest.mark.parametrize("name", [".git", ".GIT", "git~1", ".g\u200cit"])
-def test_a_tree_that_would_reach_into_a_git_folder_is_refused(strict: Server, tmp_path: Path, name: str) -> None:
-    work = tmp_path / "work"
-    commit(work, {"index.html": "<h1>one</h1>"}, "One")
-    blob = git("rev-parse", "main:index.html", cwd=work).stdout.strip()
-    inner = f"100644 blob {blob}\tconfig\n"
-    tree = made(work, inner)
-    tree = made(work, f"040000 tree {tree}\t{name}\n")
-    oid = git("commit-tree", tree, "-m", "Inside", cwd=work).stdout.strip()
-    done = push(strict, work, f"inside{len(name)}{name[0] == '.'}", f"{oid}:refs/heads/main")
-    assert done.returncode == 1
-    assert "remote: error: object " in done.stderr
-    assert "hasDotgit" in done.stderr, done.stderr
-
-
-def made(work: Path, listing: str) -> str:
-    """A tree made of raw entries, as no work tree would give it."""
-    done = subprocess.run(
-        ["git", "-c", "core.protectNTFS=false", "-c", "core.protectHFS=false", "mktree"],
-        cwd=work,
-        env=GIT_ENVIRONMENT,
-        input=listing,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout.strip()
