@@ -33,16 +33,22 @@ _REMEMBERED = 1000
 
 @dataclass(frozen=True)
 class Viewer:
-    """Whoever sent a request: a person, signed in or with a token, or nobody."""
+    """Whoever sent a request: a person, signed in, with a token or a key; a deploy key, which is no person; or nobody."""
 
     user: User | None = None
-    rank: int = 3  # the most that a token's scopes allow
-    repo_id: int | None = None  # the only repository that a token is for
+    rank: int = 3  # the most that a token's scopes or a deploy key allow
+    repo_id: int | None = None  # the only repository that a token or a deploy key is for
     token_id: int | None = None  # the token, where one was sent
+    deploys_for: str | None = None  # for a deploy key: who gave it to its repository, "" if that is not known any more
 
     @property
     def name(self) -> str:
-        return self.user.name if self.user else ""
+        """Who is named as having done it."""
+        return self.user.name if self.user else self.deploys_for or ""
+
+    @property
+    def is_known(self) -> bool:
+        return self.user is not None or self.deploys_for is not None
 
 
 ANONYMOUS = Viewer()
@@ -119,6 +125,8 @@ class Access:
                     "SELECT permission FROM collaborators WHERE repo_id = ? AND user_id = ?", (repo.id, viewer.user.id)
                 )
                 rank = max(rank, _RANK[row["permission"]] if row else 0)
+        elif viewer.deploys_for is not None and viewer.repo_id == repo.id:
+            rank = viewer.rank
         return min(rank, viewer.rank)
 
     async def may(self, viewer: Viewer, repo: Repository, permission: Permission) -> bool:
@@ -133,14 +141,14 @@ class Access:
     async def repository(self, viewer: Viewer, owner: str, name: str, permission: Permission = "read") -> Repository:
         """The repository, if `viewer` has this permission on it.
 
-        Raises, the same for one that is private and one that is not there: Unauthorized to nobody, NotFound to a person.
-        Raises Forbidden only where the person may read it but not do this.
+        Raises, the same for one that is private and one that is not there: Unauthorized to nobody, NotFound to a person or a deploy key.
+        Raises Forbidden only where they may read it but not do this.
         """
         repo = await self._repositories.find(owner, name)
         rank = await self.permission(viewer, repo) if repo else 0
         if repo and rank >= _RANK[permission]:
             return repo
-        if not viewer.user:
+        if not viewer.is_known:
             raise Unauthorized(f"Sign in to see whether {owner}/{name} is here, or for more rights on it.")
         if rank:
             raise Forbidden(

@@ -78,21 +78,28 @@ class GitDoor:
         self, connection: HTTPConnection, owner: str, name: str, service: Service, *, advertise: bool
     ) -> Opened:
         viewer = await self._host.access.viewer(connection)
+        client = client_address(connection)
+        return await self.open_for(viewer, owner, name, service, advertise=advertise, client=client)
+
+    async def open_for(
+        self, viewer: Viewer, owner: str, name: str, service: Service, *, advertise: bool, client: str
+    ) -> Opened:
+        """What `open` answers, for somebody who is known by other means than a request. `client` is their address."""
         if service == "git-upload-pack":
             repo = await self._host.access.repository(viewer, owner, name)
-            return Opened(repo.path, plain=True, client=client_address(connection))
-        if not viewer.user:
+            return Opened(repo.path, plain=True, client=client)
+        if not viewer.is_known:
             raise Unauthorized("Sign in to push: your user name, and your password or a token.")
         created = False
-        if not await self._host.repositories.find(owner, name) and self._may_create(viewer, owner):
+        if viewer.user and not await self._host.repositories.find(owner, name) and self._may_create(viewer, owner):
             names.repository_name(name)
             if advertise:
-                return Opened(self._empty, client=client_address(connection))
+                return Opened(self._empty, client=client)
             with contextlib.suppress(Conflict):  # another push was there first: then this is one to what that made
                 await self._host.repositories.create(viewer.user, name)
                 created = True
         repo = await self._host.access.repository(viewer, owner, name, "write")
-        return Opened(repo.path, Push(self._host, repo, viewer, created=created), client=client_address(connection))
+        return Opened(repo.path, Push(self._host, repo, viewer, created=created), client=client)
 
     async def ended(self, opened: Opened, *, told: bool) -> None:
         if isinstance(opened.receiver, Push):
