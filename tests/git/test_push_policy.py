@@ -19,10 +19,14 @@ LIMIT = 1_000_000
 
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server on which a file may have a million bytes and a push three."""
+    """A server on which a file may have a million bytes, a push three and a repository four."""
     server = Server(
         tmp_path_factory.mktemp("strict") / "data",
-        settings={"GITPERCH_GIT_FILE_MAX_BYTES": str(LIMIT), "GITPERCH_GIT_PUSH_MAX_BYTES": str(3 * LIMIT)},
+        settings={
+            "GITPERCH_GIT_FILE_MAX_BYTES": str(LIMIT),
+            "GITPERCH_GIT_PUSH_MAX_BYTES": str(3 * LIMIT),
+            "GITPERCH_GIT_REPOSITORY_MAX_BYTES": str(4 * LIMIT),
+        },
     )
     server.start()
     yield server
@@ -108,3 +112,17 @@ def test_what_fsck_finds_reaches_the_pusher_in_its_own_words(strict: Server, tmp
     assert done.returncode == 1
     assert f"remote: error: object {oid}: badDate" in done.stderr, done.stderr
     assert stored(strict) == before
+
+
+def test_a_repository_that_is_full_takes_no_more_but_lets_go(strict: Server, tmp_path: Path) -> None:
+    chance, work = random.Random(8), tmp_path / "work"
+    for branch in ("one", "two"):
+        git("switch", "-qc", branch, cwd=work) if work.exists() else git("init", "-qb", branch, str(work))
+        commit(work, {f"{branch}{number}.bin": chance.randbytes(900_000) for number in range(2)}, branch)
+        assert push(strict, work, "full", branch).returncode == 0
+    before = stored(strict)
+    commit(work, {"more.bin": chance.randbytes(900_000)}, "More")
+    done = push(strict, work, "full", "two")
+    assert "remote: alice/full would hold 4.5 MB with this, and may hold 4.0 MB." in done.stderr
+    assert stored(strict) == before
+    assert push(strict, work, "full", ":one").returncode == 0

@@ -50,7 +50,7 @@ class Quota:
         held = await self.size(repo)
         if held + more > self.limit:
             raise OverQuota(
-                f"{repo.full_name} holds {in_bytes(held)} and may hold {in_bytes(self.limit)}; {in_bytes(more)} more are too many. "
+                f"{repo.full_name} would hold {in_bytes(held + more)} with this, and may hold {in_bytes(self.limit)}. "
                 "Ask whoever runs this server for more (git.repository_max_bytes), or remove what is not needed."
             )
 

@@ -11,6 +11,7 @@ from gitperch.accounts.access import client_address
 from gitperch.errors import Conflict, NotFound, Unauthorized
 from gitperch.git import names
 from gitperch.git import refs as git_refs
+from gitperch.repositories.quota import OverQuota
 from gitperch.transport import policy
 from gitperch.transport.incoming import Incoming
 from gitperch.transport.opened import Opened
@@ -41,10 +42,15 @@ class Push:
 
     async def before(self, commands: Sequence[Command], quarantine: str) -> tuple[bool, Sequence[str]]:
         refused = policy.refusals(commands)
-        if not refused:
+        if quarantine and not refused:
             limit = self._host.config.git.file_max_bytes
             incoming = Incoming(self._host.git, self.repo.path, quarantine)
             refused = [policy.refusal_of_file(file, limit) for file in await incoming.files_above(limit, commands)]
+        if quarantine and not refused:
+            try:
+                await self._host.quota.require(self.repo, 0)  # what came lies in the repository's folder already
+            except OverQuota as error:
+                refused = [str(error)]
         return not refused, refused
 
     async def after(self, commands: Sequence[Command]) -> Sequence[str]:

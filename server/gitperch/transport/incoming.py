@@ -32,7 +32,7 @@ class LargeFile:
 
 
 class Incoming:
-    """The objects of one push. `quarantine` is the folder of the objects that came, as the hook has it; "" if none did."""
+    """The objects of one push. `quarantine` is the folder of the objects that came, as the hook has it."""
 
     def __init__(self, git: Git, path: Path, quarantine: str) -> None:
         self._git = git
@@ -41,7 +41,7 @@ class Incoming:
 
     async def size(self) -> int:
         """Bytes on disk."""
-        return await asyncio.to_thread(_size, self._quarantine) if self._quarantine else 0
+        return await asyncio.to_thread(_size, self._quarantine)
 
     async def files_above(self, limit: int, commands: Sequence[Command]) -> list[LargeFile]:
         """The first few objects of more than `limit` bytes, with a path for each."""
