@@ -116,8 +116,8 @@ def test_what_fsck_finds_reaches_the_pusher_in_its_own_words(strict: Server, tmp
 
 def test_a_repository_that_is_full_takes_no_more_but_lets_go(strict: Server, tmp_path: Path) -> None:
     chance, work = random.Random(8), tmp_path / "work"
-    for branch in ("one", "two"):
-        git("switch", "-qc", branch, cwd=work) if work.exists() else git("init", "-qb", branch, str(work))
+    for branch in ("main", "two"):
+        git("switch", "-qc", branch, cwd=work) if branch == "two" else git("init", "-qb", branch, str(work))
         commit(work, {f"{branch}{number}.bin": chance.randbytes(900_000) for number in range(2)}, branch)
         assert push(strict, work, "full", branch).returncode == 0
     before = stored(strict)
@@ -125,4 +125,4 @@ def test_a_repository_that_is_full_takes_no_more_but_lets_go(strict: Server, tmp
     done = push(strict, work, "full", "two")
     assert "remote: alice/full would hold 4.5 MB with this, and may hold 4.0 MB." in done.stderr
     assert stored(strict) == before
-    assert push(strict, work, "full", ":one").returncode == 0
+    assert push(strict, work, "full", ":two").returncode == 0
