@@ -19,6 +19,7 @@ from gitperch.pages.errors import exception_handlers
 from gitperch.pages.routes import routes as page_routes
 from gitperch.transport import SmartHTTP, hooks_pipe
 from gitperch.transport.door import GitDoor
+from gitperch.transport.opened import SERVICES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -42,14 +43,22 @@ def create_app(config: Config, ready: Callable[[first_start.Welcome], None] | No
             hooks_pipe.install(host.git.hooks_path)
             await host.git.check()
             app.state.host = host
+            door = await _door(host)
+            plugin_routes = await host.plugins.start(host)
             app.router.routes[:] = [
+                *_git_routes(host, door),  # first, since they are asked for most and in haste
                 Route("/healthz", _healthz),
-                *await host.plugins.start(host),
-                *await _git_routes(host),
+                *plugin_routes,
                 *lfs_routes(host),
                 host.templates.assets_route(),
                 *page_routes(),
             ]
+            if config.ssh.enabled:
+                from gitperch.ssh.server import (
+                    listening,
+                )  # late: asyncssh and cryptography, which most servers do without
+
+                await stack.enter_async_context(listening(host, door))
             welcome = await first_start.prepare(host)
             lanes = Lanes(host.db, host.events, host.plugins.by_name, config.delivery, host.tasks)
             host.tasks.start("lanes", lanes.run, restart=True)
@@ -67,12 +76,16 @@ def create_app(config: Config, ready: Callable[[first_start.Welcome], None] | No
     return doorway
 
 
-async def _git_routes(host: Host) -> list[Route]:
+async def _door(host: Host) -> GitDoor:
     empty = host.config.data / "git" / "empty.git"
     if not (empty / "HEAD").exists():
         await host.git.run("init", "--bare", "--quiet", "--template=", str(empty))
-    git = SmartHTTP(host.git, GitDoor(host, empty))
-    paths = ("info/refs", "git-upload-pack", "git-receive-pack")
+    return GitDoor(host, empty)
+
+
+def _git_routes(host: Host, door: GitDoor) -> list[Route]:
+    git = SmartHTTP(host.git, door)
+    paths = ("info/refs", *SERVICES)
     return [Route(f"/{{owner}}/{{name}}/{path}", git, include_in_schema=False) for path in paths]
 
 

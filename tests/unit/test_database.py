@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -74,5 +76,24 @@ def test_migrations_run_once_in_order_and_a_broken_one_changes_nothing(tmp_path:
             assert not await db.rows("SELECT 1 FROM sqlite_master WHERE name = 'two'")
             (folder / "0002_two.sql").write_text("CREATE TABLE two (n INTEGER);")
             assert await migrate(db, "x", folder) == ["0002_two.sql"]
+
+    asyncio.run(scene())
+
+
+def test_what_another_process_commits_is_peeked_at_once_and_no_old_state_is_held(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with Database.open(tmp_path / "x.db") as db:
+            await db.script("CREATE TABLE t (n INTEGER); INSERT INTO t VALUES (1), (2)")
+            with closing(sqlite3.connect(tmp_path / "x.db", isolation_level=None)) as other:
+                for number in range(3, 30):
+                    other.execute("UPDATE t SET n = ?", (number,))
+                    row = db.peek("SELECT n FROM t")
+                    assert row
+                    assert row["n"] == number
+                assert not db.peek("SELECT n FROM t WHERE n = 1")
+                # A reader that still held a state would make this busy.
+                assert other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+            with pytest.raises(sqlite3.OperationalError):
+                db.peek("DELETE FROM t")
 
     asyncio.run(scene())

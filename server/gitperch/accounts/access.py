@@ -121,7 +121,7 @@ class Access:
             if viewer.user.is_admin or viewer.user.id == repo.owner_id:
                 rank = 3
             else:
-                row = await self._db.row(
+                row = self._db.peek(
                     "SELECT permission FROM collaborators WHERE repo_id = ? AND user_id = ?", (repo.id, viewer.user.id)
                 )
                 rank = max(rank, _RANK[row["permission"]] if row else 0)

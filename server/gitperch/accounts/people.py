@@ -37,11 +37,11 @@ class People:
         return User(row["id"], row["name"], bool(row["is_admin"]), row["created_at"])
 
     async def find(self, name: str) -> User | None:
-        row = await self._db.row("SELECT * FROM users WHERE name = ?", (name,))
+        row = self._db.peek("SELECT * FROM users WHERE name = ?", (name,))
         return self._from(row) if row else None
 
     async def by_id(self, user_id: int) -> User | None:
-        row = await self._db.row("SELECT * FROM users WHERE id = ?", (user_id,))
+        row = self._db.peek("SELECT * FROM users WHERE id = ?", (user_id,))
         return self._from(row) if row else None
 
     async def exist(self) -> bool:
@@ -68,7 +68,7 @@ class People:
 
     async def check(self, name: str, password: str) -> User | None:
         """The person with this name and password; None for any other, after the same time."""
-        row = await self._db.row("SELECT * FROM users WHERE name = ?", (name,))
+        row = self._db.peek("SELECT * FROM users WHERE name = ?", (name,))
         stored = row["password"] if row else None
         async with self._hashing:
             right = await asyncio.to_thread(passwords.check_password, password, stored)

@@ -46,7 +46,7 @@ class Sessions:
         value = connection.cookies.get(self.cookie)
         if not value:
             return None
-        row = await self._db.row(
+        row = self._db.peek(
             "SELECT u.* FROM browser_sessions s JOIN users u ON u.id = s.user_id WHERE s.hash = ? AND s.expires_at > ?",
             (_hash(value), time.time()),
         )

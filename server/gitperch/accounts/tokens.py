@@ -94,7 +94,7 @@ class Tokens:
         if not secret.startswith(PREFIX):
             return None
         digest, now = _hash(secret), time.time()
-        row = await self._db.row(
+        row = self._db.peek(
             "SELECT * FROM tokens WHERE hash = ? AND (expires_at IS NULL OR expires_at > ?)", (digest, now)
         )
         if not row:
@@ -107,7 +107,7 @@ class Tokens:
     async def lives(self, token_id: int, since: float) -> bool:
         """Whether the token that had this id at the time `since` is neither revoked nor over."""
         sql = "SELECT 1 FROM tokens WHERE id = ? AND created_at <= ? AND (expires_at IS NULL OR expires_at > ?)"
-        return bool(await self._db.row(sql, (token_id, since, time.time())))
+        return bool(self._db.peek(sql, (token_id, since, time.time())))
 
     async def listing(self, user: User) -> list[Token]:
         rows = await self._db.rows(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from typing import TYPE_CHECKING, Any
 
 import aiosqlite
@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 
 Row = sqlite3.Row
 READERS = 2
+_PRAGMAS = (
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA busy_timeout = 10000",
+    # In WAL mode: a power cut may take the last transactions, never the file; refs are reconciled at start.
+    "PRAGMA synchronous = NORMAL",
+    "PRAGMA cache_size = -1024",
+)
+_READ_ONLY = ("PRAGMA query_only = ON",)
 
 
 class Transaction:
@@ -50,9 +58,16 @@ class Transaction:
 class Database:
     """Open with `Database.open(path)`, an asynchronous context manager."""
 
-    def __init__(self, path: Path, writer: aiosqlite.Connection, readers: Sequence[aiosqlite.Connection]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        writer: aiosqlite.Connection,
+        readers: Sequence[aiosqlite.Connection],
+        peeking: sqlite3.Connection,
+    ) -> None:
         self.path = path
         self._writer = writer
+        self._peeking = peeking
         self._write_lock = asyncio.Lock()
         self._readers: asyncio.Queue[aiosqlite.Connection] = asyncio.Queue()
         for reader in readers:
@@ -66,7 +81,17 @@ class Database:
             # Persistent, so only the first connection ever changes it.
             await writer.execute_fetchall("PRAGMA journal_mode = WAL")
             pool = [await stack.enter_async_context(_connect(path, read_only=True)) for _ in range(readers)]
-            yield cls(path, writer, pool)
+            peeking = stack.enter_context(closing(_peeking(path)))
+            yield cls(path, writer, pool, peeking)
+
+    def peek(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
+        """The first row of a query that finds few by an index, read from the last committed state, whoever committed it.
+
+        In this thread, for what every request asks: the row costs 20 µs, and the way to another thread and back ten times that.
+        """
+        # All of them: a cursor that is not at its end would hold on to the state it began with.
+        rows = self._peeking.execute(sql, parameters).fetchall()
+        return rows[0] if rows else None
 
     async def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """All rows of a query, read from the last committed state."""
@@ -107,17 +132,17 @@ class Database:
 
 @asynccontextmanager
 async def _connect(path: Path, *, read_only: bool = False) -> AsyncIterator[aiosqlite.Connection]:
-    # NORMAL in WAL mode: a power cut may take the last transactions, never the file; refs are reconciled at start.
-    pragmas = [
-        "PRAGMA foreign_keys = ON",
-        "PRAGMA busy_timeout = 10000",
-        "PRAGMA synchronous = NORMAL",
-        "PRAGMA cache_size = -1024",
-    ]
-    if read_only:
-        pragmas.append("PRAGMA query_only = ON")
     async with aiosqlite.connect(path, isolation_level=None) as connection:
         connection.row_factory = sqlite3.Row
-        for pragma in pragmas:
+        for pragma in (*_PRAGMAS, *(_READ_ONLY if read_only else ())):
             await connection.execute_fetchall(pragma)
         yield connection
+
+
+def _peeking(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.row_factory = sqlite3.Row
+    # Nobody makes a reader wait in WAL mode, but one who mends the file after a crash; this one must not wait long.
+    for pragma in (*_PRAGMAS, *_READ_ONLY, "PRAGMA busy_timeout = 1000"):
+        connection.execute(pragma)
+    return connection

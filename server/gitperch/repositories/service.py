@@ -70,11 +70,11 @@ class Repositories:
 
     async def find(self, owner: str, name: str) -> Repository | None:
         """By its names, in any case; None where there is none."""
-        row = await self._db.row(f"{_SELECT} WHERE u.name = ? AND r.name = ?", (owner, name))
+        row = self._db.peek(f"{_SELECT} WHERE u.name = ? AND r.name = ?", (owner, name))
         return self._from(row) if row else None
 
     async def by_id(self, repo_id: int) -> Repository | None:
-        row = await self._db.row(f"{_SELECT} WHERE r.id = ?", (repo_id,))
+        row = self._db.peek(f"{_SELECT} WHERE r.id = ?", (repo_id,))
         return self._from(row) if row else None
 
     async def everything(self) -> list[Repository]:
