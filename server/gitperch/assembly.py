@@ -22,6 +22,7 @@ from gitperch.plugins import Plugins
 from gitperch.repositories import Repositories
 from gitperch.repositories.quota import Quota
 from gitperch.tasks import Supervisor
+from gitperch.ssh.store import SshKeys
 from gitperch.transport import hooks_pipe
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ async def assembled(config: Config) -> AsyncIterator[Host]:
             access=Access(db, people, tokens, sessions, repositories, config.accounts),
             keys=Keys.load(config.data),
             tasks=Supervisor(),
+            ssh_keys=SshKeys(db),
+            upkeep=Upkeep(git, repositories, config.data / "git"),
             templates=Templates(config),
             plugins=plugins,
         )

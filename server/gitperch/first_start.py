@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitperch.accounts.passwords import generate_password
+from gitperch.ssh import host_keys
 
 if TYPE_CHECKING:
+    from gitperch.config import Config
     from gitperch.host import Host
 
 ADMINISTRATOR = "admin"
@@ -20,14 +22,16 @@ class Welcome:
     base_url: str
     name: str = ADMINISTRATOR
     password: str | None = None
+    ssh: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         """What the terminal shows."""
         if self.password is None:
-            return [f"Gitperch is at {self.base_url}"]
+            return [f"Gitperch is at {self.base_url}", *self.ssh]
         scheme, _, rest = self.base_url.partition("://")
         return [
             f"Gitperch is at {self.base_url}",
+            *self.ssh,
             "",
             f"  Sign in as  {self.name}",
             f"  Password    {self.password}    (shown this once)",
@@ -55,4 +59,11 @@ async def prepare(host: Host) -> Welcome:
         from gitperch import demo  # late: needed once in a server's life
 
         await host.refs.observe(await demo.make(host), actor="demo", source="import")
-    return Welcome(host.config.base_url, password=password)
+    return Welcome(host.config.base_url, password=password, ssh=_ssh(host.config))
+
+
+def _ssh(config: Config) -> tuple[str, ...]:
+    if not config.ssh.enabled:
+        return ()
+    keys = [f"  host key {key}" for key in host_keys.fingerprints(config.data)]
+    return (f"and over SSH at {config.ssh_url('OWNER/NAME')}", *keys)

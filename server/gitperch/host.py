@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from gitperch.repositories import Repositories
     from gitperch.repositories.quota import Quota
     from gitperch.tasks import Supervisor
+    from gitperch.ssh.store import SshKeys
 
 
 @dataclass
@@ -53,6 +54,10 @@ class Host:
     keys: Keys
     """Signed, expiring values."""
     tasks: Supervisor
+    ssh_keys: SshKeys
+    """The public keys of people and of repositories."""
+    upkeep: Upkeep
+    """`commit_graph` for whoever needs git's commit-graph file before it is written anyway, a second after a push."""
     templates: Templates
     """`response(request, name, **context)` draws a page."""
     plugins: Plugins

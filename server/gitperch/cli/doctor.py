@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gitperch import __version__
+from gitperch.ssh import host_keys
 
 if TYPE_CHECKING:
     import argparse
@@ -18,6 +19,10 @@ async def report(host: Host, options: argparse.Namespace) -> None:
     repositories = await host.repositories.everything()
     print(f"gitperch {__version__}, {git}, data in {host.config.data}, {len(repositories)} repositories")
     print(f"plugins: {', '.join(host.plugins.by_name)}")
+    if host.config.ssh.enabled:
+        print(f"ssh: {host.config.ssh_url('OWNER/NAME')}")
+        for key in host_keys.fingerprints(host.config.data):
+            print(f"  host key {key}")
     waiting = await host.db.row("SELECT count(*) AS n FROM deliveries WHERE state = 'waiting'")
     failed = await host.db.rows(
         "SELECT d.*, e.kind FROM deliveries d JOIN events e ON e.id = d.event_id WHERE d.state = 'failed' ORDER BY d.event_id"

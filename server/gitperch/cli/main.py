@@ -42,17 +42,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 async def _run(config: Config, options: argparse.Namespace) -> None:
     from gitperch.assembly import assembled
-    from gitperch.cli import doctor, repo, token, user
+    from gitperch.cli import doctor, key, repo, token, user
 
     commands = {
         ("user", "add"): user.add,
+        ("key", "add"): key.add,
+        ("key", "list"): key.listing,
+        ("key", "remove"): key.remove,
         ("token", "add"): token.add,
         ("repo", "add"): repo.add,
         ("repo", "list"): repo.listing,
         ("doctor", None): doctor.report,
     }
     async with assembled(_as_served(config)) as host:
-        await commands[options.command, getattr(options, "action", None)](host, options)
+        family = getattr(options, "family", options.command)
+        await commands[family, getattr(options, "action", None)](host, options)
 
 
 def _as_served(config: Config) -> Config:
@@ -87,6 +91,18 @@ def _parser() -> argparse.ArgumentParser:
     user_add.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
 
     token = commands.add_parser("token", help="access tokens").add_subparsers(
+    keys = user.add_parser("key", help="their SSH keys")
+    keys.set_defaults(family="key")
+    key = keys.add_subparsers(dest="action", required=True, metavar="ACTION")
+    key_add = key.add_parser("add", parents=[everywhere], help="add a public key, read from standard input")
+    key_add.add_argument("name", metavar="NAME")
+    key_add.add_argument("--title", default="", metavar="TEXT", help="what it is called; else the key's own comment")
+    key_list = key.add_parser("list", parents=[everywhere], help="list them, one a line: number, fingerprint, title")
+    key_list.add_argument("name", metavar="NAME")
+    key_remove = key.add_parser("remove", parents=[everywhere], help="remove one")
+    key_remove.add_argument("name", metavar="NAME")
+    key_remove.add_argument("key", metavar="KEY", help="its number or its fingerprint, as the list has them")
+
         dest="action", required=True, metavar="ACTION"
     )
     token_add = token.add_parser("add", parents=[everywhere], help="add a token; prints it on the last line")
