@@ -1,6 +1,6 @@
 """Histories as `git fast-import` takes them: large ones with the merges of everyday work, and wild ones with all that git allows.
 
-    python contrib/bench/histories.py PATH --commits 100000 --branches 50 [--wild]
+    python -m contrib.bench.histories PATH --commits 100000 --branches 50 [--documents 6000] [--wild]
 
 The same arguments always give the same oids.
 """
@@ -14,6 +14,8 @@ import subprocess
 import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
+
+from contrib.bench.documents import Documents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,21 +35,27 @@ def generate(
     branches: int = 10,
     seed: int = 0,
     wild: bool = False,
+    documents: int = 0,
     object_format: str = "sha1",
 ) -> Path:
     """A new bare repository at `path` with `commits` commits; its default branch is `main`. Returns `path`.
 
     `branches` others are left open at the end; everything else was merged on the way. `wild` adds octopus and criss-cross
     merges, several roots, tags of tags, tags of blobs, messages that are not UTF-8, authors without a name, and clocks that run wrong.
+    Trees are empty, unless there are `documents`: so many paths, of which each commit that is no merge changes one.
     """
     environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1"}
     init = ("init", "--bare", "--quiet", "--initial-branch=main", f"--object-format={object_format}")
     subprocess.run(["git", *init, str(path)], env=environment, check=True)
-    importing = ["git", f"--git-dir={path}", "fast-import", "--quiet", "--force", "--depth=10"]
+    # fast-import tries a delta against the file before alone, which is another document; `git repack -F` finds the right ones.
+    packing = ["-c", "pack.compression=1"] if documents else []
+    importing = ["git", f"--git-dir={path}", *packing, "fast-import", "--quiet", "--force"]
+    importing.append(f"--depth={0 if documents else 10}")
     with subprocess.Popen(importing, env=environment, stdin=subprocess.PIPE) as process:
         assert process.stdin
         dice = random.Random(seed)  # noqa: S311 -- histories, no secrets
-        _Writer(process.stdin, dice, wild, 64 if object_format == "sha256" else 40).write(commits, branches)
+        writer = _Writer(process.stdin, dice, wild, 64 if object_format == "sha256" else 40, documents)
+        writer.write(commits, branches)
     if process.returncode:
         raise RuntimeError(f"git fast-import ended with {process.returncode}")
     return path
@@ -56,11 +64,12 @@ def generate(
 class _Writer:
     """Writes one history; marks number the commits from 1."""
 
-    def __init__(self, out: IO[bytes], dice: random.Random, wild: bool, oid_digits: int) -> None:
+    def __init__(self, out: IO[bytes], dice: random.Random, wild: bool, oid_digits: int, documents: int) -> None:
         self._oid_digits = oid_digits
         self._out = out
         self._dice = dice
         self._wild = wild
+        self._documents = Documents(random.Random(documents), documents) if documents else None  # noqa: S311 -- no secrets
         self._mark = 0
         self._now = START
         self._open: list[int] = []  # the tips of branches that are worked on
@@ -152,6 +161,8 @@ class _Writer:
         if parents:
             lines.append(b"from :%d" % parents[0])
             lines += [b"merge :%d" % parent for parent in parents[1:]]
+        if self._documents and len(parents) < 2:
+            lines.append(self._documents.change())
         self._out.write(b"\n".join(lines) + b"\n\n")
         return self._mark
 
@@ -195,6 +206,7 @@ def main() -> None:
     parser.add_argument("--commits", type=int, default=10_000)
     parser.add_argument("--branches", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--documents", type=int, default=0, help="paths of text files; each commit changes one")
     parser.add_argument("--wild", action="store_true", help="with everything that git allows")
     parser.add_argument("--object-format", choices=["sha1", "sha256"], default="sha1")
     given = parser.parse_args()
@@ -205,6 +217,7 @@ def main() -> None:
         branches=given.branches,
         seed=given.seed,
         wild=given.wild,
+        documents=given.documents,
         object_format=given.object_format,
     )
     print(f"{given.commits} commits in {given.path}, written in {time.monotonic() - began:.1f} s")

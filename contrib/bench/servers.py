@@ -1,21 +1,23 @@
-"""The servers that are measured, each in processes of its own on loopback: ours, and git's own CGI behind nginx."""
+"""The server that is measured, in a process of its own on loopback. `cgi_hosts.py` has the others."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from contextlib import contextmanager
-from pathlib import Path
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
+from contrib.bench import processes
+from contrib.bench.cgroup import Group
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
 PASSWORD = "bench-password"
 GIT = {
@@ -30,27 +32,8 @@ GIT = {
     "GIT_COMMITTER_NAME": "Bench",
     "GIT_COMMITTER_EMAIL": "bench@example.com",
 }
-
-NGINX = """daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log; worker_processes 2;
-events {{ worker_connections 64; }}
-http {{
-  access_log off; client_max_body_size 0; client_body_temp_path {folder}/body; fastcgi_temp_path {folder}/fastcgi;
-  proxy_temp_path {folder}/proxy; uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-  server {{
-    listen 127.0.0.1:{port};
-    location / {{
-      include /etc/nginx/fastcgi_params;
-      fastcgi_param SCRIPT_FILENAME {backend};
-      fastcgi_param GIT_HTTP_EXPORT_ALL "";
-      fastcgi_param GIT_PROJECT_ROOT {root};
-      fastcgi_param PATH_INFO $uri;
-      fastcgi_param HTTP_GIT_PROTOCOL $http_git_protocol;
-      fastcgi_buffering off; fastcgi_request_buffering off;
-      fastcgi_pass unix:{folder}/fcgi.sock;
-    }}
-  }}
-}}
-"""
+QUIET_SECONDS = 6.0  # without a child and without a change on disk: the upkeep is done
+UPKEEP_SECONDS = 1800.0
 
 
 def free_port() -> int:
@@ -70,41 +53,99 @@ def answers(url: str) -> bool:
         return False
 
 
-class Gitperch:
-    """`gitperch serve` on a data folder; `user` can sign in with PASSWORD."""
+def group(name: str) -> Group | None:
+    """A control group of this run's own, where the system lets us."""
+    try:
+        return Group(f"{name}-{os.getpid()}")
+    except OSError:
+        return None
 
+
+class Host(ABC):
+    """A server of git repositories: everybody reads, `user` with PASSWORD pushes, what comes is checked by fsck."""
+
+    title: str
     user = "bench"
+    group: Group | None = None
 
-    def __init__(self, data: Path) -> None:
+    @abstractmethod
+    def start(self) -> float:
+        """Start it; seconds until the first answer."""
+
+    @abstractmethod
+    def stop(self) -> None: ...
+
+    @abstractmethod
+    def pids(self) -> list[int]:
+        """The processes that everything else descends from."""
+
+    @abstractmethod
+    def url(self, name: str) -> str: ...
+
+    @abstractmethod
+    def add(self, name: str, source: Path) -> None:
+        """Add the bare repository `source`, as whoever runs such a server would."""
+
+    @abstractmethod
+    def prepare_push(self, name: str) -> None:
+        """See to it that `name`, which is not there yet, can be pushed to."""
+
+    @abstractmethod
+    def upkeep(self) -> None:
+        """Return when the repositories are as well packed as they will ever be."""
+
+    def push_url(self, name: str) -> str:
+        return self.url(name).replace("://", f"://{self.user}:{PASSWORD}@")
+
+    def cpu_seconds(self) -> float | None:
+        """CPU time of the server and all it ever started, since its first start; None where the system does not say."""
+        return self.group.cpu_seconds() if self.group else None
+
+    def spawn(
+        self, *command: str, env: dict[str, str], log: Path, new_session: bool = False
+    ) -> subprocess.Popen[bytes]:
+        with log.open("ab") as file:
+            wrapped = self.group.command(*command) if self.group else list(command)
+            return subprocess.Popen(wrapped, env=env, stdout=file, stderr=file, start_new_session=new_session)
+
+    def __enter__(self) -> Host:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        if self.group:
+            self.group.remove()
+
+
+class Gitperch(Host):
+    """`gitperch serve` on a data folder."""
+
+    title = "Gitperch"
+
+    def __init__(self, data: Path, *, settings: dict[str, str] | None = None) -> None:
         self.data = data
+        self.log = data.parent / "gitperch.log"
+        self.settings = settings or {}
         self.port = free_port()
-        self.url = f"http://localhost:{self.port}"
+        self.address = f"http://localhost:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
         if not (data / "gitperch.db").exists():
             self.cli("user", "add", self.user, "--admin", "--password-stdin", stdin=PASSWORD)
 
     def cli(self, *arguments: str, stdin: str = "") -> str:
         command = [sys.executable, "-m", "gitperch", *arguments, "--data", str(self.data)]
-        return subprocess.run(command, input=stdin, text=True, env=GIT, check=True, stdout=subprocess.PIPE).stdout
+        return subprocess.run(
+            command, input=stdin, text=True, env=GIT | self.settings, check=True, stdout=subprocess.PIPE
+        ).stdout
 
     def start(self) -> float:
-        """Start it; seconds until the first answer."""
         began = time.perf_counter()
-        command = [
-            sys.executable,
-            "-m",
-            "gitperch",
-            "serve",
-            "--data",
-            str(self.data),
-            "--listen",
-            f"127.0.0.1:{self.port}",
-        ]
-        with (self.data.parent / "gitperch.log").open("ab") as log:
-            self.process = subprocess.Popen(command, env=GIT, stdout=log, stderr=log)
+        command = [sys.executable, "-m", "gitperch", "serve", "--data", str(self.data)]
+        self.process = self.spawn(*command, "--listen", f"127.0.0.1:{self.port}", env=GIT | self.settings, log=self.log)
         while not answers(f"http://127.0.0.1:{self.port}/healthz"):
             if self.process.poll() is not None:
-                raise RuntimeError(f"the server ended: {(self.data.parent / 'gitperch.log').read_text()}")
+                raise RuntimeError(f"the server ended: {self.log.read_text()}")
             time.sleep(0.002)
         return time.perf_counter() - began
 
@@ -114,48 +155,47 @@ class Gitperch:
             self.process.wait(20)
             self.process = None
 
+    def pids(self) -> list[int]:
+        return [self.process.pid] if self.process else []
+
+    def url(self, name: str) -> str:
+        return f"http://127.0.0.1:{self.port}/{self.user}/{name}.git"
+
+    def add(self, name: str, source: Path) -> None:
+        self.cli("repo", "add", f"{self.user}/{name}", "--public", "--from", str(source))
+
+    def prepare_push(self, name: str) -> None:
+        """A push to a name that is not there makes the repository."""
+
+    def upkeep(self) -> None:
+        """Wait until the server has done its own: no child, and no change in any repository."""
+        quiet_since = began = time.monotonic()
+        before: dict[str, tuple[int, int]] = {}
+        while time.monotonic() - quiet_since < QUIET_SECONDS:
+            if time.monotonic() - began > UPKEEP_SECONDS:
+                raise RuntimeError(f"the server is still at work in {self.data} after {UPKEEP_SECONDS} s")
+            time.sleep(0.25)
+            now = self._files()
+            if now != before or len(processes.tree(self.pids())) > 1:
+                quiet_since, before = time.monotonic(), now
+
+    def _files(self) -> dict[str, tuple[int, int]]:
+        found = {}
+        for folder, _, names in os.walk(self.data / "repositories"):
+            for name in names:
+                with contextlib.suppress(FileNotFoundError):
+                    stat = os.stat(f"{folder}/{name}")  # noqa: PTH116 -- thousands of them
+                    found[f"{folder}/{name}"] = (stat.st_size, stat.st_mtime_ns)
+        return found
+
     def memory(self) -> float:
         """Resident memory of the server's process, in MB."""
         assert self.process
-        status = Path(f"/proc/{self.process.pid}/status").read_text("ascii")
-        return int(status.split("VmRSS:")[1].split()[0]) / 1024
+        return processes.resident_memory(self.process.pid) / (1 << 20)
 
     def remote(self, name: str) -> str:
-        return f"http://{self.user}:{PASSWORD}@localhost:{self.port}/{self.user}/{name}.git"
+        return self.push_url(name).replace("127.0.0.1", "localhost")
 
 
-@contextmanager
-def nginx(folder: Path, root: Path) -> Iterator[str | None]:
-    """git http-backend behind nginx, serving the bare repositories in `root`; its URL, or None where nginx or fcgiwrap is missing."""
-    path = GIT["PATH"]
-    programs = [shutil.which(name, path=path) for name in ("nginx", "fcgiwrap")]
-    if not all(programs):
-        yield None
-        return
-    folder.mkdir(parents=True)
-    port = free_port()
-    backend = subprocess.run(
-        ["git", "--exec-path"], env=GIT, text=True, check=True, stdout=subprocess.PIPE
-    ).stdout.strip()
-    config = folder / "nginx.conf"
-    config.write_text(NGINX.format(folder=folder, port=port, root=root, backend=f"{backend}/git-http-backend"))
-    environment = GIT | {"GIT_CONFIG_GLOBAL": str(folder / "gitconfig")}
-    (folder / "gitconfig").write_text("[safe]\n\tdirectory = *\n")
-
-    def run(*command: str) -> subprocess.Popen[bytes]:
-        quiet = subprocess.DEVNULL
-        return subprocess.Popen(command, env=environment, stdout=quiet, stderr=quiet, start_new_session=True)
-
-    wrapper = run("fcgiwrap", "-c", "4", "-s", f"unix:{folder}/fcgi.sock")
-    while not (folder / "fcgi.sock").exists():
-        time.sleep(0.01)
-    (folder / "fcgi.sock").chmod(0o777)
-    server = run("nginx", "-c", str(config), "-p", str(folder), "-g", "user root;")
-    try:
-        while not answers(f"http://127.0.0.1:{port}/"):
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        for process in (server, wrapper):
-            os.killpg(process.pid, signal.SIGTERM)  # fcgiwrap leaves its children behind otherwise
-            process.wait(10)
+def program(name: str) -> str | None:
+    return shutil.which(name, path=GIT["PATH"])
