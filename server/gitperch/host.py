@@ -56,8 +56,6 @@ class Host:
     tasks: Supervisor
     ssh_keys: SshKeys
     """The public keys of people and of repositories."""
-    upkeep: Upkeep
-    """`commit_graph` for whoever needs git's commit-graph file before it is written anyway, a second after a push."""
     templates: Templates
     """`response(request, name, **context)` draws a page."""
     plugins: Plugins
