@@ -21,8 +21,8 @@ from gitperch.pages.templates import Templates
 from gitperch.plugins import Plugins
 from gitperch.repositories import Repositories
 from gitperch.repositories.quota import Quota
-from gitperch.tasks import Supervisor
 from gitperch.ssh.store import SshKeys
+from gitperch.tasks import Supervisor
 from gitperch.transport import hooks_pipe
 
 if TYPE_CHECKING:
@@ -67,9 +67,8 @@ async def assembled(config: Config) -> AsyncIterator[Host]:
             sessions=sessions,
             access=Access(db, people, tokens, sessions, repositories, config.accounts),
             keys=Keys.load(config.data),
-            tasks=Supervisor(),
             ssh_keys=SshKeys(db),
-            upkeep=Upkeep(git, repositories, config.data / "git"),
+            tasks=Supervisor(),
             templates=Templates(config),
             plugins=plugins,
         )

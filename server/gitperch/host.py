@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from gitperch.plugins import Plugins
     from gitperch.repositories import Repositories
     from gitperch.repositories.quota import Quota
-    from gitperch.tasks import Supervisor
     from gitperch.ssh.store import SshKeys
+    from gitperch.tasks import Supervisor
 
 
 @dataclass
@@ -53,9 +53,9 @@ class Host:
     """Who is asking, and what they may."""
     keys: Keys
     """Signed, expiring values."""
-    tasks: Supervisor
     ssh_keys: SshKeys
     """The public keys of people and of repositories."""
+    tasks: Supervisor
     templates: Templates
     """`response(request, name, **context)` draws a page."""
     plugins: Plugins
