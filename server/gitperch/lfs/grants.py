@@ -37,12 +37,16 @@ class Grant:
 def header(
     host: Host, viewer: Viewer, repo: Repository, operation: str, oid: str = "", size: int = 0
 ) -> dict[str, str]:
-    """The header for an `operation` (download, upload) by `viewer`; nothing for somebody who is nobody."""
-    if not viewer.user:
+    """The header for an `operation` (download, upload) by `viewer`; none for somebody who is nobody.
+
+    Without an oid it is leave for the whole of the repository's API: what `git-lfs-authenticate` answers over SSH.
+    """
+    if not viewer.is_known:
         return {}
     only = repo.id if viewer.repo_id is None else viewer.repo_id
     rank = 1 if operation == "download" else viewer.rank
-    value = [viewer.user.id, rank, only, viewer.token_id, time.time(), oid, size]
+    user_id = viewer.user.id if viewer.user else None
+    value = [user_id, rank, only, viewer.token_id, viewer.deploys_for, time.time(), oid, size]
     return {"Authorization": f"{SCHEME} {host.keys.sign(_PURPOSE, value)}"}
 
 
@@ -59,8 +63,9 @@ async def presented(host: Host, connection: HTTPConnection) -> Grant | None:
 async def _checked(host: Host, text: str) -> Grant:
     value = host.keys.verify(_PURPOSE, text, SECONDS)
     if value:
-        user_id, rank, repo_id, token_id, at, oid, size = value
-        user = await host.people.by_id(user_id)
-        if user and (token_id is None or await host.tokens.lives(token_id, at)):
-            return Grant(Viewer(user, rank, repo_id, token_id), oid, size)
+        user_id, rank, repo_id, token_id, deploys_for, at, oid, size = value
+        user = await host.people.by_id(user_id) if user_id is not None else None
+        viewer = Viewer(user, rank, repo_id, token_id, deploys_for)
+        if viewer.is_known and (token_id is None or await host.tokens.lives(token_id, at)):
+            return Grant(viewer, oid, size)
     raise Unauthorized("The leave for this transfer is over or withdrawn; ask for it again with a batch request.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gitperch.errors import Conflict, Forbidden, NotFound, Unauthorized
+from gitperch.errors import Conflict, Forbidden, NotFound
 from gitperch.git import names
 from gitperch.lfs import grants, messages
 from gitperch.lfs.download import Download
@@ -149,9 +149,9 @@ class Api:
         if not repo:
             return Reply({"ours": [], "theirs": []})
         found, cursor = await self._locks.listing(repo, asked.get("cursor"), asked.get("limit"))
-        user = _person(viewer)
-        ours = [lock.shown() for lock in found if lock.user_id == user.id]
-        theirs = [lock.shown() for lock in found if lock.user_id != user.id]
+        user_id = viewer.user.id if viewer.user else 0  # a deploy key holds no locks
+        ours = [lock.shown() for lock in found if lock.user_id == user_id]
+        theirs = [lock.shown() for lock in found if lock.user_id != user_id]
         return Reply({"ours": ours, "theirs": theirs} | ({"next_cursor": cursor} if cursor else {}))
 
     async def unlock(self, request: Request) -> Response:
@@ -208,7 +208,7 @@ def _names(request: Request) -> tuple[str, str]:
 
 def _person(viewer: Viewer) -> User:
     if not viewer.user:
-        raise Unauthorized("Sign in: your user name, and your password or a token.")
+        raise Forbidden("A deploy key is no person, and only people hold locks and make repositories.")
     return viewer.user
 
 

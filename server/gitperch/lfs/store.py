@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING
 
 from gitperch.errors import NotFound
 from gitperch.events import Event, RepositoryDeleted
+from gitperch.lfs import pointer
 from gitperch.lfs.errors import Invalid
-from gitperch.lfs.pointer import is_oid
 from gitperch.repositories.quota import OverQuota
 from gitperch.tasks import seen_through
 
@@ -86,6 +86,12 @@ class Store:
             (repo.id, json.dumps(list(oids))),
         )
         return {row["oid"]: Stored(row["oid"], row["size"], self._path(row["owner_id"], row["oid"])) for row in rows}
+
+    async def behind(self, repo: Repository, content: bytes) -> Stored | None:
+        """The object that `content` is the pointer to, where `repo` has it."""
+        found = pointer.parse(content)
+        stored = (await self.linked(repo, [found.oid])).get(found.oid) if found else None
+        return stored if found and stored and stored.size == found.size else None
 
     async def elsewhere(self, repo: Repository, oids: Collection[str]) -> dict[int, dict[str, int]]:
         """Those of `oids` that other repositories have from the owner of `repo`: by repository id, each with its size."""
@@ -237,10 +243,9 @@ async def _write(file: BinaryIO, oid: str, size: int, chunks: AsyncIterable[byte
 
 def _files(folder: Path) -> Iterator[tuple[int, str]]:
     """Every stored file as (owner id, oid)."""
-    for path in folder.glob("[0-9]*/??/??/*"):
-        owner = path.parts[-4]
-        if owner.isdecimal() and is_oid(path.name):
-            yield int(owner), path.name
+    for owner in (path for path in folder.glob("*") if path.name.isdecimal()):
+        for _, _, names in os.walk(owner):
+            yield from ((int(owner.name), name) for name in names if pointer.is_oid(name))
 
 
 def _remove(paths: list[Path]) -> None:

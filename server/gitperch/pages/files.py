@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from gitperch.errors import NotFound
 from gitperch.git import commits, objects
+from gitperch.lfs.download import Download
 from gitperch.pages import markdown
 from gitperch.pages.filters import urlpath
 from gitperch.pages.repository import RepositoryPage, open_repository
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from gitperch.git.commits import Commit
     from gitperch.git.objects import Blob, Entry
+    from gitperch.lfs.store import Stored
 
 SHOWN = 512 << 10  # bytes of a file that its page shows
 LINES = 6000
@@ -106,7 +108,8 @@ async def blob(request: Request) -> Response:
     content = await git.read(path, objects.blob, entry.oid, SHOWN)
     last = await commits.last_commits(git, path, place.oid, place.parent, {entry.name}, LAST_COMMIT_SECONDS)
     found = await git.read(path, commits.several, {last.get(entry.name, place.oid)})
-    kind = _kind(entry, content)
+    stored = await page.host.lfs.behind(page.repository, content.data)
+    kind = _kind(entry, content, stored)
     rendered = None
     if kind == "text" and markdown.is_markdown(entry.name) and "plain" not in request.query_params:
         rendered = await _rendered(page, place, content, place.parent)
@@ -118,6 +121,7 @@ async def blob(request: Request) -> Response:
         entry=entry,
         blob=content,
         kind=kind,
+        stored=stored,
         rendered=rendered,
         is_markdown=markdown.is_markdown(entry.name),
         lines=content.text.removesuffix("\n").split("\n")[:LINES] if kind == "text" and not rendered else [],
@@ -144,12 +148,15 @@ async def raw(request: Request) -> Response:
     if headers["etag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     content = await git.read(path, objects.blob, entry.oid, RAW_AT_ONCE)
+    stored = await page.host.lfs.behind(page.repository, content.data)
     headers["content-type"] = _IMAGES.get(_suffix(entry.name), "")
     if not headers["content-type"]:
-        text = content.whole and not content.binary
+        text = content.whole and not content.binary and not stored
         headers["content-type"] = "text/plain; charset=utf-8" if text else "application/octet-stream"
         if not text:
             headers["content-disposition"] = "attachment"
+    if stored:
+        return Download(request, stored, page.host.lfs.places, git.settings.stall_seconds, headers)
     if content.whole:
         return Response(content.data, headers=headers)
     return StreamedBlob(git, path, entry.oid, content.size, headers)
@@ -162,12 +169,14 @@ async def _entry(page: RepositoryPage, place: Place) -> Entry:
     return entry
 
 
-def _kind(entry: Entry, content: Blob) -> str:
-    """How the page shows it: link, image, large, binary, text."""
+def _kind(entry: Entry, content: Blob, stored: Stored | None) -> str:
+    """How the page shows it: link, image, lfs, large, binary, text."""
     if entry.kind == "link":
         return "link"
     if _suffix(entry.name) in _IMAGES:
         return "image"
+    if stored:
+        return "lfs"
     if not content.whole:
         return "large"
     return "binary" if content.binary else "text"
