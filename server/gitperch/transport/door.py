@@ -8,7 +8,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from gitperch.accounts.access import client_address
-from gitperch.errors import Conflict, NotFound, Unauthorized
+from gitperch.errors import Conflict, Forbidden, NotFound, Unauthorized
 from gitperch.git import names
 from gitperch.git import refs as git_refs
 from gitperch.repositories.quota import OverQuota
@@ -20,13 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from starlette.requests import HTTPConnection
-
     from gitperch.accounts.access import Viewer
     from gitperch.host import Host
     from gitperch.repositories import Repository
     from gitperch.transport.hooks_pipe import Command
-    from gitperch.transport.opened import Service
+    from gitperch.transport.opened import GitRequest, Service
 
 log = logging.getLogger("gitperch.transport")
 
@@ -80,18 +78,21 @@ class GitDoor:
         self._host = host
         self._empty = empty
 
-    async def open(
-        self, connection: HTTPConnection, owner: str, name: str, service: Service, *, advertise: bool
-    ) -> Opened:
-        viewer = await self._host.access.viewer(connection)
-        client = client_address(connection)
-        return await self.open_for(viewer, owner, name, service, advertise=advertise, client=client)
+    async def open(self, request: GitRequest) -> Opened:
+        if not request.service:
+            raise Forbidden("Files are not given out here; git 1.6.6 and later ask for what is.")
+        _, owner, name = request.path.split("/")  # as the route has it
+        viewer = await self._host.access.viewer(request.connection)
+        client = client_address(request.connection)
+        return await self.open_for(
+            viewer, owner, name.removesuffix(".git"), request.service, advertise=request.advertise, client=client
+        )
 
     async def open_for(
         self, viewer: Viewer, owner: str, name: str, service: Service, *, advertise: bool, client: str
     ) -> Opened:
         """What `open` answers, for somebody who is known by other means than a request. `client` is their address."""
-        if service == "git-upload-pack":
+        if service != "git-receive-pack":
             repo = await self._host.access.repository(viewer, owner, name)
             return Opened(repo.path, plain=True, client=client)
         if not viewer.is_known:

@@ -1,7 +1,9 @@
-"""What the transport is given to serve, and by whom."""
+"""What the transport is asked, and what it is given to serve."""
 
 from __future__ import annotations
 
+import base64
+import binascii
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -13,8 +15,46 @@ if TYPE_CHECKING:
 
     from gitperch.transport.hooks_pipe import Receiver
 
-Service = Literal["git-upload-pack", "git-receive-pack"]
-SERVICES: dict[str, Service] = {"git-upload-pack": "git-upload-pack", "git-receive-pack": "git-receive-pack"}
+Service = Literal["git-upload-pack", "git-receive-pack", "git-upload-archive"]
+SERVICES: dict[str, Service] = {
+    "git-upload-pack": "git-upload-pack",
+    "git-receive-pack": "git-receive-pack",
+    "git-upload-archive": "git-upload-archive",
+}
+
+
+@dataclass(frozen=True)
+class GitRequest:
+    """What a git client wants of a repository, by its address and method alone."""
+
+    connection: HTTPConnection
+    path: str
+    """The repository's part of the URL path, decoded, below the place where the transport is mounted: `/group/name.git`."""
+    service: Service | None
+    """None for a file of the dumb protocol."""
+    advertise: bool = False
+    """It only asks which refs there are, or whether it may: nothing has to be made for it."""
+
+    @property
+    def writes(self) -> bool:
+        return self.service == "git-receive-pack"
+
+    @property
+    def client(self) -> str:
+        """The address that it comes from, "" where the server does not know."""
+        return self.connection.client.host if self.connection.client else ""
+
+    @property
+    def basic(self) -> tuple[str, str] | None:
+        """User name and password of Basic authentication (RFC 7617); None where it sent none that can be read."""
+        scheme, _, value = self.connection.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "basic":
+            return None
+        try:
+            user, colon, password = base64.b64decode(value.strip(), validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            return None
+        return (user, password) if colon else None
 
 
 @dataclass(frozen=True)
@@ -25,18 +65,18 @@ class Opened:
     receiver: Receiver | None = None
     """Hears of a push's refs before and after they move; without one, the repository's own hooks do."""
     environment: Mapping[str, str] = field(default_factory=dict)
-    """For git's processes, over the server's own."""
+    """For git's processes, over the server's own. `GIT_PROTOCOL` in it goes before what the client says."""
     plain: bool = False
     """Its configuration and environment say nothing about what may be fetched, so that answers may be made without git."""
+    filters: bool = True
+    """Whether partial clones are allowed, where it is `plain`."""
     client: str = ""
     """Who shares the server's attention with others: requests of one client wait for each other first."""
 
 
 class Backend(Protocol):
-    async def open(
-        self, connection: HTTPConnection, owner: str, name: str, service: Service, *, advertise: bool
-    ) -> Opened:
-        """The repository for a request. `advertise`: it only asks which refs there are, or whether it may.
+    async def open(self, request: GitRequest) -> Opened:
+        """The repository for a request.
 
         Raises AppError: Unauthorized with wrong or missing credentials, NotFound, Forbidden.
         """

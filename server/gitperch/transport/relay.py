@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from gitperch.transport.answer import Answer
 
+SHORT = 4 << 10
+
 
 @contextlib.asynccontextmanager
 async def beside(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
@@ -47,11 +49,16 @@ async def feed(
         await then()
 
 
-async def relay(process: asyncio.subprocess.Process, answer: Answer, *, patient: bool = False) -> None:
-    """git's output to the client. With `patient`, git is heard out even when the client does not listen any more."""
+async def relay(process: asyncio.subprocess.Process, answer: Answer, *, patient: bool = False) -> bytes:
+    """git's output to the client. With `patient`, git is heard out even when the client does not listen any more.
+
+    The output is returned as well where it is short, at most `SHORT` bytes; b"" otherwise.
+    """
     assert process.stdout  # noqa: S101 -- a pipe, as asked for
     listening = True
+    short: bytes | None = b""
     while chunk := await process.stdout.read(READ_SIZE):
+        short = short + chunk if short is not None and len(short) + len(chunk) <= SHORT else None
         if listening:
             try:
                 await answer.write(chunk)
@@ -59,3 +66,4 @@ async def relay(process: asyncio.subprocess.Process, answer: Answer, *, patient:
                 if not patient:
                     raise
                 listening = False
+    return short or b""

@@ -1,4 +1,4 @@
-"""The smart HTTP protocol (gitprotocol-http(5)), streamed both ways through `git upload-pack` and `git receive-pack`.
+"""The smart HTTP protocol (gitprotocol-http(5)), streamed both ways through git's own programs.
 
 An ASGI application that knows neither people nor a database: a `Backend` says which repository a path means and whether this
 request may have it. Statuses and headers are those of git's own CGI, `git http-backend`.
@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import HTTPConnection
 
-from gitperch.errors import Forbidden
-from gitperch.transport import commands, pushes
-from gitperch.transport.answer import Answer
+from gitperch.errors import Forbidden, NotFound
+from gitperch.git import GitError
+from gitperch.transport import archives, commands, dumb_files, pushes
+from gitperch.transport.answer import NO_CACHE, Answer
 from gitperch.transport.body import Body, ClientGone
-from gitperch.transport.opened import SERVICES
+from gitperch.transport.opened import SERVICES, GitRequest
+from gitperch.transport.relay import relay
 from gitperch.transport.uploads import Uploads
 
 if TYPE_CHECKING:
@@ -26,79 +28,94 @@ if TYPE_CHECKING:
     from gitperch.git import Git
     from gitperch.transport.opened import Backend, Opened, Service
 
+_URL = re.compile(rf"(.*)/(info/refs|{'|'.join(SERVICES)}|{dumb_files.NAMES})", re.DOTALL)
 _PROTOCOL = re.compile(r"[A-Za-z0-9=:._-]{1,200}")
 _NEGOTIATION_LIMIT = 64 << 20  # bytes of wants and haves; a million of them
 
 
 class SmartHTTP:
-    """Serves `info/refs`, `git-upload-pack` and `git-receive-pack` below `/{owner}/{name}` or `/{owner}/{name}.git`."""
+    """Serves what git asks for below a repository's path, however deep that is; the backend has the last word on both."""
 
     def __init__(self, git: Git, backend: Backend) -> None:
         self._git = git
         self._backend = backend
         self._uploads = Uploads(git)
-        self._advertisements: dict[tuple[int, int], bytes] = {}
+        self._advertisements: dict[tuple[object, ...], bytes] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        owner, name = scope["path_params"]["owner"], scope["path_params"]["name"].removesuffix(".git")
-        action = scope["path"].rpartition("/")[2]
+        """Raises AppError as the backend does, and NotFound for an address that git's CGI does not know."""
+        found = _URL.fullmatch(scope["path"].removeprefix(scope.get("root_path", "")))
+        if not found:
+            raise NotFound("Nothing that git asks for has this address.")
+        path, name = found.groups()
         connection = HTTPConnection(scope)
-        if action == "refs":
-            await self._advertise(connection, owner, name, scope, send)
-        else:
-            # The route alone says which permission is needed (Gogs GHSA-wmfg-5p4h-5fw3).
-            await self._exchange(connection, owner, name, SERVICES[action], receive, send)
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        # The path alone says which permission is needed (Gogs GHSA-wmfg-5p4h-5fw3); the query counts on `info/refs` only.
+        service = SERVICES.get(name)
+        if method != ("POST" if service else "GET"):
+            return await _wrong_method(scope, send, "POST" if service else "GET, HEAD")
+        if service:
+            return await self._exchange(connection, path, service, receive, send)
+        if name == "info/refs" and "service" in connection.query_params:
+            return await self._advertise(connection, path, connection.query_params.getlist("service")[-1], send)
+        opened = await self._backend.open(GitRequest(connection, path, None))
+        return await dumb_files.answer(self._git, opened, name, send)
 
-    async def _advertise(self, connection: HTTPConnection, owner: str, name: str, scope: Scope, send: Send) -> None:
-        if scope["method"] not in ("GET", "HEAD"):
-            return await _plain(send, 405, "The refs are asked for with GET.", [(b"allow", b"GET, HEAD")])
-        asked = connection.query_params.get("service", "")
+    async def _advertise(self, connection: HTTPConnection, path: str, asked: str, send: Send) -> None:
         service = SERVICES.get(asked)
-        if not service:
+        if not service or service == "git-upload-archive":  # which has no refs to announce
             raise Forbidden(f"The service {asked[:60]!r} is not served here; git 1.6.6 and later ask for one that is.")
-        opened = await self._backend.open(connection, owner, name, service, advertise=True)
-        body = await self._advertisement(opened, service, _protocol(connection))
+        opened = await self._backend.open(GitRequest(connection, path, service, advertise=True))
+        protocol = _protocol(connection, opened)
         answer = Answer(send, f"application/x-{service}-advertisement", self._git.settings.stall_seconds)
-        await answer.end(body)
-        return None
-
-    async def _advertisement(self, opened: Opened, service: Service, protocol: str) -> bytes:
-        version_2 = protocol == "version=2" and service == "git-upload-pack"
-        config = (opened.path / "config").stat()
-        key = (config.st_ino, config.st_mtime_ns)
-        if version_2 and key in self._advertisements:
-            return self._advertisements[key]
-        async with self._git.children.turn(opened.client):
-            body = await self._git.run(
-                service.removeprefix("git-"),
-                "--stateless-rpc",
-                "--advertise-refs",
-                str(opened.path),
-                environment={**opened.environment, **({"GIT_PROTOCOL": protocol} if protocol else {})},
-                timeout=120,
-            )
-        if not protocol.startswith("version=2"):
-            header = f"# service={service}\n".encode()
-            return f"{len(header) + 4:04x}".encode() + header + b"0000" + body
-        if version_2:
+        newest = _version(protocol) == 2
+        key: tuple[object, ...] | None = None
+        if opened.plain and newest and service == "git-upload-pack":
             # Version 2 advertises capabilities only: a constant of git's version and the repository's configuration.
+            config = (opened.path / "config").stat()
+            key = (protocol, opened.filters, config.st_dev, config.st_ino, config.st_mtime_ns)
+            if known := self._advertisements.get(key):
+                return await answer.end(known)
+        if not newest:
+            header = f"# service={service}\n".encode()
+            answer.before(b"%04x%s0000" % (len(header) + 4, header))
+        said = await self._advertised(opened, service, protocol, answer)
+        if key and said:
             if len(self._advertisements) > 1000:  # a bound; any would do
                 self._advertisements.clear()
-            self._advertisements[key] = body
-        return body
+            self._advertisements[key] = said
+        return await answer.end()
+
+    async def _advertised(self, opened: Opened, service: Service, protocol: str, answer: Answer) -> bytes:
+        """Relay git's advertisement; what there was of it, if that was not more than a v2 one is."""
+        git = self._git.stream(
+            service.removeprefix("git-"),
+            "--stateless-rpc",
+            "--advertise-refs",
+            str(opened.path),
+            environment={**opened.environment, **({"GIT_PROTOCOL": protocol} if protocol else {})},
+            timeout=120,
+        )
+        try:
+            async with self._git.children.turn(opened.client), git as process:
+                assert process.stdin  # noqa: S101 -- a pipe, as `stream` makes it
+                process.stdin.close()
+                return await relay(process, answer)
+        except GitError:
+            if not answer.begun:
+                raise
+        return b""  # git has said what is wrong in its own protocol
 
     async def _exchange(
-        self, connection: HTTPConnection, owner: str, name: str, service: Service, receive: Receive, send: Send
+        self, connection: HTTPConnection, path: str, service: Service, receive: Receive, send: Send
     ) -> None:
-        scope = connection.scope
-        if scope["method"] != "POST":
-            return await _plain(send, 405, f"{service} is spoken to with POST.", [(b"allow", b"POST")])
-        wanted = f"application/x-{service}-request"
-        if connection.headers.get("content-type") != wanted:
-            return await _plain(send, 415, f"The content type has to be {wanted}.")
+        wanted, sent = f"application/x-{service}-request", connection.headers.get("content-type", "")
         receives = service == "git-receive-pack"
         probe = receives and connection.headers.get("content-length") == "4"
-        opened = await self._backend.open(connection, owner, name, service, advertise=probe)
+        opened = await self._backend.open(GitRequest(connection, path, service, advertise=probe or sent != wanted))
+        if sent != wanted:
+            text = f"Expected POST with Content-Type '{wanted}', but received '{sent[:200]}' instead.\n"
+            return await _plain(send, 415, text)
         settings = self._git.settings
         answer = Answer(send, f"application/x-{service}-result", settings.stall_seconds)
         if probe:
@@ -107,11 +124,14 @@ class SmartHTTP:
         # Over the limit of a pack, git is to say so: its sentence reaches the pusher, where a status would be all that is shown.
         limit = settings.push_max_bytes + commands.BYTES if receives else _NEGOTIATION_LIMIT
         body = Body(receive, connection.headers.get("content-encoding", ""), limit, settings.stall_seconds)
+        protocol = _protocol(connection, opened)
         with contextlib.suppress(ClientGone):
             if receives:
-                await self._push(opened, body, answer, _protocol(connection))
+                await self._push(opened, body, answer, protocol)
+            elif service == "git-upload-archive":
+                await archives.answer(self._git, opened, body, answer)
             else:
-                await self._uploads.answer(opened, body, answer, _protocol(connection))
+                await self._uploads.answer(opened, body, answer, protocol)
         return None
 
     async def _push(self, opened: Opened, body: Body, answer: Answer, protocol: str) -> None:
@@ -124,13 +144,29 @@ class SmartHTTP:
         await answer.end()
 
 
-def _protocol(connection: HTTPConnection) -> str:
-    """The `Git-Protocol` header, if it is of the form that git sends (gitprotocol-v2(5)); nothing else reaches git's environment."""
+def _protocol(connection: HTTPConnection, opened: Opened) -> str:
+    """What git is told of the protocol's version: the environment's word, as with git's CGI, before the client's header.
+
+    A header that is not of the form that git sends (gitprotocol-v2(5)) does not reach git's environment.
+    """
+    if "GIT_PROTOCOL" in opened.environment:
+        return opened.environment["GIT_PROTOCOL"]
     value = connection.headers.get("git-protocol", "")
     return value if _PROTOCOL.fullmatch(value) else ""
 
 
-async def _plain(send: Send, status: int, text: str, headers: list[tuple[bytes, bytes]] | None = None) -> None:
-    start = [(b"content-type", b"text/plain; charset=utf-8"), *(headers or [])]
+def _version(protocol: str) -> int:
+    """The newest version that is asked for and known, as git's `determine_protocol_version_server` finds it."""
+    return max((version for version in (0, 1, 2) if f"version={version}" in protocol.split(":")), default=0)
+
+
+async def _wrong_method(scope: Scope, send: Send, allowed: str) -> None:
+    if scope["http_version"] == "1.0":  # which knows no 405
+        return await _plain(send, 400, f"Use {allowed}.\n")
+    return await _plain(send, 405, f"Use {allowed}.\n", (b"allow", allowed.encode()))
+
+
+async def _plain(send: Send, status: int, text: str, *headers: tuple[bytes, bytes]) -> None:
+    start = [(b"content-type", b"text/plain; charset=utf-8"), *NO_CACHE, *headers]
     await send({"type": "http.response.start", "status": status, "headers": start})
-    await send({"type": "http.response.body", "body": text.encode() + b"\n"})
+    await send({"type": "http.response.body", "body": text.encode()})
