@@ -81,10 +81,14 @@ def batch(server: Server, repo: str, operation: str, *contents: bytes, **options
 
 
 def act(
-    server: Server, action: dict[str, Any], method: str = "GET", body: bytes | None = None, **headers: str
+    server: Server,
+    action: dict[str, Any],
+    method: str = "GET",
+    body: bytes | None = None,
+    headers: dict[str, str] | None = None,
 ) -> Answer:
     """Do what an action of the batch API says."""
-    return server.request(method, action["href"], headers=action["header"] | headers, body=body)
+    return server.request(method, action["href"], headers=action["header"] | (headers or {}), body=body)
 
 
 def upload(server: Server, repo: str, content: bytes, user: str = "alice", password: str = PASSWORD) -> Answer:
