@@ -1,4 +1,4 @@
-"""One's own account: the password, and tokens for git and the API."""
+"""One's own account: the password, tokens for git and the API, and keys for git over SSH."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from starlette.responses import RedirectResponse, Response
 
 from gitperch.accounts.access import Viewer
 from gitperch.accounts.tokens import SCOPES
-from gitperch.errors import BadRequest, TooMany, Unauthorized
+from gitperch.errors import BadRequest, Conflict, TooMany, Unauthorized
 from gitperch.host import host_of
 from gitperch.pages.forms import Form, read_form
 from gitperch.pages.visitor import signed_in
+from gitperch.ssh.host_keys import fingerprints
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -78,6 +79,23 @@ async def revoke_token(request: Request) -> Response:
     return RedirectResponse("/account?done=revoked#tokens", 303)
 
 
+async def add_key(request: Request) -> Response:
+    user = await signed_in(request)
+    form = await read_form(request)
+    try:
+        await host_of(request).ssh_keys.add_to_person(user, form["key"], form["title"])
+    except (BadRequest, Conflict) as error:
+        return await _page(request, user, errors={f"ssh-{error.field}": error.message}, ssh_form=form)
+    return RedirectResponse("/account?done=key#keys", 303)
+
+
+async def remove_key(request: Request) -> Response:
+    user = await signed_in(request)
+    await read_form(request)
+    await host_of(request).ssh_keys.remove_from_person(user, request.path_params["key_id"])
+    return RedirectResponse("/account?done=key-removed#keys", 303)
+
+
 async def _repository(host: Host, user: User, full_name: str) -> Repository | None:
     """The repository that a token is to be limited to. Raises BadRequest for one this person cannot read."""
     if not full_name:
@@ -91,7 +109,13 @@ async def _repository(host: Host, user: User, full_name: str) -> Repository | No
 
 async def _page(request: Request, user: User, errors: dict[str, str] | None = None, **more: Any) -> Response:
     host = host_of(request)
-    context = {"secret": "", "secret_name": "", "done": "", "form": Form(days="90", scope="write:repository")} | more
+    context: dict[str, Any] = {
+        "secret": "",
+        "secret_name": "",
+        "done": "",
+        "form": Form(days="90", scope="write:repository"),
+    }
+    context |= {"ssh_form": Form()} | more
     return host.templates.response(
         request,
         "account.html",
@@ -102,6 +126,8 @@ async def _page(request: Request, user: User, errors: dict[str, str] | None = No
         repositories=[repository.full_name for repository in await host.repositories.readable(user)],
         scopes=SCOPES,
         days=DAYS,
+        keys=await host.ssh_keys.of_person(user),
+        host_keys=fingerprints(host.config.data),
         errors=errors or {},
         **context,
     )

@@ -49,6 +49,7 @@ class RepositoryPage:
         every = {
             "repository": repository,
             "clone_url": f"{host.config.base_url}/{repository.full_name}.git",
+            "ssh_url": host.config.ssh_url(repository.full_name) if host.config.ssh.enabled else "",
             "tab": tab,
             "can_write": self.rank >= 2,
             "can_admin": self.rank >= 3,

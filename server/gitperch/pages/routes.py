@@ -37,6 +37,8 @@ def routes() -> list[BaseRoute]:
         Route("/account/password", account.change_password, methods=["POST"]),
         Route("/account/tokens", account.add_token, methods=["POST"]),
         Route("/account/tokens/{token_id:int}/revoke", account.revoke_token, methods=["POST"]),
+        Route("/account/keys", account.add_key, methods=["POST"]),
+        Route("/account/keys/{key_id:int}/remove", account.remove_key, methods=["POST"]),
         Route("/{owner}", index.of_owner),
         Route("/{owner}/{name}", graph.show),
         Route("/{owner}/{name}/tree", tree.tree),
@@ -49,6 +51,8 @@ def routes() -> list[BaseRoute]:
         Route("/{owner}/{name}/settings", settings.show),
         Route("/{owner}/{name}/settings", settings.change, methods=["POST"]),
         Route("/{owner}/{name}/settings/delete", settings.delete, methods=["POST"]),
+        Route("/{owner}/{name}/settings/keys", settings.add_key, methods=["POST"]),
+        Route("/{owner}/{name}/settings/keys/{key_id:int}/remove", settings.remove_key, methods=["POST"]),
     ]
 
 
