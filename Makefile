@@ -1,11 +1,12 @@
 # make run    the server, with a demo repository, on http://localhost:8000
 # make test   everything that is checked: lint, types, the whole test suite
-# make bench  the tables of docs/performance.md (REPO=PATH for a history of your own)
+# make bench  the tables of docs/performance.md (REPO=PATH for a bare repository of your own, ARGS="--only transport" for one of them)
+# make soak   eight clients of every kind for ten minutes (MINUTES=30), then nothing may be lost, left behind or have grown
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test bench clean
+.PHONY: run test bench soak clean
 
 run: .venv/.run
 	@$(BIN)/gitperch serve --demo $(ARGS)
@@ -21,6 +22,9 @@ test: .venv/.dev
 bench: .venv/.dev
 	@contrib/test-tools bench
 	$(BIN)/python -m contrib.bench $(if $(REPO),--repo $(REPO)) $(ARGS)
+
+soak: .venv/.dev
+	$(BIN)/python -m contrib.soak $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
 
 .venv/.run: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Gitperch needs Python 3.11 or later; say which with: make run PYTHON=python3.12")'

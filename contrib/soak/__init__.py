@@ -1,0 +1,1 @@
+"""The soak: a real server under clients of every kind, for long."""
