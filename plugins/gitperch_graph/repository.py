@@ -101,10 +101,6 @@ class Repository:
         """
         if not tips.special:
             found = self._from_commit_graph(tips)
-            if not found and is_large(self.path):
-                # git writes the file faster than it tells the history, and the next build has it.
-                self.git("commit-graph", "write", "--reachable", "--split", accepted=128)
-                found = self._from_commit_graph(tips)
             if found:
                 return found
         return self._from_rev_list(tips)

@@ -217,6 +217,8 @@ class Graphs:
         environment, index_path = self._host.git.environment, self._path(repo.id)
         try:
             if (before and before.total > _LARGE) or is_large(repo.path):
+                # git writes this file faster than it tells the history, and the build reads it.
+                await self._host.upkeep.commit_graph(repo)
                 await _build_apart(repo.path, index_path, environment)
             else:
                 await asyncio.to_thread(build.build, repo.path, index_path, environment)

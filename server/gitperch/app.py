@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from gitperch import first_start, maintenance
+from gitperch import first_start
 from gitperch.assembly import assembled
 from gitperch.delivery import Lanes
 from gitperch.doorway import Doorway
@@ -65,7 +65,7 @@ def create_app(config: Config, ready: Callable[[first_start.Welcome], None] | No
             host.tasks.start("prune", lanes.prune, restart=True)
             host.tasks.start("reconciliation", functools.partial(_reconcile, host))
             host.tasks.start("libgit2", host.git.warm)
-            maintenance.start(host)
+            host.upkeep.start(host.events, host.tasks)
             host.lfs.start(host.tasks, host.events)
             if ready:
                 ready(welcome)

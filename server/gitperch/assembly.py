@@ -16,6 +16,7 @@ from gitperch.git import Git
 from gitperch.git.admission import Admission
 from gitperch.host import Host
 from gitperch.keys import Keys
+from gitperch.maintenance import Upkeep
 from gitperch.lfs.store import Store
 from gitperch.pages.templates import Templates
 from gitperch.plugins import Plugins
@@ -68,6 +69,7 @@ async def assembled(config: Config) -> AsyncIterator[Host]:
             access=Access(db, people, tokens, sessions, repositories, config.accounts),
             keys=Keys.load(config.data),
             ssh_keys=SshKeys(db),
+            upkeep=Upkeep(db, git, repositories, config.data / "git"),
             tasks=Supervisor(),
             templates=Templates(config),
             plugins=plugins,

@@ -41,6 +41,10 @@ class GitSettings:
     stall_seconds: float = setting(120.0, "a client that sends or takes nothing for so long is let go")
     pack_threads: int = setting(1, "threads of one pack-objects; each needs memory of its own")
     pack_memory: str = setting("64m", "window memory of one pack-objects, in git's notation")
+    large_clones: int = setting(1, "large packs computed at once for clones that nothing kept can answer")
+    cache_max_bytes: int = setting(2 << 30, "disk that clones may be kept on for the next who ask the same; 0: none")
+    cache_hours: float = setting(24.0, "hours that they are kept at most")
+    upkeep_memory: int = setting(384, "megabytes that git may use to pack a repository; a larger one is only rolled up")
 
 
 @dataclass(frozen=True)

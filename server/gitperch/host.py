@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gitperch.delivery import EventLog, RefsObserver
     from gitperch.git import Git
     from gitperch.keys import Keys
+    from gitperch.maintenance import Upkeep
     from gitperch.lfs.store import Store
     from gitperch.pages.templates import Templates
     from gitperch.plugins import Plugins
@@ -55,6 +56,8 @@ class Host:
     """Signed, expiring values."""
     ssh_keys: SshKeys
     """The public keys of people and of repositories."""
+    upkeep: Upkeep
+    """`commit_graph` for whoever needs git's commit-graph file before it is written anyway, a second after a push."""
     tasks: Supervisor
     templates: Templates
     """`response(request, name, **context)` draws a page."""

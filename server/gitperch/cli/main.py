@@ -52,6 +52,7 @@ async def _run(config: Config, options: argparse.Namespace) -> None:
         ("token", "add"): token.add,
         ("repo", "add"): repo.add,
         ("repo", "list"): repo.listing,
+        ("repo", "upkeep"): repo.upkeep,
         ("doctor", None): doctor.report,
     }
     async with assembled(_as_served(config)) as host:
@@ -90,7 +91,6 @@ def _parser() -> argparse.ArgumentParser:
     user_add.add_argument("--admin", action="store_true", help="may do everything")
     user_add.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
 
-    token = commands.add_parser("token", help="access tokens").add_subparsers(
     keys = user.add_parser("key", help="their SSH keys")
     keys.set_defaults(family="key")
     key = keys.add_subparsers(dest="action", required=True, metavar="ACTION")
@@ -103,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     key_remove.add_argument("name", metavar="NAME")
     key_remove.add_argument("key", metavar="KEY", help="its number or its fingerprint, as the list has them")
 
+    token = commands.add_parser("token", help="access tokens").add_subparsers(
         dest="action", required=True, metavar="ACTION"
     )
     token_add = token.add_parser("add", parents=[everywhere], help="add a token; prints it on the last line")
@@ -126,6 +127,8 @@ def _parser() -> argparse.ArgumentParser:
     visibility.add_argument("--public", action="store_false", dest="private", help="for everybody to read")
     repo_add.add_argument("--from", dest="source", metavar="PATH", help="import this repository with all its refs")
     repo.add_parser("list", parents=[everywhere], help="list them, one a line")
+    upkeep = repo.add_parser("upkeep", parents=[everywhere], help="pack one now, as far as it pays")
+    upkeep.add_argument("repository", metavar="OWNER/NAME")
 
     commands.add_parser("doctor", parents=[everywhere], help="say what is wrong, if anything is")
     commands.add_parser("version", parents=[everywhere], help="print the version")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gitperch.errors import BadRequest, NotFound
+from gitperch.git import base_pack
 from gitperch.repositories import importing
 
 if TYPE_CHECKING:
@@ -44,3 +45,14 @@ async def listing(host: Host, options: argparse.Namespace) -> None:
     """List every repository, one a line: OWNER/NAME, visibility."""
     for repo in await host.repositories.everything():
         print(f"{repo.full_name}\t{'private' if repo.private else 'public'}")
+
+
+async def upkeep(host: Host, options: argparse.Namespace) -> None:
+    """Do now, and wait for, what the server would do in the background; say what that was and what clones are served from."""
+    owner, name = split(options.repository)
+    repo = await host.repositories.find(owner, name)
+    if not repo:
+        raise NotFound(f"There is no repository {options.repository!r} here; see them with: gitperch repo list")
+    print(await host.upkeep.now(repo) or "nothing to do")
+    base = base_pack.read(repo.path)
+    print(f"base pack: {base.objects} objects, {base.size} bytes" if base else "base pack: none")

@@ -76,6 +76,8 @@ CONFIG = """# Written at every start; the whole configuration that git sees besi
 	windowMemory = {pack_memory}
 	deltaCacheSize = 32m
 	writeBitmapHashCache = true
+	writeBitmapLookupTable = true
+	writeReverseIndex = true
 [repack]
 	writeBitmaps = true
 [protocol]
@@ -153,12 +155,15 @@ class Git:
         timeout: float = 60.0,
         max_output: int = 64 << 20,
         environment: Mapping[str, str] | None = None,
+        prefix: Sequence[str] = (),
+        pass_fds: Sequence[int] = (),
     ) -> bytes:
         """git's standard output. `path` is the repository.
 
         Raises GitError for any status but 0, and when it takes longer than `timeout` seconds or says more than `max_output` bytes.
         """
-        async with self.stream(*arguments, path=path, environment=environment, timeout=timeout) as process:
+        options: dict[str, Any] = {"environment": environment, "prefix": prefix, "pass_fds": pass_fds}
+        async with self.stream(*arguments, path=path, timeout=timeout, **options) as process:
             assert process.stdin  # noqa: S101 -- pipes, as asked for
             assert process.stdout  # noqa: S101
             output = bytearray()
@@ -180,16 +185,19 @@ class Git:
         path: Path | None = None,
         environment: Mapping[str, str] | None = None,
         timeout: float = 60.0,
+        prefix: Sequence[str] = (),
         pass_fds: Sequence[int] = (),
         check: bool = True,
     ) -> AsyncIterator[asyncio.subprocess.Process]:
         """A running git with pipes for `stdin` and `stdout`, waited for at the end of the block.
 
+        `prefix` is a command that becomes git, such as `nice`, and `pass_fds` are what it inherits.
         Leaving the block by an exception ends its process group: first with SIGTERM, so that git removes its lock files.
         Raises GitError as `run` does; with `check=False` the status is the caller's to look at.
         """
         repository = {"GIT_DIR": str(path)} if path else {}
         process = await asyncio.create_subprocess_exec(
+            *prefix,
             "git",
             *arguments,
             cwd=path,

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 SECONDS = 6 * 3600.0
 LEFT_OUT = ("refs/stash", names.HIDDEN_REFS)
-_PACK_FILES = (".pack", ".idx", ".rev", ".bitmap", ".keep")
+# Not `.keep`, which holds up a repack for reasons of somebody else's; `.mtimes` says of unreachable objects how old they are.
+_PACK_FILES = (".pack", ".idx", ".rev", ".bitmap", ".mtimes")
 
 
 async def source_at(git: Git, given: str) -> Path:
@@ -71,8 +72,13 @@ def _copy_objects(source: Path, target: Path) -> None:
             continue
         (target / "objects" / folder.name).mkdir(exist_ok=True)
         for file in folder.iterdir():
-            if not file.is_symlink() and (folder.name != "pack" or file.suffix in _PACK_FILES):
+            if not file.is_symlink() and (folder.name != "pack" or _is_of_a_pack(file.name)):
                 _link_or_copy(file, target / "objects" / folder.name / file.name)
+
+
+def _is_of_a_pack(name: str) -> bool:
+    """An index of many packs is left behind, with its bitmap: upkeep writes one where it pays."""
+    return name.startswith("pack-") and name.endswith(_PACK_FILES)
 
 
 def _link_or_copy(file: Path, target: Path) -> None:
