@@ -120,6 +120,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     repo_add = repo.add_parser("add", parents=[everywhere], help="add a repository")
     repo_add.add_argument("repository", metavar="OWNER/NAME")
+    repo_add.add_argument(
+        "--object-format",
+        choices=("sha1", "sha256"),
+        help="what its object ids are made with (default: sha1, or as --from has them)",
+    )
     visibility = repo_add.add_mutually_exclusive_group()
     visibility.add_argument(
         "--private", action="store_true", default=True, help="for people with access only (default)"

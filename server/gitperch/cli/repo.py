@@ -29,7 +29,13 @@ async def add(host: Host, options: argparse.Namespace) -> None:
     if not owner:
         raise NotFound(f"There is nobody called {owner_name!r} here; add them with: gitperch user add {owner_name}")
     source = await importing.source_at(host.git, options.source) if options.source else None
-    object_format = await importing.object_format(host.git, source) if source else "sha1"
+    object_format = options.object_format or "sha1"
+    if source:
+        object_format = await importing.object_format(host.git, source)
+        if options.object_format not in (None, object_format):
+            raise BadRequest(
+                f"{source} has {object_format} object ids, which cannot be changed on the way.", field="object-format"
+            )
     repo = await host.repositories.create(owner, name, private=options.private, object_format=object_format)
     if source:
         try:

@@ -25,7 +25,11 @@ async def create(request: Request) -> Response:
     form = await read_form(request)
     try:
         repository = await host_of(request).repositories.create(
-            user, form.text("name"), private=form["visibility"] != "public", description=form.text("description")
+            user,
+            form.text("name"),
+            private=form["visibility"] != "public",
+            description=form.text("description"),
+            object_format="sha256" if form["object_format"] == "sha256" else "sha1",
         )
     except (BadRequest, Conflict) as error:
         return _page(request, form, {error.field or "name": error.message})
