@@ -32,7 +32,7 @@ GIT = {
     "GIT_COMMITTER_NAME": "Bench",
     "GIT_COMMITTER_EMAIL": "bench@example.com",
 }
-QUIET_SECONDS = 6.0  # without a child and without a change on disk: the upkeep is done
+QUIET_SECONDS = 40.0  # without a child and without a change on disk: longer than upkeep lets a repository rest
 UPKEEP_SECONDS = 1800.0
 
 

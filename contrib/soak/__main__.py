@@ -23,7 +23,7 @@ from contrib.bench.servers import Gitperch
 from contrib.soak import leftovers
 from contrib.soak.client import Client
 from contrib.soak.clone import WIDE
-from contrib.soak.watch import Watch
+from contrib.soak.watch import Watch, report
 
 REPOSITORIES = {"small": (300, 100), "middle": (1500, 400), "large": (5000, 1000)}  # commits, documents
 
@@ -63,7 +63,7 @@ def soak(folder: Path, *, minutes: float, clients: int, seed: int) -> list[str]:
         watch.stop()
         _say(crowd)
         server.upkeep()
-        complaints += watch.report()
+        complaints += report(watch.samples)
         print(f"at rest: {server.memory():.0f} MB resident", flush=True)
         for name in REPOSITORIES:
             complaints += _compare(server, name, crowd)

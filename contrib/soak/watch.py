@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import TYPE_CHECKING
 
 from contrib.bench import processes
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Sample = tuple[float, float, float]  # seconds, bytes of resident memory, open files
+
 EVERY_SECONDS = 2.0
+FEW = 8  # samples that say nothing yet
 WARM_UP = 0.25  # of the run; caches fill meanwhile
 # What a run may seem to grow by, from the end of its warm-up to its end: the least squares of samples that go up and down with the load.
 MEMORY_GROWTH = 12 << 20
@@ -18,7 +25,7 @@ class Watch:
     """Samples the process `pid` until it is told to stop."""
 
     def __init__(self, pid: int) -> None:
-        self.samples: list[tuple[float, float, float]] = []  # seconds, bytes of resident memory, open files
+        self.samples: list[Sample] = []
         self._pid = pid
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run)
@@ -36,27 +43,28 @@ class Watch:
         self._over.set()
         self._thread.join()
 
-    def report(self) -> list[str]:
-        """Print what was seen; what is wrong with it."""
-        if len(self.samples) < 8:
-            return ["the run was too short to say whether the server grows"]
-        began, ended = self.samples[0][0], self.samples[-1][0]
-        steady = [sample for sample in self.samples if sample[0] >= began + WARM_UP * (ended - began)]
-        seconds = [sample[0] for sample in steady]
-        complaints = []
-        for what, at, unit, scale, bound in (
-            ("resident memory", 1, " MB", 1 << 20, MEMORY_GROWTH),
-            ("open files", 2, "", 1, FILES_GROWTH),
-        ):
-            values = [sample[at] for sample in steady]
-            growth = slope(seconds, values) * (seconds[-1] - seconds[0])
-            print(
-                f"{what}: {min(values) / scale:.0f} to {max(values) / scale:.0f}{unit}, "
-                f"growth in {seconds[-1] - seconds[0]:.0f} s {growth / scale:+.1f}{unit} (at most {bound / scale:.0f}{unit})"
-            )
-            if growth > bound:
-                complaints.append(f"{what} grew by {growth / scale:.1f}{unit}")
-        return complaints
+
+def report(samples: Sequence[Sample]) -> list[str]:
+    """Print what was seen; what is wrong with it, a sentence each."""
+    if len(samples) < FEW:
+        return ["the run was too short to say whether the server grows"]
+    began, ended = samples[0][0], samples[-1][0]
+    steady = [sample for sample in samples if sample[0] >= began + WARM_UP * (ended - began)]
+    seconds = [sample[0] for sample in steady]
+    complaints = []
+    for what, at, unit, scale, bound in (
+        ("resident memory", 1, " MB", 1 << 20, MEMORY_GROWTH),
+        ("open files", 2, "", 1, FILES_GROWTH),
+    ):
+        values = [sample[at] for sample in steady]
+        growth = slope(seconds, values) * (seconds[-1] - seconds[0])
+        print(
+            f"{what}: {min(values) / scale:.0f} to {max(values) / scale:.0f}{unit}, growth in "
+            f"{seconds[-1] - seconds[0]:.0f} s {growth / scale:+.1f}{unit} (at most {bound / scale:.0f}{unit})"
+        )
+        if growth > bound:
+            complaints.append(f"{what} grew by {growth / scale:.1f}{unit}")
+    return complaints
 
 
 def slope(times: list[float], values: list[float]) -> float:
