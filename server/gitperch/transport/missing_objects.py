@@ -1,0 +1,166 @@
+"""What a client lacks to have some commits whole, found by comparing their trees with their parents' trees."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gitperch.transport.history import BLOB, COMMIT, TAG, TREE, Undecided
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gitperch.transport.history import Objects
+
+_SENT = 1000  # objects in one answer
+_WIDTH = 20  # bytes of a binary oid
+_DEPTH = 200  # folders within folders
+_LARGE = 4096  # bytes of a file that is worth looking for
+_LOOKED_IN = 60  # folders in which the new files of a commit are looked for
+_FOLDER, _SUBMODULE = b"40000", b"160000"
+
+# No other modes: what git makes of a mode that it would not write itself is git's to know.
+_entries = re.compile(rb"(?:40000|100644|100755|100664|120000|160000) [^\0]+\0.{20}", re.DOTALL).findall
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """An object to be sent. `base` is what it may be told by: sent before it, or with the client already."""
+
+    kind: int
+    base: bytes | None = None
+
+
+class MissingObjects:
+    """The objects of commits that are added parents first. All methods raise Undecided."""
+
+    def __init__(self, objects: Objects, commits: Sequence[bytes]) -> None:
+        self._objects = objects
+        self._found: dict[bytes, Missing] = {}
+        self._theirs: set[bytes] = set()
+        """Trees and blobs that are known to be with the client: they are in a tree of a commit that it has."""
+        self._news: list[tuple[bytes, bytes]] = []
+        self._gone: dict[bytes, bytes] = {}
+        self._gone_trees: list[bytes] = []
+        self._boundary: list[bytes] = []  # trees of commits that the client has
+        wanted = set(commits)
+        for oid in commits:
+            commit = objects.commit(oid)
+            self._add(oid, Missing(COMMIT))
+            before = []
+            for parent in commit.parents:
+                tree = objects.commit(parent).tree
+                before.append(tree)
+                if parent not in wanted:
+                    self._theirs.add(tree)
+                    self._boundary.append(tree)
+            self._tree(commit.tree, before, 0)
+            self._moved()
+
+    def tag(self, oid: bytes) -> None:
+        self._add(oid, Missing(TAG))
+
+    def found(self) -> dict[bytes, Missing]:
+        """In an order in which each comes after its base. Some that looked new may have been found at another path meanwhile."""
+        return {oid: missing for oid, missing in self._found.items() if oid not in self._theirs}
+
+    def _add(self, oid: bytes, missing: Missing) -> None:
+        self._found.setdefault(oid, missing)
+        if len(self._found) > _SENT:
+            raise Undecided
+
+    def _known(self, oid: bytes) -> bool:
+        return oid in self._found or oid in self._theirs
+
+    def _tree(self, oid: bytes, before: Sequence[bytes], depth: int) -> None:
+        """Add a tree and what is new in it. `before` are the trees at its path that the client has or is sent."""
+        if self._known(oid):
+            return
+        if depth > _DEPTH:
+            raise Undecided
+        self._add(oid, Missing(TREE, before[0] if before else None))
+        entries = self._entries(oid)
+        old: set[bytes] = set()
+        for tree in before:
+            old.update(self._old_entries(tree))
+        new = [entry for entry in entries if entry not in old]
+        if not new:
+            return
+        replaced, gone = self._replaced(old.difference(entries), new)
+        for entry in new:
+            mode, name, target = _parsed(entry)
+            if mode == _FOLDER:
+                self._tree(target, replaced.get((name, True)) or gone, depth + 1)
+            elif mode != _SUBMODULE and not self._known(target):
+                bases = replaced.get((name, False))
+                self._add(target, Missing(BLOB, bases[0] if bases else None))
+                if not bases:
+                    self._news.append((target, name))
+
+    def _replaced(
+        self, old: set[bytes], new: Sequence[bytes]
+    ) -> tuple[dict[tuple[bytes, bool], list[bytes]], list[bytes]]:
+        """Old entries by name and by whether they are trees; and trees that are no longer there, one of which a new one may have been."""
+        names = {(name, mode == _FOLDER) for mode, name, _ in map(_parsed, new)}
+        replaced: dict[tuple[bytes, bool], list[bytes]] = {}
+        gone = []
+        for mode, name, oid in map(_parsed, old):
+            if mode == _SUBMODULE:
+                continue
+            if (key := (name, mode == _FOLDER)) in names:
+                replaced.setdefault(key, []).append(oid)
+            elif mode == _FOLDER:
+                gone.append(oid)
+            else:
+                self._gone[name] = oid
+        self._gone_trees += gone
+        return replaced, gone[:2]
+
+    def _moved(self) -> None:
+        """Files that are new at their path may have come from another: whole, or as one of the same name, or of the same kind."""
+        if self._news:
+            endings = {name.rpartition(b".")[2]: oid for name, oid in self._gone.items()}
+            self._look_around()
+            for oid, name in self._news:
+                base = self._gone.get(name) or endings.get(name.rpartition(b".")[2])
+                if base and base != oid:
+                    self._found[oid] = Missing(BLOB, base)
+            self._news.clear()
+        self._gone.clear()
+        self._gone_trees.clear()
+
+    def _look_around(self) -> None:
+        """Look where new files may have come from: in folders that are gone; for a large one everywhere, though not for long."""
+        trees = dict.fromkeys(self._gone_trees)
+        if any(len(self._objects.content(oid, BLOB)) > _LARGE for oid, _ in self._news):
+            trees |= dict.fromkeys(self._boundary)
+        waiting = list(trees)
+        for tree in itertools.islice(waiting, _LOOKED_IN):  # it grows meanwhile
+            for mode, name, oid in map(_parsed, self._old_entries(tree)):
+                if mode == _FOLDER and oid not in trees:
+                    trees[oid] = None
+                    waiting.append(oid)
+                elif mode not in (_FOLDER, _SUBMODULE):
+                    self._gone.setdefault(name, oid)
+
+    def _old_entries(self, oid: bytes) -> list[bytes]:
+        """The entries of a tree that the client has or is sent."""
+        entries = self._entries(oid)
+        if oid in self._theirs:
+            self._theirs.update([entry[-_WIDTH:] for entry in entries if not entry.startswith(_SUBMODULE)])
+        return entries
+
+    def _entries(self, oid: bytes) -> list[bytes]:
+        data = self._objects.content(oid, TREE)
+        entries: list[bytes] = _entries(data)
+        if sum(map(len, entries)) != len(data):
+            raise Undecided  # damaged, or with a mode that is not among them
+        return entries
+
+
+def _parsed(entry: bytes) -> tuple[bytes, bytes, bytes]:
+    """Mode, name and oid."""
+    mode, _, name = entry[: -_WIDTH - 1].partition(b" ")
+    return mode, name, entry[-_WIDTH:]
