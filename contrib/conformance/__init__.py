@@ -1,0 +1,1 @@
+"""git's own HTTP tests against `gitperch.transport`."""
