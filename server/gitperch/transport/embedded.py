@@ -54,9 +54,9 @@ class SignIn:
 
 @dataclass(frozen=True)
 class Refused:
-    """It may not, whoever it comes from: 403. The reason is shown to the person at the other end."""
+    """It may not, whoever it comes from: 403. A reason is shown to the person at the other end."""
 
-    reason: str = "You may not do this here."
+    reason: str = ""
 
 
 Verdict = Allowed | SignIn | Refused
@@ -168,7 +168,7 @@ class _Repositories:
         if isinstance(verdict, SignIn):
             raise _Challenge(verdict.realm)
         if isinstance(verdict, Refused):
-            raise Forbidden(verdict.reason)
+            raise _Refusal(verdict.reason)
         found: Found = await _awaited(self._find(request.path))
         served = found if isinstance(found, Served) else Served(found) if found else None
         path = git_directory(Path(served.path).absolute()) if served else None
@@ -196,6 +196,7 @@ class _Repositories:
             environment=identity | (dict(environment) if self._hooks else _without_hooks(environment)),
             plain=plain(path, configuration),
             filters=configuration.flag("uploadpack.allowfilter") or False,
+            settings=configuration,
             client=request.client,
         )
 
@@ -207,6 +208,10 @@ class _Challenge(Unauthorized):
     def __init__(self, realm: str) -> None:
         super().__init__("Sign in with a name and a password that may do this.")
         self.realm = realm
+
+
+class _Refusal(Forbidden):
+    """Whose reason is the operator's."""
 
 
 async def _awaited(value: T | Awaitable[T]) -> T:
@@ -230,14 +235,17 @@ def _without_hooks(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 async def _draw(error: AppError | GitError, send: Send) -> None:
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), *NO_CACHE]
+    """With no body where git's CGI has none: git's own sentences for 403 and 404 are good ones."""
+    status, text = (error.status, error.message) if isinstance(error, AppError) else (500, "")
     if isinstance(error, GitError):
         log.error("%s", error)
-        status, text = 500, "git could not do this; the server's log says why."
-    else:
-        status, text = error.status, error.message
-    if isinstance(error, Unauthorized):
-        realm = getattr(error, "realm", "git").replace("\\", "\\\\").replace('"', '\\"')
+    elif isinstance(error, Forbidden | NotFound) and not isinstance(error, _Refusal):
+        text = ""
+    headers = list(NO_CACHE)
+    if text:
+        headers.append((b"content-type", b"text/plain; charset=utf-8"))
+    if isinstance(error, _Challenge):
+        realm = error.realm.replace("\\", "\\\\").replace('"', '\\"')
         headers.append((b"www-authenticate", f'Basic realm="{realm}"'.encode()))
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": text.encode() + b"\n"})
+    await send({"type": "http.response.body", "body": text.encode() + b"\n" if text else b""})
