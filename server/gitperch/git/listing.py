@@ -1,35 +1,32 @@
-"""What `ls-refs` has to know of a repository's refs, remembered until a file changes that says otherwise.
+"""What a client may hear of a repository's refs, remembered until a file changes that says otherwise.
 
-git is asked once for each state of the refs (peeling a tag means reading it); whether the state is still the same is seen from
-the times of `HEAD`, `packed-refs` and the folders below `refs/`, which every way of moving a ref changes.
+Nothing is asked of git for it: refs are read from their files, and the objects that are new to a listing are looked up once.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
-from gitperch.git import names, refs
-from gitperch.git.bounded import beginning
-from gitperch.git.process import GitError
+from gitperch.git import names
+from gitperch.git.process import GitError, UnreadableRepository
+from gitperch.git.ref_files import OddRepositoryError, RefFiles
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
-    from gitperch.git.process import Git
+    from pygit2.repository import Repository as LibgitRepository
 
-_HIDDEN = names.HIDDEN_REFS.encode()
+    from gitperch.git.process import Git
+    from gitperch.git.ref_files import Refs
+
+_HIDDEN = names.HIDDEN_REFS.encode()  # as transfer.hideRefs in our configuration has it
+_AT_ONCE = 1000  # refs that are put in order sooner than a thread would have begun to
 _REMEMBERED = 64
-_ENTRIES = 50_000  # a repository with more refs is left to git
-_OUTPUT = 10 << 20  # as is one whose refs' names are longer than this together, in bytes
-_AT_ONCE = 100 << 10  # bytes that are taken apart sooner than a thread would have begun to
-_FOLDERS = 1000  # or one with more folders to look at each time
 _WEIGHT = 100_000  # refs and folders kept of all repositories together
-_SETTLED_NS = 50_000_000  # file times may be as coarse as a timer tick: what is younger could change again unseen
 
 
 @dataclass(frozen=True)
@@ -39,18 +36,25 @@ class Listing:
     entries: tuple[tuple[bytes, bytes, bytes], ...]
     head: bytes
     head_oid: bytes
+    head_peeled: bytes
     object_format: bytes
 
 
 @dataclass
 class _Kept:
-    folders: list[str]
-    signature: tuple[tuple[int, int, int], ...]
-    listing: Listing | None
+    files: RefFiles
+    done: bool = False
+    """Whether `listing` is what `files` said the last time: a look may have been broken off in between."""
+    listing: Listing | None = None
+    peeled: dict[bytes, bytes] = field(default_factory=dict)
+    """Of objects that are there: oid → what it is a tag of in the end, b"" for one that is no tag."""
+
+    def unchanged(self) -> bool:
+        return self.done and self.files.unchanged()
 
     @property
     def weight(self) -> int:
-        return len(self.folders) + (len(self.listing.entries) if self.listing else 0)
+        return self.files.weight + len(self.peeled) + (len(self.listing.entries) if self.listing else 0)
 
 
 class Listings:
@@ -60,24 +64,22 @@ class Listings:
         self._locks: WeakValueDictionary[Path, asyncio.Lock] = WeakValueDictionary()
 
     async def of(self, path: Path) -> Listing | None:
-        """The refs of the repository at `path`; None for one whose listing only git itself gets right."""
+        """The refs of the repository at `path`; None for one whose listing only git itself gets right.
+
+        While nothing has changed it is the very same object.
+        """
         kept = self._kept.get(path)
-        if kept and _signature(path, kept.folders) == kept.signature:
+        if kept and kept.unchanged():
             return kept.listing
-        # One process for all who ask at once, however many they are.
+        # One look for all who ask at once, however many they are.
         async with self._locks.setdefault(path, asyncio.Lock()):
-            kept = self._kept.get(path)
-            if kept and _signature(path, kept.folders) == kept.signature:
-                return kept.listing
-            # The times first: if a ref moves while git lists them, the next look sees other times.
-            folders = await asyncio.to_thread(_folders, path)
-            if len(folders) > _FOLDERS:
-                return None
-            signature = _signature(path, folders)
-            listing = await self._listed(path)
-            if time.time_ns() - max(modified for _, modified, _ in signature) > _SETTLED_NS:
-                self._keep(path, _Kept(folders, signature, listing))
-            return listing
+            kept = self._kept.get(path) or _Kept(RefFiles(path))
+            if not kept.unchanged():
+                kept.done = False
+                kept.listing = await self._listed(path, kept)
+                kept.done = True
+                self._keep(path, kept)
+            return kept.listing
 
     def _keep(self, path: Path, kept: _Kept) -> None:
         self._kept.pop(path, None)
@@ -85,65 +87,65 @@ class Listings:
         while len(self._kept) > _REMEMBERED or sum(other.weight for other in self._kept.values()) > _WEIGHT:
             del self._kept[next(iter(self._kept))]
 
-    async def _listed(self, path: Path) -> Listing | None:
-        config = (path / "config").read_text("utf-8", "replace").lower()
-        if "hiderefs" in config or await asyncio.to_thread(_has_symbolic, path):
-            return None
+    async def _listed(self, path: Path, kept: _Kept) -> Listing | None:
         try:
-            output, whole = await beginning(
-                self._git, "show-ref", "--dereference", path=path, limit=_OUTPUT, seconds=60
-            )
+            refs = await asyncio.to_thread(kept.files.read)
+            visible = {name: oid for name, oid in refs.oids.items() if not name.startswith(_HIDDEN)}
+            new = {oid for oid in visible.values() if oid not in kept.peeled}
+            if new:
+                kept.peeled |= await self._looked_up(path, new, refs.peeled)
+        except OddRepositoryError:
+            return None
+        if len(kept.peeled) > 2 * len(visible) + 100:
+            kept.peeled = {oid: kept.peeled[oid] for oid in visible.values()}
+        if len(visible) > _AT_ONCE:
+            listing = await asyncio.to_thread(_listing, refs, visible, kept.peeled)
+        else:
+            listing = _listing(refs, visible, kept.peeled)
+        return kept.listing if listing == kept.listing else listing
+
+    async def _looked_up(self, path: Path, oids: Collection[bytes], known: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
+        """What each of these objects peels to, b"" for what is no tag. Raises OddRepositoryError where one is missing."""
+        try:
+            return await self._git.read(path, _peeled, oids, known)
+        except UnreadableRepository:
+            return await self._peeled_by_git(path, oids)
+
+    async def _peeled_by_git(self, path: Path, oids: Collection[bytes]) -> dict[bytes, bytes]:
+        asked = b"".join(oid + b"^{}\n" for oid in oids)
+        try:
+            said = await self._git.run("cat-file", "--batch-check=%(objectname)", "--buffer", path=path, stdin=asked)
         except GitError as error:
-            if error.status != 1:  # which is what git says where there is no ref at all
-                return None
-            output, whole = b"", True
-        if not whole:
-            return None
-        entries = await asyncio.to_thread(_entries, output) if len(output) > _AT_ONCE else _entries(output)
-        if len(entries) > _ENTRIES:
-            return None
-        head = os.fsencode(refs.head(path))
-        if not head:
-            return None  # detached: rare, and git's to describe
-        head_oid = next((oid for oid, name, _ in entries if name == head), b"")
-        object_format = b"sha256" if "objectformat = sha256" in config else b"sha1"
-        return Listing(tuple(entries), head, head_oid, object_format)
+            raise OddRepositoryError(str(error)) from None
+        answers = said.split(b"\n")[:-1]
+        if len(answers) != len(oids) or any(b" " in answer for answer in answers):
+            raise OddRepositoryError("a ref points to an object that is missing")
+        return {oid: b"" if peeled == oid else peeled for oid, peeled in zip(oids, answers, strict=True)}
 
 
-def _entries(output: bytes) -> list[tuple[bytes, bytes, bytes]]:
-    entries: list[tuple[bytes, bytes, bytes]] = []
-    for line in output.splitlines():
-        oid, _, name = line.partition(b" ")
-        if name.startswith(_HIDDEN):  # as transfer.hideRefs in our configuration has it
-            continue
-        if name.endswith(b"^{}"):
-            entries[-1] = (*entries[-1][:2], oid)
-        else:
-            entries.append((oid, name, b""))
-    return entries
+def _listing(refs: Refs, visible: Mapping[bytes, bytes], peeled: Mapping[bytes, bytes]) -> Listing:
+    entries = tuple((oid, name, peeled[oid]) for name, oid in sorted(visible.items()))
+    head_oid = visible.get(refs.head, b"")
+    return Listing(entries, refs.head, head_oid, peeled.get(head_oid, b""), refs.object_format)
 
 
-def _folders(path: Path) -> list[str]:
-    return [folder for folder, _, _ in os.walk(path / "refs")]
+def _peeled(repository: LibgitRepository, oids: Collection[bytes], known: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
+    from pygit2 import GitError as LibgitError  # late, as all of pygit2
+    from pygit2 import Tag
+    from pygit2.enums import ObjectType
 
-
-def _signature(path: Path, folders: list[str]) -> tuple[tuple[int, int, int], ...]:
-    found = []
-    for name in (f"{path}/HEAD", f"{path}/packed-refs", f"{path}/config", *folders):
+    database = repository.odb
+    found = {}
+    for oid in oids:
         try:
-            status = os.stat(name)  # noqa: PTH116 -- a Path for each would cost more than the stat
-        except FileNotFoundError:
-            found.append((0, 0, 0))
-        else:
-            found.append((status.st_ino, status.st_mtime_ns, status.st_size))
-    return tuple(found)
-
-
-def _has_symbolic(path: Path) -> bool:
-    """Whether a ref below `refs/` points to another one."""
-    for folder, _, files in os.walk(path / "refs"):
-        for file in files:
-            with open(f"{folder}/{file}", "rb") as ref:  # noqa: PTH123 -- as above
-                if ref.read(4) == b"ref:":
-                    return True
-    return False
+            kind, _ = database.read_header(at := oid.decode())
+            while kind == ObjectType.TAG and oid not in known:
+                tag = repository[at]
+                assert isinstance(tag, Tag)  # noqa: S101 -- as its header says
+                at = str(tag.target)
+                kind, _ = database.read_header(at)
+        except (KeyError, ValueError, LibgitError):
+            raise OddRepositoryError("a ref points to an object that is missing") from None
+        end = at.encode()
+        found[oid] = known[oid] if kind == ObjectType.TAG else b"" if end == oid else end
+    return found

@@ -55,6 +55,11 @@ def is_ref(name: str) -> bool:
     )
 
 
+def is_any_ref(name: str) -> bool:
+    """Whether git accepts `name` below `refs/`, as long as it may be, and as shallow as `refs/stash`."""
+    return name.startswith("refs/") and not _BAD_REF.search(name)
+
+
 def is_oid(text: str) -> bool:
     """Whether `text` is a full object id, SHA-1 or SHA-256, in lower-case hex."""
     return bool(_OID.fullmatch(text))

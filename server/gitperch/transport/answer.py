@@ -63,7 +63,7 @@ class Answer:
 
     async def whole(self, data: bytes) -> None:
         """All of it at once."""
-        self.length(len(data))
+        self.length(len(self._ahead) + len(data))
         await self.end(data)
 
     async def _begin(self) -> None:

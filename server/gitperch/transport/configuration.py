@@ -32,7 +32,7 @@ _HARMLESS = re.compile(
     r"|extensions\.objectformat|uploadpack\.(allowfilter|keepalive)|transfer\.(fsckobjects|unpacklimit)|protocol\.version"
     r"|http\.(uploadpack|receivepack|uploadarchive|getanyfile|maxrequestbuffer)|remote\..*\.(url|fetch|push|pushurl|mirror)"
     r"|pack\.(threads|window|depth|windowmemory|packsizelimit|compression|deltacachesize|writebitmap\w+)"
-    r"|(receive|uploadarchive|user|author|committer|init|safe|color|advice|alias|branch|gc|maintenance|repack|push|pull"
+    r"|receive\.(?!hiderefs|certnonce).*|(uploadarchive|user|author|committer|init|safe|color|advice|alias|branch|gc|maintenance|repack|push|pull"
     r"|merge|rebase|diff|log|commit|tag|gpg|credential|gitweb)\..*",
     re.DOTALL,
 )
@@ -57,7 +57,7 @@ class Configuration:
     values: Mapping[str, str | None]
     """The last value of each key; None for a key without one, which means true."""
     plain: bool
-    """Whether nothing in it, nor in the environment, has a say in what may be fetched."""
+    """Whether nothing in it, nor in the environment, has a say in what may be fetched or what a push is told of refs."""
 
     def flag(self, key: str) -> bool | None:
         """A boolean as git reads it; None where the key is not there. Raises BadConfiguration."""

@@ -101,12 +101,13 @@ class GitDoor:
         if viewer.user and not await self._host.repositories.find(owner, name) and self._may_create(viewer, owner):
             names.repository_name(name)
             if advertise:
-                return Opened(self._empty, client=client)
+                return Opened(self._empty, plain=True, client=client)
             with contextlib.suppress(Conflict):  # another push was there first: then this is one to what that made
                 await self._host.repositories.create(viewer.user, name)
                 created = True
         repo = await self._host.access.repository(viewer, owner, name, "write")
-        return Opened(repo.path, Push(self._host, repo, viewer, created=created), client=client)
+        push = Push(self._host, repo, viewer, created=created)
+        return Opened(repo.path, push, plain=True, client=client)
 
     async def ended(self, opened: Opened, *, told: bool) -> None:
         if isinstance(opened.receiver, Push):

@@ -48,10 +48,14 @@ def answer(request: Request, listing: Listing) -> bytes | None:
     if not prefixes or b"HEAD".startswith(prefixes):
         target = b" symref-target:" + listing.head if request.symrefs else b""
         if listing.head_oid:
-            lines.append(listing.head_oid + b" HEAD" + target)
+            lines.append(_line(listing.head_oid, b"HEAD" + target, listing.head_peeled if request.peel else b""))
         elif request.unborn and request.symrefs:
             lines.append(b"unborn HEAD" + target)
     for oid, name, peeled in listing.entries:
         if not prefixes or name.startswith(prefixes):
-            lines.append(oid + b" " + name + (b" peeled:" + peeled if peeled and request.peel else b""))
+            lines.append(_line(oid, name, peeled if request.peel else b""))
     return b"".join(b"%04x%s\n" % (len(line) + 5, line) for line in lines) + FLUSH
+
+
+def _line(oid: bytes, name: bytes, peeled: bytes) -> bytes:
+    return oid + b" " + name + (b" peeled:" + peeled if peeled else b"")

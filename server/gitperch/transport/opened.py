@@ -70,6 +70,8 @@ class Opened:
     """Its configuration and environment say nothing about what may be fetched, so that answers may be made without git."""
     filters: bool = True
     """Whether partial clones are allowed, where it is `plain`."""
+    settings: object = None
+    """Another object when configuration outside the repository, as far as it matters, may have become another."""
     client: str = ""
     """Who shares the server's attention with others: requests of one client wait for each other first."""
 

@@ -15,7 +15,9 @@ from starlette.requests import HTTPConnection
 
 from gitperch.errors import Forbidden, NotFound
 from gitperch.git import GitError
+from gitperch.git.listing import Listings
 from gitperch.transport import archives, commands, dumb_files, pushes
+from gitperch.transport.advertisements import Advertisements
 from gitperch.transport.answer import NO_CACHE, Answer
 from gitperch.transport.body import Body, ClientGone
 from gitperch.transport.opened import SERVICES, GitRequest
@@ -39,8 +41,9 @@ class SmartHTTP:
     def __init__(self, git: Git, backend: Backend) -> None:
         self._git = git
         self._backend = backend
-        self._uploads = Uploads(git)
-        self._advertisements: dict[tuple[object, ...], bytes] = {}
+        listings = Listings(git)
+        self._uploads = Uploads(git, listings)
+        self._advertisements = Advertisements(git, listings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Raises AppError as the backend does, and NotFound for an address that git's CGI does not know."""
@@ -68,26 +71,16 @@ class SmartHTTP:
         opened = await self._backend.open(GitRequest(connection, path, service, advertise=True))
         protocol = _protocol(connection, opened)
         answer = Answer(send, f"application/x-{service}-advertisement", self._git.settings.stall_seconds)
-        newest = _version(protocol) == 2
-        key: tuple[object, ...] | None = None
-        if opened.plain and newest and service == "git-upload-pack":
-            # Version 2 advertises capabilities only: a constant of git's version and the repository's configuration.
-            config = (opened.path / "config").stat()
-            key = (protocol, opened.filters, config.st_dev, config.st_ino, config.st_mtime_ns)
-            if known := self._advertisements.get(key):
-                return await answer.end(known)
-        if not newest:
+        if _version(protocol) != 2:
             header = f"# service={service}\n".encode()
             answer.before(b"%04x%s0000" % (len(header) + 4, header))
-        said = await self._advertised(opened, service, protocol, answer)
-        if key and said:
-            if len(self._advertisements) > 1000:  # a bound; any would do
-                self._advertisements.clear()
-            self._advertisements[key] = said
+        if (made := await self._advertisements.of(opened, service, protocol)) is not None:
+            return await answer.whole(made)
+        await self._advertised(opened, service, protocol, answer)
         return await answer.end()
 
-    async def _advertised(self, opened: Opened, service: Service, protocol: str, answer: Answer) -> bytes:
-        """Relay git's advertisement; what there was of it, if that was not more than a v2 one is."""
+    async def _advertised(self, opened: Opened, service: Service, protocol: str, answer: Answer) -> None:
+        """Relay git's advertisement."""
         git = self._git.stream(
             service.removeprefix("git-"),
             "--stateless-rpc",
@@ -100,11 +93,10 @@ class SmartHTTP:
             async with self._git.children.turn(opened.client), git as process:
                 assert process.stdin  # noqa: S101 -- a pipe, as `stream` makes it
                 process.stdin.close()
-                return await relay(process, answer)
+                await relay(process, answer)
         except GitError:
             if not answer.begun:
-                raise
-        return b""  # git has said what is wrong in its own protocol
+                raise  # otherwise git has said what is wrong in its own protocol
 
     async def _exchange(
         self, connection: HTTPConnection, path: str, service: Service, receive: Receive, send: Send
@@ -115,7 +107,7 @@ class SmartHTTP:
         opened = await self._backend.open(GitRequest(connection, path, service, advertise=probe or sent != wanted))
         if sent != wanted:
             text = f"Expected POST with Content-Type '{wanted}', but received '{sent[:200]}' instead.\n"
-            return await _plain(send, 415, text)
+            return await _status(send, 415, body=text)
         settings = self._git.settings
         answer = Answer(send, f"application/x-{service}-result", settings.stall_seconds)
         if probe:
@@ -162,11 +154,10 @@ def _version(protocol: str) -> int:
 
 async def _wrong_method(scope: Scope, send: Send, allowed: str) -> None:
     if scope["http_version"] == "1.0":  # which knows no 405
-        return await _plain(send, 400, f"Use {allowed}.\n")
-    return await _plain(send, 405, f"Use {allowed}.\n", (b"allow", allowed.encode()))
+        return await _status(send, 400)
+    return await _status(send, 405, (b"allow", allowed.encode()))
 
 
-async def _plain(send: Send, status: int, text: str, *headers: tuple[bytes, bytes]) -> None:
-    start = [(b"content-type", b"text/plain; charset=utf-8"), *NO_CACHE, *headers]
-    await send({"type": "http.response.start", "status": status, "headers": start})
-    await send({"type": "http.response.body", "body": text.encode()})
+async def _status(send: Send, status: int, *headers: tuple[bytes, bytes], body: str = "") -> None:
+    await send({"type": "http.response.start", "status": status, "headers": [*NO_CACHE, *headers]})
+    await send({"type": "http.response.body", "body": body.encode()})

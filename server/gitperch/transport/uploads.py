@@ -5,54 +5,68 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from gitperch.git.listing import Listings
 from gitperch.transport import fetch_request, ls_refs, packets
+from gitperch.transport.clones import Clones
 from gitperch.transport.relay import beside, feed, relay
+from gitperch.transport.said import Said
 
 if TYPE_CHECKING:
     from gitperch.git import Git
+    from gitperch.git.listing import Listings
     from gitperch.transport.answer import Answer
     from gitperch.transport.body import Body
     from gitperch.transport.fetch_request import FetchRequest
     from gitperch.transport.opened import Opened
 
+_SHORT = 2 << 10  # bytes of prefixes in a request that may come again
 _LOOKED_AT = 64 << 10  # bytes; a longer request is git's to answer
 
 
 class Uploads:
-    def __init__(self, git: Git) -> None:
+    def __init__(self, git: Git, listings: Listings) -> None:
         self._git = git
-        self._listings = Listings(git)
+        self._listings = listings
+        self._said = Said()
+        self._clones = Clones(git)
 
     async def answer(self, opened: Opened, body: Body, answer: Answer, protocol: str) -> None:
         """Answer one POST to `git-upload-pack`. `protocol` is the Git-Protocol header."""
         if protocol == "version=2" and opened.plain:
             asked = await body.whole(_LOOKED_AT)
             command = packets.command(asked) if asked else None
-            if asked and command and await self._answered(opened, command, asked, answer):
+            if asked and command and await self._answered(opened, command, body, answer):
                 return
         async with self._git.children.turn(opened.client):
             await self._by_git(opened, body, answer, protocol)
 
-    async def _answered(self, opened: Opened, command: packets.Command, asked: bytes, answer: Answer) -> bool:
+    async def _answered(self, opened: Opened, command: packets.Command, body: Body, answer: Answer) -> bool:
         """Whether the request could be answered without a process of its own."""
         if listing_request := ls_refs.parse(command):
-            listing = await self._listings.of(opened.path)
-            if not listing:
-                return False
-            if len(listing.entries) > ls_refs.AT_ONCE:
-                listed = await asyncio.to_thread(ls_refs.answer, listing_request, listing)
-            else:
-                listed = ls_refs.answer(listing_request, listing)
-            if listed is not None:
-                await answer.whole(listed)
-            return listed is not None
+            return await self._listed(opened, listing_request, answer)
         if request := fetch_request.parse(command):
-            return await self._fetched(opened, request, asked, answer)
+            return await self._fetched(opened, request, body, answer)
         return False
 
-    async def _fetched(self, opened: Opened, request: FetchRequest, asked: bytes, answer: Answer) -> bool:
-        return False
+    async def _listed(self, opened: Opened, request: ls_refs.Request, answer: Answer) -> bool:
+        listing = await self._listings.of(opened.path)
+        if not listing:
+            return False
+        listed = self._said.again(opened.path, request, listing)
+        if not listed:
+            if len(listing.entries) > ls_refs.AT_ONCE:
+                listed = await asyncio.to_thread(ls_refs.answer, request, listing)
+            else:
+                listed = ls_refs.answer(request, listing)
+            if not listed:
+                return False
+            if sum(map(len, request.prefixes)) < _SHORT:
+                self._said.remember(opened.path, request, listing, listed)
+        await answer.whole(listed)
+        return True
+
+    async def _fetched(self, opened: Opened, request: FetchRequest, body: Body, answer: Answer) -> bool:
+        listing = await self._listings.of(opened.path)
+        return listing is not None and await self._clones.answer(opened, request, listing, answer, body.gone)
 
     async def _by_git(self, opened: Opened, body: Body, answer: Answer, protocol: str) -> None:
         git = self._git.stream(
