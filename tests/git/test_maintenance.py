@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from contrib.bench.histories import generate
 
+from gitperch.delivery import EventLog, RefsObserver
 from gitperch.git import GitError, base_pack
 from gitperch.maintenance import journal, layers, plan, upkeep
 from support.house import runner
@@ -71,6 +72,13 @@ def files(path: Path) -> list[str]:
     return sorted(file.name for file in (path / "objects" / "pack").iterdir())
 
 
+async def comes(path: Path) -> None:
+    """Wait for a base pack."""
+    async with asyncio.timeout(20):
+        while not base_pack.read(path):  # noqa: ASYNC110 -- the file system tells nobody
+            await asyncio.sleep(0.05)
+
+
 def packs(path: Path) -> list[Path]:
     return list((path / "objects" / "pack").glob("pack-*.pack"))
 
@@ -94,9 +102,7 @@ def test_a_push_is_followed_by_a_layer_and_a_proven_base_pack(run: Callable[[Tes
         commit(work, {f"file-{number}": str(number) for number in range(150)})
         push(work, repo)
         await it.host.refs.observe(repo, source="test")
-        async with asyncio.timeout(20):
-            while not base_pack.read(repo.path):  # noqa: ASYNC110 -- the file system tells nobody
-                await asyncio.sleep(0.05)
+        await comes(repo.path)
         check(repo.path)
         assert layers.count(repo.path) == 1
         assert check_base(repo.path).objects == 152
@@ -308,6 +314,7 @@ def test_an_upkeep_that_is_killed_ends_whole_and_leaves_nothing_behind(tmp_path:
     server.cli("repo", "add", "alice/thing", "--from", str(source))
     path = server.data / "repositories" / "1.git"
     said("repack", "-a", "-d", "-q", "--max-pack-size=1m", cwd=path)
+    assert len(packs(path)) > 3
     command = [sys.executable, "-m", "gitperch", "repo", "upkeep", "alice/thing", "--data", str(server.data)]
     process = subprocess.Popen(command, env=server.environment)
     until = time.monotonic() + 30
@@ -361,30 +368,41 @@ def test_what_a_killed_server_did_not_get_to_is_done_by_the_next(
     monkeypatch.setattr(upkeep, "START_SECONDS", 0.1)
     server = Server(tmp_path / "data")
     server.add_user("carol")
+    server.cli("repo", "add", "carol/pushed")
     commit(tmp_path / "work", {"a": "1"})
-    server.cli("repo", "add", "carol/brought", "--from", str(tmp_path / "work"))
+    said("push", "-q", str(server.data / "repositories" / "1.git"), "HEAD:refs/heads/main", cwd=tmp_path / "work")
 
     async def test(it: House) -> None:
-        repo = await it.host.repositories.find("carol", "brought")
+        repo = await it.host.repositories.find("carol", "pushed")
         assert repo
-        async with asyncio.timeout(20):
-            while not base_pack.read(repo.path):  # noqa: ASYNC110 -- the file system tells nobody
-                await asyncio.sleep(0.05)
+        await comes(repo.path)
         check_base(repo.path)
 
     run(test)
 
 
-def test_an_import_of_loose_objects_is_packed_by_the_running_server(server: Server, tmp_path: Path) -> None:
+def test_refs_that_another_process_has_moved_are_followed(run: Callable[[Test], None], tmp_path: Path) -> None:
+    async def test(it: House) -> None:
+        repo, work = await it.repository(), tmp_path / "work"
+        commit(work, {"a": "1"})
+        push(work, repo)
+        elsewhere = EventLog(it.host.db)
+        await RefsObserver(it.host.db, it.host.git, elsewhere).observe(repo, source="test")
+        await comes(repo.path)
+        check_base(repo.path)
+        check(repo.path)
+
+    run(test)
+
+
+def test_an_import_is_well_packed_when_it_is_announced_as_done(server: Server, tmp_path: Path) -> None:
     for number in range(20):
         commit(tmp_path / "work", {"a": str(number)})
     server.cli("repo", "add", "alice/loose", "--from", str(tmp_path / "work"))
     path = server.data / "repositories" / "1.git"
-    until = time.monotonic() + 20
-    while not base_pack.read(path):
-        assert time.monotonic() < until, server.log
-        time.sleep(0.05)
     assert check_base(path).objects == 60
+    check(path)
+    assert server.cli("repo", "upkeep", "alice/loose").startswith("nothing to do\nbase pack: 60 objects, ")
 
 
 def test_clones_and_pushes_go_on_while_packs_are_replaced(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from gitperch import __version__
+from gitperch.git import base_pack
+from gitperch.maintenance import journal
 from gitperch.ssh import host_keys
 
 if TYPE_CHECKING:
@@ -32,3 +35,11 @@ async def report(host: Host, options: argparse.Namespace) -> None:
         print(
             f"  event {row['event_id']} ({row['kind']}, repository {row['repo_id']}) for {row['plugin']}: {row['error']}"
         )
+    served = sum(base_pack.read(repo.path) is not None for repo in repositories)
+    print(f"upkeep: clones of {served} of {len(repositories)} repositories can be served from one pack as it lies")
+    for repo in repositories:
+        if at := journal.read(repo.path).failed_at:
+            when = time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
+            print(
+                f"  {repo.full_name} could not be packed at {when}; try again, and see why, with: gitperch repo upkeep {repo.full_name}"
+            )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from gitperch.errors import BadRequest, NotFound
-from gitperch.git import base_pack
+from gitperch.git import GitError, base_pack
 from gitperch.repositories import importing
 
 if TYPE_CHECKING:
@@ -44,7 +45,13 @@ async def add(host: Host, options: argparse.Namespace) -> None:
             await host.repositories.delete(repo)
             raise
         await host.refs.observe(repo, actor=owner.name, source="import")
-    print(f"{host.config.base_url}/{repo.full_name}")
+    print(f"{host.config.base_url}/{repo.full_name}", flush=True)
+    if source:
+        # Here rather than in the server's own time, so that the first clone finds it well packed.
+        try:
+            await host.upkeep.now(repo)
+        except GitError as error:
+            print(f"It is there, but not packed well: {error}", file=sys.stderr)
 
 
 async def listing(host: Host, options: argparse.Namespace) -> None:

@@ -46,13 +46,11 @@ class Care:
         except GitError:
             # git does not tidy up when its memory runs out.
             await asyncio.to_thread(leftovers.remove, self._path, since=self._journal.began)
+            self._note(began=0.0)
             raise
-        finally:
-            with contextlib.suppress(OSError):
-                self._note(began=0.0)
-        if self._said:
-            self._note(at=time.time(), did=", ".join(self._said))
-        return ", ".join(self._said)
+        did = ", ".join(self._said)
+        self._note(began=0.0, **({"at": time.time(), "did": did} if did else {}))
+        return did
 
     async def _packs(self) -> None:
         seen = await asyncio.to_thread(inventory.taken, self._path)
