@@ -34,27 +34,31 @@ def first(hosts: Sequence[Host], name: str, work: Path, table: SideBySide, autho
     started: list[list[float]] = [[] for _ in hosts]
     for _ in range(rounds):
         author.commit()
+        author.push(hosts[-1].push_url(name))
+        requests = asks(hosts[-1].url(name), work)
         for times, host in zip(pushed, hosts, strict=True):
-            author.push(host.push_url(name))
-            times.append(_seconds(host, name, asks(host.url(name), work)))
+            if host is not hosts[-1]:
+                author.push(host.push_url(name))
+            times.append(_seconds(host, name, requests))
     for _ in range(rounds):
         for times, host in zip(started, hosts, strict=True):
             host.stop()
             host.start()
-            times.append(_seconds(host, name, asks(host.url(name), work)))
-    table.amounts(f"first clone after a push, median of {rounds}", [statistics.median(times) for times in pushed], "s")
-    table.amounts(
-        f"first clone after a start, median of {rounds}", [statistics.median(times) for times in started], "s"
-    )
+            times.append(_seconds(host, name, requests))
+    for what, each in (("a push", pushed), ("a start", started)):
+        medians = [statistics.median(times) for times in each]
+        table.amounts(f"first clone right after {what}, median of {rounds}", medians, "s")
 
 
 def after_import(hosts: Sequence[Host], name: str, source: Path, work: Path, table: SideBySide) -> None:
     """Add `source` to every server, and clone it at once."""
-    times = []
-    for host in hosts:
+    times: list[float] = []
+    requests: list[Request] = []
+    for host in reversed(hosts):
         host.add(name, source)
-        times.append(_seconds(host, name, asks(host.url(name), work)))
-    table.amounts("first clone right after the import, of an already well packed repository", times, "s")
+        requests = requests or asks(host.url(name), work)
+        times.insert(0, _seconds(host, name, requests))
+    table.amounts("first clone right after the import of a well packed repository", times, "s")
 
 
 def _seconds(host: Host, name: str, requests: Sequence[Request]) -> float:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import statistics
+import time
 from typing import TYPE_CHECKING
 
 from contrib.bench.cgi_hosts import CgiHost
+from contrib.bench.raw_client import Connection
+from contrib.bench.recorder import record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,6 +34,30 @@ def one_commit(hosts: Sequence[Host], authors: Mapping[str, Author], table: Side
             what = f"`git push` of one commit, {name} repository"
             table.latencies(what if checked else "the same, `receive.fsckObjects` with us alone", times)
         _check(hosts, name, check=True)
+        _request(hosts, name, author, table, rounds)
+
+
+def _request(hosts: Sequence[Host], name: str, author: Author, table: SideBySide, rounds: int) -> None:
+    """What of a push is the server's: the request that brings the pack, as git wrote it, without git's own time."""
+    times: list[list[float]] = [[] for _ in hosts]
+    for number in range(rounds + 1):
+        author.commit()
+        *before, bringing = record(
+            hosts[-1].push_url(name), lambda url: ["git", "-C", str(author.path), "push", url, author.branch]
+        )
+        turns = list(zip(times, hosts, strict=True))
+        for kept, host in turns if number % 2 else reversed(turns):
+            with Connection(host.url(name)) as connection:
+                for request in before:
+                    connection.ask(request)
+                began = time.perf_counter()
+                answer = connection.ask(bringing)
+                took = (time.perf_counter() - began) * 1000
+            if b"ok " + author.branch.encode() not in answer:
+                raise RuntimeError(f"{host.title} refused a push: {answer[:1000]!r}")
+            if number:
+                kept.append(took)
+    table.latencies(f"push of one commit, the request with the pack, {name} repository", times)
 
 
 def whole(hosts: Sequence[Host], author: Author, table: SideBySide, rounds: int) -> None:

@@ -1,4 +1,4 @@
-"""What git asks of a server, word for word: a proxy that git is sent through, and that hangs up once it is asked for a pack."""
+"""What git asks of a server, word for word: a proxy that git is sent through, and that hangs up when it comes to the pack."""
 
 from __future__ import annotations
 
@@ -20,19 +20,22 @@ _OURS = {"host", "content-length", "connection"}  # written anew for every serve
 
 
 def record(url: str, command: Callable[[str], list[str]]) -> list[Request]:
-    """The requests that `command(address)`, a clone or a fetch, makes of the repository at `url`; the last asks for the pack.
+    """The requests that `command(address)` makes of the repository at `url`; the last asks for a pack, or brings one.
 
-    Without a last one of that kind, there was nothing to fetch. The command itself fails then, as planned, unless there was nothing.
+    A fetch that finds nothing new has no such last one. Otherwise the command fails, as planned, since it is hung up on.
+    Requests that were refused, because git tries first without a password, are left out.
     """
     server = _Recorder(url)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
-        address = f"http://127.0.0.1:{server.server_address[1]}{urlsplit(url).path}"
+        parts = urlsplit(url)
+        user = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
+        address = f"http://{user}127.0.0.1:{server.server_address[1]}{parts.path}"
         done = subprocess.run(command(address), env=GIT, capture_output=True, timeout=120, check=False)
     finally:
         server.shutdown()
         server.server_close()
-    if not server.requests or (done.returncode and not server.asked_for_pack):
+    if not server.requests or (done.returncode and not server.came_to_pack):
         raise RuntimeError(f"git asked for nothing: {done.stderr.decode(errors='replace')}")
     return server.requests
 
@@ -42,7 +45,7 @@ class _Recorder(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.upstream = urlsplit(url)
         self.requests: list[Request] = []
-        self.asked_for_pack = False
+        self.came_to_pack = False
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -60,12 +63,13 @@ class _Handler(BaseHTTPRequestHandler):
         headers = tuple((name, value) for name, value in self.headers.items() if name.lower() not in _OURS)
         path = self.path.removeprefix(self.server.upstream.path)
         self.close_connection = True
-        if self.server.asked_for_pack:
+        if self.server.came_to_pack:
             return  # git tries again when it is hung up on
-        self.server.requests.append(Request(self.command, path, headers, body))
+        request = Request(self.command, path, headers, body)
         plain = gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body
-        if b"command=fetch" in plain[:100]:
-            self.server.asked_for_pack = True
+        if b"command=fetch" in plain[:100] or (path == "/git-receive-pack" and body != b"0000"):
+            self.server.requests.append(request)
+            self.server.came_to_pack = True
             return
         upstream = http.client.HTTPConnection(
             self.server.upstream.hostname or "", self.server.upstream.port, timeout=60
@@ -73,6 +77,8 @@ class _Handler(BaseHTTPRequestHandler):
         upstream.request(self.command, self.path, body or None, dict(headers))
         answer = upstream.getresponse()
         data = answer.read()
+        if answer.status == http.client.OK:
+            self.server.requests.append(request)
         self.send_response(answer.status)
         for name, value in answer.getheaders():
             if name.lower() not in {"transfer-encoding", "connection", "content-length"}:

@@ -11,17 +11,17 @@ from contrib.bench import processes
 if TYPE_CHECKING:
     from pathlib import Path
 
-_HELD = "server.lock"  # by the server, as long as it runs
+_PASSING = ("tmp_", ".tmp-", "incoming-")
 
 
 def files(data: Path) -> list[str]:
-    """Locks, half-written packs and objects, and quarantines below `data`."""
-    found = []
+    """git's locks in the repositories of `data`, and half-written packs, objects and quarantines anywhere in it."""
+    found: list[str] = []
     for folder, folders, names in os.walk(data):
-        for name in (*folders, *names):
-            passing = name.startswith(("tmp_", ".tmp-", "incoming-")) or name.endswith(".lock")
-            if passing and name != _HELD:
-                found.append(f"{folder}/{name} is left over")
+        of_git = folder.startswith(f"{data}/repositories/")  # elsewhere, locks are files to be locked, and stay
+        ends = (".lock",) if of_git else ()
+        passing = [name for name in (*folders, *names) if name.startswith(_PASSING) or name.endswith(ends)]
+        found += [f"{folder}/{name} is left over" for name in passing]
     return found
 
 

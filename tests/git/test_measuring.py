@@ -76,6 +76,7 @@ def test_generated_histories_with_files_are_the_same_every_time(source: Path, tm
 def test_the_soak_sees_what_is_left_behind(source: Path, tmp_path: Path) -> None:
     packs = tmp_path / "repositories" / "1.git" / "objects" / "pack"
     packs.mkdir(parents=True)
+    (tmp_path / "server.lock").touch()
     assert leftovers.files(tmp_path) == []
     (packs / "tmp_pack_1").touch()
     (packs.parent / "incoming-abc").mkdir()
