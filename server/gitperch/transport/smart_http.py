@@ -75,7 +75,7 @@ class SmartHTTP:
             header = f"# service={service}\n".encode()
             answer.before(b"%04x%s0000" % (len(header) + 4, header))
         if (made := await self._advertisements.of(opened, service, protocol)) is not None:
-            return await answer.whole(made)
+            return await answer.end(made)  # without its length, which git's CGI does not say here either
         await self._advertised(opened, service, protocol, answer)
         return await answer.end()
 
