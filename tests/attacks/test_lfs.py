@@ -112,7 +112,7 @@ def test_a_grant_is_good_for_what_it_was_given_for_and_nothing_else(house: Serve
     download, put = down["actions"]["download"]["header"], up["actions"]["upload"]["header"]
     assert call(house, "GET", f"alice/secret:objects/{OID}", headers=download).body == SECRET
     # Another repository, another object, another operation, the rest of the API, git itself, the pages.
-    assert call(house, "GET", f"alice/shared:objects/{OID}", headers=download).status == 404
+    assert call(house, "GET", f"alice/shared:objects/{OID}", headers=download).status == 401
     assert call(house, "GET", f"alice/secret:objects/{oid_of(b'new bytes')}", headers=download).status == 403
     assert call(house, "PUT", f"alice/secret:objects/{OID}", SECRET, headers=download).status == 403
     assert call(house, "PUT", f"alice/secret:objects/{OID}", SECRET, headers=put).status == 403

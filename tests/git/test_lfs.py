@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import time
@@ -23,6 +24,7 @@ from support.lfs import (
     upload,
 )
 from support.server import commit
+from support.ssh import running
 from support.visitor import Visitor
 
 if TYPE_CHECKING:
@@ -180,6 +182,47 @@ def test_two_people_and_a_lock(house: Server, alice: Person, tmp_path: Path) -> 
     assert "Unlocked" in alice.git("lfs", "unlock", "a.bin", cwd=work)
     assert "a.bin" not in bob.git("lfs", "locks", cwd=theirs)
     bob.git("push", "origin", "main", cwd=theirs)
+
+
+def test_over_ssh_git_lfs_gets_its_leave_by_key(tmp_path: Path) -> None:
+    """git-lfs asks `git-lfs-authenticate` for a header, and has no password for HTTP at all."""
+    with running(tmp_path / "ssh") as ssh:
+        content, more = os.urandom(200_000), os.urandom(1000)
+        keys = {
+            name: {"GIT_SSH_COMMAND": ssh.environment(name)["GIT_SSH_COMMAND"]} for name in ("alice", "bob", "deploy")
+        }
+        ssh.add_user("bob")
+        alice, work = Person(tmp_path / "alice"), tmp_path / "work"
+        alice.commit(work, {"a.bin": content})
+        alice.git("remote", "add", "origin", ssh.url("alice/new"), cwd=work)
+        alice.git("push", "origin", "main", cwd=work, **keys["alice"])
+        alice.git("clone", ssh.url("alice/new"), str(tmp_path / "clone"), **keys["alice"])
+        assert (tmp_path / "clone" / "a.bin").read_bytes() == content
+        assert "Locked" in alice.git("lfs", "lock", "a.bin", cwd=work, **keys["alice"])
+        assert "Unlocked" in alice.git("lfs", "unlock", "a.bin", cwd=work, **keys["alice"])
+        # A deploy key that reads: no person, no upload.
+        ssh.add_deploy_key("alice/new", "deploy", "read")
+        alice.git("clone", ssh.url("alice/new"), str(tmp_path / "deployed"), **keys["deploy"])
+        assert (tmp_path / "deployed" / "a.bin").read_bytes() == content
+        alice.commit(work, {"a.bin": more})
+        refused = alice.tries("lfs", "push", "origin", "main", cwd=work, **keys["deploy"])
+        assert refused.returncode != 0
+        assert oid_of(more) not in files_of(ssh.server)
+        # Somebody with a key, but without rights here.
+        asked = ("git-lfs-authenticate", "alice/new.git")
+        for arguments in ((*asked, "download"), ("git-lfs-authenticate", "bob/none.git", "download")):
+            stranger = ssh.command(*arguments, key="bob")
+            assert stranger.returncode != 0
+            assert "There is no repository" in stranger.stderr
+        assert "download or upload" in ssh.command(*asked, "remove").stderr
+        # The leave ends with the key.
+        header = json.loads(ssh.command(*asked, "download", key="deploy").stdout)["header"]
+        assert call(ssh.server, "GET", f"alice/new:objects/{oid_of(content)}", headers=header).body == content
+        assert call(ssh.server, "POST", "alice/new:locks", {"path": "a"}, headers=header).status == 403
+        with sqlite3.connect(ssh.server.data / "gitperch.db") as db:
+            db.execute("DELETE FROM ssh_keys WHERE repo_id IS NOT NULL")
+        db.close()
+        assert call(ssh.server, "GET", f"alice/new:objects/{oid_of(content)}", headers=header).status == 401
 
 
 def test_locks_are_listed_in_parts_and_by_path_and_id(house: Server) -> None:

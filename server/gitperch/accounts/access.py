@@ -40,6 +40,7 @@ class Viewer:
     repo_id: int | None = None  # the only repository that a token or a deploy key is for
     token_id: int | None = None  # the token, where one was sent
     deploys_for: str | None = None  # for a deploy key: who gave it to its repository, "" if that is not known any more
+    key: str = ""  # the fingerprint of the SSH key, where one was used
 
     @property
     def name(self) -> str:

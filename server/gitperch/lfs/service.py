@@ -164,7 +164,7 @@ class Transfers:
             raise Gone("The server has lost the object. Whoever has it can bring it again: git lfs push --all")
 
     def _action(self, operation: str, wanted: Wanted, href: str) -> dict[str, Any]:
-        header = grants.header(self._host, self._viewer, self._repo, operation, wanted.oid, wanted.size)
+        header = grants.header(self._host, self._viewer, self._repo.full_name, operation, wanted.oid, wanted.size)
         return {"href": href, "header": header, "expires_in": grants.SECONDS}
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""What a client asks for in one line: one of git's three services and a repository. Nothing here is ever given to a shell."""
+"""What a client asks for in one line: a service of git's, or leave for git-lfs, and a repository. Nothing here is ever given to a shell."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SERVICES = ("git-upload-pack", "git-receive-pack", "git-upload-archive")
+LFS = "git-lfs-authenticate"  # git-lfs asks it for an address and a header, and speaks HTTP from then on
 _LIMIT = 1000  # characters; two names and a service are far shorter
 _PROTOCOL = re.compile(rb"[A-Za-z0-9=:._-]{1,200}")
 
@@ -25,6 +26,8 @@ class Command:
     service: str
     owner: str
     name: str
+    operation: str = ""
+    """Of git-lfs-authenticate alone: download or upload."""
 
 
 def parse(line: str) -> Command:
@@ -40,6 +43,8 @@ def parse(line: str) -> Command:
         raise BadRequest("The quotes in the command do not match; git's own do.") from None
     if words[:1] == ["git"]:  # git-shell(1) knows both spellings
         words[:2] = [f"git-{words[1]}"] if len(words) > 1 else []
+    if words[:1] == [LFS] and len(words) == 3:
+        return Command(LFS, *_repository(words[1]), words[2])
     if not words or words[0] not in SERVICES:
         raise Forbidden(f"This server runs {', '.join(SERVICES[:-1])} and {SERVICES[-1]} over SSH, and nothing else.")
     if len(words) != 2:

@@ -132,9 +132,9 @@ class Server:
         if not key:
             return None
         if key.repo_id is not None:
-            return Viewer(rank=key.rank, repo_id=key.repo_id, deploys_for=key.added_by)
+            return Viewer(rank=key.rank, repo_id=key.repo_id, deploys_for=key.added_by, key=fingerprint)
         user = await self.host.people.by_id(key.user_id) if key.user_id is not None else None
-        return Viewer(user) if user else None
+        return Viewer(user, key=fingerprint) if user else None
 
     async def greeting(self, viewer: Viewer) -> str:
         """What `ssh git@host` without a command shows."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING
 
 from gitperch.git import GitError
+from gitperch.lfs import grants
+from gitperch.ssh.commands import LFS
 from gitperch.transport import pushes
 from gitperch.transport.answer import Answer
 from gitperch.transport.body import Body, ClientGone
@@ -32,6 +35,10 @@ class Serving:
 
         Raises AppError where the repository cannot be had or the server is busy, ClientGone.
         """
+        if command.service == LFS:
+            leave = await grants.over_ssh(self._host, viewer, command.owner, command.name, command.operation)
+            await session.write(json.dumps(leave).encode())
+            return 0
         environment = {"GIT_PROTOCOL": protocol} if protocol else {}
         try:
             if command.service == "git-receive-pack":
