@@ -9,6 +9,7 @@ from gitperch.transport import fetch_request, ls_refs, packets
 from gitperch.transport.clones import Clones
 from gitperch.transport.relay import beside, feed, relay
 from gitperch.transport.said import Said
+from gitperch.transport.small_fetch import SmallFetches
 
 if TYPE_CHECKING:
     from gitperch.git import Git
@@ -28,6 +29,7 @@ class Uploads:
         self._listings = listings
         self._said = Said()
         self._clones = Clones(git)
+        self._small = SmallFetches(git)
 
     async def answer(self, opened: Opened, body: Body, answer: Answer, protocol: str) -> None:
         """Answer one POST to `git-upload-pack`. `protocol` is the Git-Protocol header."""
@@ -66,7 +68,13 @@ class Uploads:
 
     async def _fetched(self, opened: Opened, request: FetchRequest, body: Body, answer: Answer) -> bool:
         listing = await self._listings.of(opened.path)
-        return listing is not None and await self._clones.answer(opened, request, listing, answer, body.gone)
+        if not listing:
+            return False
+        if not request.haves:
+            return await self._clones.answer(opened, request, listing, answer, body.gone)
+        if found := await self._small.answer(opened.path, request, listing):
+            await answer.whole(found)
+        return bool(found)
 
     async def _by_git(self, opened: Opened, body: Body, answer: Answer, protocol: str) -> None:
         git = self._git.stream(
