@@ -8,17 +8,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from pygit2.repository import Repository as LibgitRepository
 
 COMMIT, TREE, BLOB, TAG = 1, 2, 3, 4  # as packs have them
 
-_OBJECTS = 1500  # read for one answer
-_BYTES = 2 << 20  # of them together, inflated
 _WALKED = 400  # commits looked at to find out what is missing
 _SENT = 100  # commits in one answer
 _SLOP = 5  # commits that git, too, walks on when it could stop: dates are not always in order
@@ -34,6 +32,14 @@ class Undecided(Exception):
     """Not to be found out within bounds: left to git."""
 
 
+class Bounds(NamedTuple):
+    """What one answer may cost."""
+
+    objects: int  # read
+    size: int  # bytes of them together, inflated
+    packed: int  # bytes to be deflated
+
+
 @dataclass(frozen=True, slots=True)
 class Commit:
     """`date` is the committer's, in seconds."""
@@ -46,12 +52,13 @@ class Commit:
 class Objects:
     """The objects of a repository by binary oid, each read once. All methods raise Undecided."""
 
-    def __init__(self, repository: LibgitRepository) -> None:
+    def __init__(self, repository: LibgitRepository, bounds: Bounds) -> None:
         self._read, self._header = repository.read, repository.odb.read_header
         self.exists = repository.odb.exists
         self._objects: dict[bytes, tuple[int, bytes]] = {}
         self._commits: dict[bytes, Commit] = {}
-        self._left = _BYTES
+        self.bounds = bounds
+        self._bytes = 0
 
     def read(self, oid: bytes) -> tuple[int, bytes]:
         """The kind and the content of an object."""
@@ -61,14 +68,13 @@ class Objects:
 
         name = oid.hex()
         try:
-            size = self._header(name)[1]  # before the content, which may be of any size
-            if size > self._left or len(self._objects) >= _OBJECTS:
+            self._bytes += self._header(name)[1]  # before the content, which may be of any size
+            if self._bytes > self.bounds.size or len(self._objects) >= self.bounds.objects:
                 raise Undecided
-            self._left -= size
             kind, data = self._read(name)
         except (KeyError, ValueError, pygit2.GitError):
             raise Undecided from None
-        self._objects[oid] = found = (int(kind), data)
+        self._objects[oid] = found = (kind, data)
         return found
 
     def content(self, oid: bytes, kind: int) -> bytes:
@@ -98,6 +104,18 @@ class Objects:
                 raise Undecided
             oid = bytes.fromhex(match[1].decode())
         return oid, tags
+
+
+def nearest(objects: Objects, wants: Sequence[bytes], haves: Collection[bytes]) -> list[bytes] | None:
+    """The wants, parents first, if all their parents are wants or haves: then they are what is missing, and the haves need not be read.
+
+    None where it is not so simple.
+    """
+    commits = set(wants)
+    for want in commits:
+        if want in haves or not commits.union(haves).issuperset(objects.commit(want).parents):
+            return None
+    return list(_parents_first(objects, commits))
 
 
 def ready(objects: Objects, wants: Iterable[bytes], haves: Iterable[bytes]) -> bool:
@@ -138,7 +156,7 @@ def _reaches(objects: Objects, want: bytes, theirs: set[bytes], oldest: int) -> 
     return False
 
 
-def missing(objects: Objects, wants: Iterable[bytes], haves: Iterable[bytes]) -> list[bytes]:
+def unknown(objects: Objects, wants: Iterable[bytes], haves: Iterable[bytes]) -> list[bytes]:
     """Commits that the wants reach and the haves do not, parents first.
 
     Dates that lie can make the list longer than it need be; it never lacks one that the client does not have.

@@ -5,16 +5,17 @@ from __future__ import annotations
 import itertools
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from gitperch.transport.history import BLOB, COMMIT, TAG, TREE, Undecided
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from gitperch.transport.history import Objects
 
 _SENT = 1000  # objects in one answer
+_SEARCHED = 30  # questions
 _WIDTH = 20  # bytes of a binary oid
 _DEPTH = 200  # folders within folders
 _LARGE = 4096  # bytes of a file that is worth looking for
@@ -33,29 +34,60 @@ class Missing:
     base: bytes | None = None
 
 
+class _Old(NamedTuple):
+    """A tree that is compared with: whether it is the client's already, or sent before."""
+
+    oid: bytes
+    theirs: bool
+
+
+class _Theirs:
+    """Trees and blobs that are known to be with the client: those in trees of commits that it has."""
+
+    def __init__(self, entries: Callable[[bytes], list[bytes]]) -> None:
+        self._entries = entries
+        self._trees: dict[bytes, bytes] = {}
+        self._oids: set[bytes] = set()
+        self._asked = 0
+
+    def add(self, tree: bytes, data: bytes) -> None:
+        if tree not in self._oids:
+            self._oids.add(tree)
+            self._trees[tree] = data
+
+    def __contains__(self, oid: bytes) -> bool:
+        if oid in self._oids:
+            return True
+        self._asked += 1
+        if self._asked > _SEARCHED:  # from here on, a set is faster than to search
+            for tree in self._trees:
+                self._oids |= self._inside(tree)
+            self._trees.clear()
+            return oid in self._oids
+        # Bytes that look like it may be part of a name, so what is found is looked at properly.
+        return any(oid in data and oid in self._inside(tree) for tree, data in self._trees.items())
+
+    def _inside(self, tree: bytes) -> set[bytes]:
+        return {entry[-_WIDTH:] for entry in self._entries(tree) if not entry.startswith(_SUBMODULE)}
+
+
 class MissingObjects:
     """The objects of commits that are added parents first. All methods raise Undecided."""
 
     def __init__(self, objects: Objects, commits: Sequence[bytes]) -> None:
         self._objects = objects
         self._found: dict[bytes, Missing] = {}
-        self._theirs: set[bytes] = set()
-        """Trees and blobs that are known to be with the client: they are in a tree of a commit that it has."""
+        self._theirs = _Theirs(self._entries)
         self._news: list[tuple[bytes, bytes]] = []
         self._gone: dict[bytes, bytes] = {}
-        self._gone_trees: list[bytes] = []
-        self._boundary: list[bytes] = []  # trees of commits that the client has
+        self._gone_trees: list[_Old] = []
+        self._boundary: list[_Old] = []  # trees of commits that the client has
         wanted = set(commits)
         for oid in commits:
             commit = objects.commit(oid)
             self._add(oid, Missing(COMMIT))
-            before = []
-            for parent in commit.parents:
-                tree = objects.commit(parent).tree
-                before.append(tree)
-                if parent not in wanted:
-                    self._theirs.add(tree)
-                    self._boundary.append(tree)
+            before = [_Old(objects.commit(parent).tree, parent not in wanted) for parent in commit.parents]
+            self._boundary += [old for old in before if old.theirs]
             self._tree(commit.tree, before, 0)
             self._moved()
 
@@ -74,45 +106,48 @@ class MissingObjects:
     def _known(self, oid: bytes) -> bool:
         return oid in self._found or oid in self._theirs
 
-    def _tree(self, oid: bytes, before: Sequence[bytes], depth: int) -> None:
+    def _tree(self, oid: bytes, before: Sequence[_Old], depth: int) -> None:
         """Add a tree and what is new in it. `before` are the trees at its path that the client has or is sent."""
         if self._known(oid):
             return
         if depth > _DEPTH:
             raise Undecided
-        self._add(oid, Missing(TREE, before[0] if before else None))
+        self._add(oid, Missing(TREE, before[0].oid if before else None))
         entries = self._entries(oid)
-        old: set[bytes] = set()
-        for tree in before:
-            old.update(self._old_entries(tree))
+        old: dict[bytes, bool] = {}  # entry → whether the client has it already
+        for tree in sorted(before, key=lambda tree: tree.theirs):
+            old.update(dict.fromkeys(self._old_entries(tree), tree.theirs))
         new = [entry for entry in entries if entry not in old]
         if not new:
             return
-        replaced, gone = self._replaced(old.difference(entries), new)
+        for entry in old.keys() & set(entries):
+            del old[entry]
+        replaced, gone = self._replaced(old, new)
         for entry in new:
             mode, name, target = _parsed(entry)
+            bases = replaced.get((name, mode == _FOLDER), [])
             if mode == _FOLDER:
-                self._tree(target, replaced.get((name, True)) or gone, depth + 1)
+                self._tree(target, bases or gone, depth + 1)
             elif mode != _SUBMODULE and not self._known(target):
-                bases = replaced.get((name, False))
-                self._add(target, Missing(BLOB, bases[0] if bases else None))
+                self._add(target, Missing(BLOB, bases[0].oid if bases else None))
                 if not bases:
                     self._news.append((target, name))
 
     def _replaced(
-        self, old: set[bytes], new: Sequence[bytes]
-    ) -> tuple[dict[tuple[bytes, bool], list[bytes]], list[bytes]]:
+        self, old: Mapping[bytes, bool], new: Sequence[bytes]
+    ) -> tuple[dict[tuple[bytes, bool], list[_Old]], list[_Old]]:
         """Old entries by name and by whether they are trees; and trees that are no longer there, one of which a new one may have been."""
         names = {(name, mode == _FOLDER) for mode, name, _ in map(_parsed, new)}
-        replaced: dict[tuple[bytes, bool], list[bytes]] = {}
+        replaced: dict[tuple[bytes, bool], list[_Old]] = {}
         gone = []
-        for mode, name, oid in map(_parsed, old):
+        for entry, theirs in old.items():
+            mode, name, oid = _parsed(entry)
             if mode == _SUBMODULE:
                 continue
             if (key := (name, mode == _FOLDER)) in names:
-                replaced.setdefault(key, []).append(oid)
+                replaced.setdefault(key, []).append(_Old(oid, theirs))
             elif mode == _FOLDER:
-                gone.append(oid)
+                gone.append(_Old(oid, theirs))
             else:
                 self._gone[name] = oid
         self._gone_trees += gone
@@ -139,23 +174,22 @@ class MissingObjects:
         waiting = list(trees)
         for tree in itertools.islice(waiting, _LOOKED_IN):  # it grows meanwhile
             for mode, name, oid in map(_parsed, self._old_entries(tree)):
-                if mode == _FOLDER and oid not in trees:
-                    trees[oid] = None
-                    waiting.append(oid)
+                if mode == _FOLDER and (inside := _Old(oid, tree.theirs)) not in trees:
+                    trees[inside] = None
+                    waiting.append(inside)
                 elif mode not in (_FOLDER, _SUBMODULE):
                     self._gone.setdefault(name, oid)
 
-    def _old_entries(self, oid: bytes) -> list[bytes]:
+    def _old_entries(self, tree: _Old) -> list[bytes]:
         """The entries of a tree that the client has or is sent."""
-        entries = self._entries(oid)
-        if oid in self._theirs:
-            self._theirs.update([entry[-_WIDTH:] for entry in entries if not entry.startswith(_SUBMODULE)])
-        return entries
+        if tree.theirs:
+            self._theirs.add(tree.oid, self._objects.content(tree.oid, TREE))
+        return self._entries(tree.oid)
 
     def _entries(self, oid: bytes) -> list[bytes]:
         data = self._objects.content(oid, TREE)
         entries: list[bytes] = _entries(data)
-        if sum(map(len, entries)) != len(data):
+        if b"".join(entries) != data:
             raise Undecided  # damaged, or with a mode that is not among them
         return entries
 

@@ -7,17 +7,18 @@ larger, rarer or in doubt is left to git, which costs a few milliseconds and is 
 from __future__ import annotations
 
 import os
+import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from gitperch.git.process import UnreadableRepository
-from gitperch.transport.history import BLOB, COMMIT, Objects, Undecided, missing, ready
+from gitperch.transport.history import BLOB, COMMIT, Bounds, Objects, Undecided, nearest, ready, unknown
 from gitperch.transport.missing_objects import MissingObjects
 from gitperch.transport.packets import DELIMITER, FLUSH, LARGEST, packet
 from gitperch.transport.thin_pack import Pack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pygit2.repository import Repository as LibgitRepository
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from gitperch.transport.missing_objects import Missing
 
 _WANTS, _HAVES = 32, 128
+_BOUNDS = Bounds(objects=1500, size=2 << 20, packed=1 << 20)
+_AT_ONCE = Bounds(objects=40, size=256 << 10, packed=16 << 10)
+_MOMENT = 0.002  # seconds, waiting for the thread included
 _OLDER = 4096  # bytes of old content that may be sent without need
 _TAGS = b"refs/tags/"
 _REMEMBERED = 8  # repositories, whose refs are kept as sets
@@ -37,16 +41,14 @@ _PIECE = LARGEST - 5  # bytes of a pack in one packet: less its length and band
 
 
 class _Refs:
-    """A listing as it is looked up here: the refs' oids in hex; of annotated tags what they are of, and themselves, in binary."""
+    """A listing as it is looked up here: the refs' oids; of annotated tags what they are of, and themselves."""
 
-    def __init__(self, listing: Listing) -> None:
+    def __init__(self, listing: Listing, *, quick: bool) -> None:
+        """`quick` is whether the last answer took but a moment."""
         self.listing = listing
-        self.oids = frozenset(oid for oid, _, _ in listing.entries)
-        self.tags = [
-            (_binary(peeled), _binary(oid))
-            for oid, name, peeled in listing.entries
-            if peeled and name.startswith(_TAGS)
-        ]
+        self.quick = quick
+        self.oids = frozenset([oid for oid, _, _ in listing.entries])
+        self.tags = [(peeled, oid) for oid, name, peeled in listing.entries if peeled and name.startswith(_TAGS)]
 
 
 class SmallFetches:
@@ -67,71 +69,86 @@ class SmallFetches:
         if not refs.oids.issuperset(request.wants):
             return None
         try:
-            return await self._git.read(path, _answer, path, request, refs)
+            # What took but a moment last time is tried at once: to wake another thread up would take as long.
+            if refs.quick and (answer := self._git.read_here(path, _answer, str(path), request, refs, _AT_ONCE)):
+                return answer
+            begun = time.perf_counter()
+            answer = await self._git.read(path, _answer, str(path), request, refs, _BOUNDS)
+            refs.quick = answer is not None and time.perf_counter() - begun < _MOMENT
         except UnreadableRepository:
             return None
+        return answer
 
     def _looked_up(self, path: Path, listing: Listing) -> _Refs:
         refs = self._refs.get(path)
         if not refs or refs.listing is not listing:
-            refs = self._refs[path] = _Refs(listing)
+            refs = self._refs[path] = _Refs(listing, quick=refs is not None and refs.quick)
             if len(self._refs) > _REMEMBERED:
                 self._refs.popitem(last=False)
         self._refs.move_to_end(path)
         return refs
 
 
-def _answer(repository: LibgitRepository, path: Path, request: FetchRequest, refs: _Refs) -> bytes | None:
-    packs = {name.rpartition(".")[2] for name in os.listdir(path / "objects/pack")}  # noqa: PTH208 -- names are all it takes
-    if "promisor" in packs or any(os.path.lexists(path / name) for name in _UNUSUAL):
+def _answer(
+    repository: LibgitRepository, path: str, request: FetchRequest, refs: _Refs, bounds: Bounds
+) -> bytes | None:
+    packs = {name.rpartition(".")[2] for name in os.listdir(f"{path}/objects/pack")}  # noqa: PTH208 -- names are all it takes
+    if "promisor" in packs or any(os.path.lexists(f"{path}/{name}") for name in _UNUSUAL):
         return None
     try:
-        return _decided(Objects(repository), request, refs, path / "objects" if "bitmap" in packs else None)
+        return _decided(Objects(repository, bounds), request, refs, f"{path}/objects" if "bitmap" in packs else "")
     except Undecided:
         return None
 
 
-def _decided(objects: Objects, request: FetchRequest, refs: _Refs, bitmapped: Path | None) -> bytes:
+def _decided(objects: Objects, request: FetchRequest, refs: _Refs, bitmapped: str) -> bytes:
     """Raises Undecided."""
     wants = [objects.peeled(_binary(want)) for want in dict.fromkeys(request.wants)]
     if any(objects.read(oid)[0] != COMMIT for oid, _ in wants):
         raise Undecided
-    commits = [oid for oid, _ in wants]
     common = [have for have in request.haves if objects.exists(have.decode())]
-    haves = [objects.peeled(_binary(have)) for have in dict.fromkeys(common)]
-    theirs = [oid for oid, _ in haves if objects.read(oid)[0] == COMMIT]
-    opening = b""
-    if not request.done:
-        opening = _acknowledgments(common)
-        untagged = {oid for oid, tags in haves if not tags}
-        if not common or not ready(objects, commits, untagged.intersection(theirs)):
-            return opening + FLUSH
-        opening += packet(b"ready\n") + DELIMITER
-    elif not common:
-        raise Undecided  # a clone, in all but name
-    sent = MissingObjects(objects, missing(objects, commits, theirs))
+    haves = dict.fromkeys(map(_binary, common))
+    if not haves:
+        if request.done:
+            raise Undecided  # a clone, in all but name
+        return _acknowledgments(common) + FLUSH
+    commits = _missing(objects, [oid for oid, _ in wants], haves, request.done)
+    if commits is None:
+        return _acknowledgments(common) + FLUSH
+    sent = MissingObjects(objects, commits)
     tags = [tag for _, tags in wants for tag in tags]
     if b"include-tag" in request.flags:
-        found = sent.found()
-        tags += [tag for peeled, name in refs.tags if peeled in found for tag in objects.peeled(name)[1]]
-    known = {tag for _, tags in haves for tag in tags}
+        found = {oid.hex().encode() for oid in sent.found()}
+        tags += [tag for peeled, oid in refs.tags if peeled in found for tag in objects.peeled(_binary(oid))[1]]
     for tag in tags:
-        if tag not in known:
+        if tag not in haves:
             sent.tag(tag)
-    found = sent.found()
-    if bitmapped and _older(objects, found, bitmapped) > _OLDER:
+    missing = sent.found()
+    if bitmapped and _older(objects, missing, bitmapped) > _OLDER:
         raise Undecided
     pack = Pack(objects, request.flags)
-    pack.add(found)
+    pack.add(missing)
+    opening = b"" if request.done else _acknowledgments(common) + packet(b"ready\n") + DELIMITER
     return b"".join((opening, packet(b"packfile\n"), *_side_band(pack, request.flags), FLUSH))
 
 
-def _older(objects: Objects, found: Mapping[bytes, Missing], folder: Path) -> int:
+def _missing(objects: Objects, wants: list[bytes], haves: Collection[bytes], done: bool) -> list[bytes] | None:
+    """The commits to be sent; None where the client has to say first what else it has."""
+    if commits := nearest(objects, wants, haves):
+        return commits
+    theirs = {oid: objects.peeled(oid)[0] for oid in haves}
+    known = {oid for oid in theirs.values() if objects.read(oid)[0] == COMMIT}
+    if not done and not ready(objects, wants, known.intersection(haves)):
+        return None
+    return unknown(objects, wants, known)
+
+
+def _older(objects: Objects, missing: Mapping[bytes, Missing], folder: str) -> int:
     """Bytes of files to be sent whole that have been there for long, which is to say in a pack: content that has come back.
 
     The client may well have them, and a git with a bitmap sees that it has.
     """
-    whole = [oid for oid, one in found.items() if one.kind == BLOB and not one.base]
+    whole = [oid for oid, one in missing.items() if one.kind == BLOB and not one.base]
     packed = [oid for oid in whole if not os.path.lexists(f"{folder}/{oid.hex()[:2]}/{oid.hex()[2:]}")]
     return sum(len(objects.content(oid, BLOB)) for oid in packed)
 

@@ -30,6 +30,7 @@ class Pack:
         self._objects = objects
         self._thin, self._offsets = b"thin-pack" in flags, b"ofs-delta" in flags
         self._body = bytearray(12)
+        self._left = objects.bounds.packed
         self._at: dict[bytes, int] = {}
         self._chain: dict[bytes, int] = {}
         self.deltas = 0
@@ -43,7 +44,7 @@ class Pack:
             data = self._objects.content(oid, one.kind)
             at = len(self._body)
             if not (one.base and len(data) > _SHORT and self._delta(one.base, one.kind, data, oid)):
-                self._body += _header(one.kind, len(data)) + _deflated(data)
+                self._body += _header(one.kind, len(data)) + self._deflated(data)
             self._at[oid] = at
 
     def finished(self) -> bytes:
@@ -62,8 +63,8 @@ class Pack:
                 raise Undecided
             if len(delta) >= len(data):
                 return False
-        deflated = _deflated(delta)
-        if len(delta) > len(data) // 2 and len(deflated) > len(_deflated(data)):
+        deflated = self._deflated(delta)
+        if len(delta) > len(data) // 2 and len(deflated) > len(self._deflated(data)):
             return False
         if inside is not None and self._offsets:
             self._body += _header(_OFS_DELTA, len(delta)) + _offset(len(self._body) - inside) + deflated
@@ -73,13 +74,15 @@ class Pack:
         self.deltas += 1
         return True
 
-
-def _deflated(data: bytes) -> bytes:
-    # Most of the time for a few bytes would be spent on clearing a window of 32 KB.
-    if len(data) <= 512:
-        short = zlib.compressobj(6, zlib.DEFLATED, 9, 1)
-        return short.compress(data) + short.flush()
-    return zlib.compress(data)
+    def _deflated(self, data: bytes) -> bytes:
+        self._left -= len(data)
+        if self._left < 0:
+            raise Undecided
+        # Most of the time for a few bytes would be spent on clearing a window of 32 KB.
+        if len(data) <= 512:
+            short = zlib.compressobj(6, zlib.DEFLATED, 9, 1)
+            return short.compress(data) + short.flush()
+        return zlib.compress(data)
 
 
 def _header(kind: int, size: int) -> bytes:
