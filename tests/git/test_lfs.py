@@ -196,13 +196,13 @@ def test_over_ssh_git_lfs_gets_its_leave_by_key(tmp_path: Path) -> None:
         alice.commit(work, {"a.bin": content})
         alice.git("remote", "add", "origin", ssh.url("alice/new"), cwd=work)
         alice.git("push", "origin", "main", cwd=work, **keys["alice"])
-        alice.git("clone", ssh.url("alice/new"), str(tmp_path / "clone"), **keys["alice"])
+        alice.git("clone", ssh.url("alice/new"), str(tmp_path / "clone"), cwd=tmp_path, **keys["alice"])
         assert (tmp_path / "clone" / "a.bin").read_bytes() == content
         assert "Locked" in alice.git("lfs", "lock", "a.bin", cwd=work, **keys["alice"])
         assert "Unlocked" in alice.git("lfs", "unlock", "a.bin", cwd=work, **keys["alice"])
         # A deploy key that reads: no person, no upload.
         ssh.add_deploy_key("alice/new", "deploy", "read")
-        alice.git("clone", ssh.url("alice/new"), str(tmp_path / "deployed"), **keys["deploy"])
+        alice.git("clone", ssh.url("alice/new"), str(tmp_path / "deployed"), cwd=tmp_path, **keys["deploy"])
         assert (tmp_path / "deployed" / "a.bin").read_bytes() == content
         alice.commit(work, {"a.bin": more})
         refused = alice.tries("lfs", "push", "origin", "main", cwd=work, **keys["deploy"])

@@ -78,7 +78,7 @@ class Transfers:
         for each in wanted:
             try:
                 self.here(each, linked.get(each.oid))
-                answers.append(self._answer(each, {"download": self._action("download", each, f"{base}/{each.oid}")}))
+                answers.append(self._answer(each, "download", {"download": f"{base}/{each.oid}"}))
             except AppError as error:
                 answers.append(_error(each, error))
         return answers
@@ -106,13 +106,10 @@ class Transfers:
             if stored and stored.size != each.size:
                 answers[each] = _error(each, _other_size(each, stored))
             elif stored and stored.whole:
-                answers[each] = self._answer(each, {})
+                answers[each] = {"oid": each.oid, "size": each.size}
             else:
-                actions = {
-                    "upload": self._action("upload", each, f"{base}/{each.oid}"),
-                    "verify": self._action("upload", each, f"{base}/verify"),
-                }
-                answers[each] = self._answer(each, actions)
+                addresses = {"upload": f"{base}/{each.oid}", "verify": f"{base}/verify"}
+                answers[each] = self._answer(each, "upload", addresses)
         return [answers[each] for each in wanted]
 
     async def _link_readable(self, wanted: list[Wanted]) -> None:
@@ -163,14 +160,14 @@ class Transfers:
         if not stored.whole:
             raise Gone("The server has lost the object. Whoever has it can bring it again: git lfs push --all")
 
-    def _action(self, operation: str, wanted: Wanted, href: str) -> dict[str, Any]:
+    def _answer(self, wanted: Wanted, operation: str, addresses: dict[str, str]) -> dict[str, Any]:
+        """What to do next, by the names of the actions, with leave for an hour."""
         header = grants.header(self._host, self._viewer, self._repo.full_name, operation, wanted.oid, wanted.size)
-        return {"href": href, "header": header, "expires_in": grants.SECONDS}
-
-    @staticmethod
-    def _answer(wanted: Wanted, actions: dict[str, Any]) -> dict[str, Any]:
-        answer = {"oid": wanted.oid, "size": wanted.size}
-        return answer | {"authenticated": True, "actions": actions} if actions else answer
+        actions = {
+            name: {"href": address, "header": header, "expires_in": grants.SECONDS}
+            for name, address in addresses.items()
+        }
+        return {"oid": wanted.oid, "size": wanted.size, "authenticated": True, "actions": actions}
 
 
 def _other_size(wanted: Wanted, stored: Stored) -> Invalid:

@@ -124,8 +124,7 @@ class Store:
         Raises Invalid where they are not the object `oid` of `size` bytes, OverQuota where the disk is full.
         """
         self._incoming.mkdir(parents=True, exist_ok=True)
-        if shutil.disk_usage(self._incoming).free < size + SPARE:
-            raise _disk_full()
+        _check_room(self._incoming, size)
         path = self._incoming / secrets.token_hex(16)
         try:
             with path.open("xb") as file:
@@ -220,6 +219,7 @@ async def _write(file: BinaryIO, oid: str, size: int, chunks: AsyncIterable[byte
     digest, written, pending = hashlib.sha256(), 0, bytearray()
 
     def flush() -> None:
+        _check_room(file.fileno(), len(pending))  # others fill the disk too
         digest.update(pending)
         file.write(pending)
         pending.clear()
@@ -251,6 +251,11 @@ def _files(folder: Path) -> Iterator[tuple[int, str]]:
 def _remove(paths: list[Path]) -> None:
     for path in paths:
         path.unlink(missing_ok=True)
+
+
+def _check_room(place: Path | int, size: int) -> None:
+    if shutil.disk_usage(place).free < size + SPARE:
+        raise _disk_full()
 
 
 def _disk_full() -> OverQuota:
