@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-import statistics
+import shutil
 import time
+from dataclasses import dataclass, field
+from statistics import median as _middle
 from typing import TYPE_CHECKING
 
 from contrib.bench import processes
+from contrib.bench.author import git
 from contrib.bench.raw_client import Connection, Load, Request, clone, crowd
 from contrib.bench.recorder import record
 
@@ -46,8 +49,7 @@ def first(hosts: Sequence[Host], name: str, work: Path, table: SideBySide, autho
             host.start()
             times.append(_seconds(host, name, requests))
     for what, each in (("a push", pushed), ("a start", started)):
-        medians = [statistics.median(times) for times in each]
-        table.amounts(f"first clone right after {what}, median of {rounds}", medians, "s")
+        table.amounts(f"first clone right after {what}, median of {rounds}", [_middle(times) for times in each], "s")
 
 
 def after_import(hosts: Sequence[Host], name: str, source: Path, work: Path, table: SideBySide) -> None:
@@ -67,37 +69,59 @@ def _seconds(host: Host, name: str, requests: Sequence[Request]) -> float:
     return time.perf_counter() - began
 
 
+@dataclass
+class _Runs:
+    """Of one server, a figure for each run: clones a second, MB a clone, and seconds of CPU time, the server's and the clients'."""
+
+    rate: list[float] = field(default_factory=list)
+    size: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+    client_cpu: list[float] = field(default_factory=list)
+
+    def run(self, host: Host, name: str, requests: Sequence[Request], clients: int) -> None:
+        before = host.cpu_seconds()
+        got = crowd(host.url(name), requests, clients)
+        time.sleep(0.2)  # for children to end
+        after = host.cpu_seconds()
+        self.rate.append(got.clones / got.seconds)
+        self.size.append(got.bytes / got.clones / MB)
+        self.client_cpu.append(got.client_cpu)
+        if before is not None and after is not None:
+            self.cpu.append(after - before)
+
+
 def large(hosts: Sequence[Host], name: str, work: Path, table: SideBySide, rounds: int) -> None:
-    """One clone, and ten at once: throughput, the server's CPU time, its memory."""
+    """One clone, and ten at once: throughput, the server's CPU time, its memory. Raises RuntimeError where ours is not whole."""
     requests = [asks(host.url(name), work) for host in hosts]
     for clients in (1, TOGETHER):
-        what = "clone" if clients == 1 else f"{clients} clones at once"
-        speeds: list[list[float]] = [[] for _ in hosts]
-        cpus: list[list[float]] = [[] for _ in hosts]
-        sizes: list[float] = []
+        all_runs = [_Runs() for _ in hosts]
         for number in range(rounds + 1):
             for at, host in enumerate(hosts):
-                before = host.cpu_seconds()
-                got = crowd(host.url(name), requests[at], clients)
-                time.sleep(0.2)  # for children to end
-                after = host.cpu_seconds()
-                if number:  # the first fills the caches of the system
-                    speeds[at].append(got.bytes / got.seconds / MB)
-                    if before is not None and after is not None:
-                        cpus[at].append(after - before)
-                    sizes.append(got.bytes / clients / MB)
-        size = statistics.median(sizes)
+                # The first fills the caches of the system, and does not count.
+                (all_runs[at] if number else _Runs()).run(host, name, requests[at], clients)
+        size = _middle(all_runs[-1].size)  # of the same for all, so that nobody is the faster for a larger pack
+        what = f"{'one clone' if clients == 1 else f'{clients} clones at once'} of {size:.0f} MB"
+        speeds = [_middle(each.rate) * size for each in all_runs]
+        table.amounts(f"{what}, throughput", speeds, "MB/s", more_is_better=True)
+        cpu = [_middle(each.cpu) if each.cpu else None for each in all_runs]
+        table.amounts("the same, CPU time of the server and its children", cpu, "s")
         table.amounts(
-            f"{what} of {size:.0f} MB, throughput",
-            [statistics.median(each) for each in speeds],
-            "MB/s",
-            more_is_better=True,
+            "the same, CPU time of the clients", [_middle(each.client_cpu) for each in all_runs], "s", judge=False
         )
-        cpu = [statistics.median(each) if each else None for each in cpus]
-        table.amounts(f"{what}, CPU time of the server and its children", cpu, "s")
-    table.amounts(f"{TOGETHER} clones at once, private memory of server and children, peak", [
-        _peak(host, name, requests[at]) for at, host in enumerate(hosts)
-    ], "MB")  # fmt: skip
+    peaks = [_peak(host, name, requests[at]) for at, host in enumerate(hosts)]
+    table.amounts(f"{TOGETHER} clones at once, private memory of server and children, peak", peaks, "MB")
+    _compare(hosts[0], hosts[-1], name, work)
+
+
+def _compare(ours: Host, theirs: Host, name: str, work: Path) -> None:
+    """A clone by git itself, which looks at all that it gets: it has the refs that the other server has."""
+    whole = work / "whole.git"
+    git(work, "clone", "--quiet", "--mirror", ours.url(name), str(whole))
+    has = {tuple(line.split()) for line in git(whole, "for-each-ref", "--format=%(objectname) %(refname)").splitlines()}
+    there = {tuple(line.split()) for line in git(work, "ls-remote", "--refs", theirs.url(name)).splitlines()}
+    shutil.rmtree(whole)
+    if has != there:
+        raise RuntimeError(f"a clone from {ours.title} differs from {theirs.title}: {list(has ^ there)[:10]}")
 
 
 def _peak(host: Host, name: str, requests: Sequence[Request]) -> float:
@@ -115,6 +139,7 @@ def small(hosts: Sequence[Host], name: str, work: Path, table: SideBySide, round
         return
     requests = [asks(host.url(name), work) for host in hosts]
     rates: list[list[float]] = [[] for _ in hosts]
+    busy: list[list[float]] = [[] for _ in hosts]
     size = 0.0
     for host in hosts:
         processes.pin(host.pids(), {cores[0]})
@@ -124,14 +149,13 @@ def small(hosts: Sequence[Host], name: str, work: Path, table: SideBySide, round
             size = got.bytes / got.clones / MB
             if number:
                 rates[at].append(got.clones / got.seconds)
+                busy[at].append(got.client_cpu / got.seconds * 100)
     for host in hosts:
         processes.pin(host.pids(), set(cores))
     table.amounts(
-        f"clones of {size:.1f} MB on one core",
-        [statistics.median(each) for each in rates],
-        "a second",
-        more_is_better=True,
+        f"clones of {size:.1f} MB on one core", [_middle(each) for each in rates], "a second", more_is_better=True
     )
+    table.amounts("the same, how busy the clients' core was", [_middle(each) for each in busy], "%", judge=False)
 
 
 def meanwhile(

@@ -13,7 +13,7 @@ from contrib.bench.servers import GIT
 if TYPE_CHECKING:
     from pathlib import Path
 
-SMALL_COMMITS, SMALL_DOCUMENTS = 400, 400  # 2 MB
+SMALL_COMMITS, SMALL_DOCUMENTS = 400, 400  # 1.6 MB
 LARGE_COMMITS, LARGE_DOCUMENTS = 100_000, 6_000  # 200 MB
 
 

@@ -43,10 +43,12 @@ class SideBySide:
         medians = [statistics.median(times) if times else None for times in sides]
         self._row(f"{what}, p50 / p95 of {len(sides[0])}", cells, medians)
 
-    def amounts(self, what: str, sides: Sequence[float | None], unit: str, *, more_is_better: bool = False) -> None:
-        """One figure each; None where it could not be measured."""
+    def amounts(
+        self, what: str, sides: Sequence[float | None], unit: str, *, more_is_better: bool = False, judge: bool = True
+    ) -> None:
+        """One figure each; None where it could not be measured. `judge`: whether it is to anybody's credit."""
         cells = ["–" if amount is None else f"{_short(amount)} {unit}" for amount in sides]
-        self._row(what, cells, sides, more_is_better=more_is_better)
+        self._row(what, cells, sides if judge else [None] * len(sides), more_is_better=more_is_better)
 
     def _row(
         self, what: str, cells: Sequence[str], values: Sequence[float | None], *, more_is_better: bool = False
