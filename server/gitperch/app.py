@@ -44,9 +44,10 @@ def create_app(config: Config, ready: Callable[[first_start.Welcome], None] | No
             await host.git.check()
             app.state.host = host
             door = await _door(host)
+            git = SmartHTTP(host.git, door)
             plugin_routes = await host.plugins.start(host)
             app.router.routes[:] = [
-                *_git_routes(host, door),  # first, since they are asked for most and in haste
+                *_git_routes(git),  # first, since they are asked for most and in haste
                 Route("/healthz", _healthz),
                 *plugin_routes,
                 *lfs_routes(host),
@@ -54,11 +55,9 @@ def create_app(config: Config, ready: Callable[[first_start.Welcome], None] | No
                 *page_routes(),
             ]
             if config.ssh.enabled:
-                from gitperch.ssh.server import (
-                    listening,
-                )  # late: asyncssh and cryptography, which most servers do without
+                from gitperch.ssh.server import listening  # late: most servers do without asyncssh and cryptography
 
-                await stack.enter_async_context(listening(host, door))
+                await stack.enter_async_context(listening(host, door, git))
             welcome = await first_start.prepare(host)
             lanes = Lanes(host.db, host.events, host.plugins.by_name, config.delivery, host.tasks)
             host.tasks.start("lanes", lanes.run, restart=True)
@@ -83,8 +82,7 @@ async def _door(host: Host) -> GitDoor:
     return GitDoor(host, empty)
 
 
-def _git_routes(host: Host, door: GitDoor) -> list[Route]:
-    git = SmartHTTP(host.git, door)
+def _git_routes(git: SmartHTTP) -> list[Route]:
     paths = ("info/refs", *SERVICES)
     return [Route(f"/{{owner}}/{{name}}/{path}", git, include_in_schema=False) for path in paths]
 

@@ -335,6 +335,19 @@ def test_a_push_that_has_arrived_is_finished_although_its_client_has_gone(tmp_pa
         assert events(ssh, "alice/left")[-1]["changes"] == [["refs/heads/main", old, new]]
 
 
+def test_a_clone_whose_git_dies_fails_and_does_not_wait(ssh: Ssh, tmp_path: Path) -> None:
+    commit(tmp_path / "w", {"a": os.urandom(24 << 20)})
+    ok(ssh.git("push", ssh.url("alice/dying"), "main", cwd=tmp_path / "w"))
+    command = ["git", "clone", "-q", "--depth=1", ssh.url("alice/dying"), str(tmp_path / "c")]
+    with subprocess.Popen(command, env=ssh.environment(), start_new_session=True, stderr=subprocess.PIPE) as client:
+        until(lambda: children(ssh.server, "upload-pack"))
+        os.killpg(client.pid, signal.SIGSTOP)
+        for pid in children(ssh.server, "git"):
+            os.kill(pid, signal.SIGKILL)
+        os.killpg(client.pid, signal.SIGCONT)
+        assert client.wait(20) != 0
+
+
 def test_a_push_that_breaks_off_changes_nothing(ssh: Ssh, tmp_path: Path) -> None:
     old = commit(tmp_path, {"a": "a"})
     ok(ssh.git("push", ssh.url("alice/broken"), "main", cwd=tmp_path))

@@ -21,6 +21,8 @@ from gitperch.ssh.session import WINDOW
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from starlette.types import ASGIApp
+
     from gitperch.host import Host
     from gitperch.transport.door import GitDoor
 
@@ -36,13 +38,13 @@ SIGNATURES = "-ssh-rsa,*@ssh.com"
 
 
 @contextlib.asynccontextmanager
-async def listening(host: Host, door: GitDoor) -> AsyncIterator[Server]:
-    """Serve until the end of the block; then nobody new comes in, and what runs has `GRACE_SECONDS`.
+async def listening(host: Host, door: GitDoor, git: ASGIApp) -> AsyncIterator[Server]:
+    """Serve what the transport `git` does until the end of the block; then nobody new comes in, and what runs has `GRACE_SECONDS`.
 
     Raises ConfigError where the address or the host key cannot be had.
     """
     asyncssh.set_log_level(logging.WARNING)  # it tells of every connection
-    server = Server(host, door)
+    server = Server(host, door, git)
     settings = host.config.ssh
     address, port = host.config.ssh_listen_address
     try:
@@ -84,10 +86,10 @@ async def listening(host: Host, door: GitDoor) -> AsyncIterator[Server]:
 class Server:
     """What the connections share."""
 
-    def __init__(self, host: Host, door: GitDoor) -> None:
+    def __init__(self, host: Host, door: GitDoor, git: ASGIApp) -> None:
         self.host = host
         self.keys = host.ssh_keys
-        self.serving = Serving(host, door)
+        self.serving = Serving(host, door, git)
         self.failures = Failures(host.config.accounts.failures, host.config.accounts.failure_seconds)
         self._connections: set[Connection] = set()
         self._numbers = itertools.count(1)

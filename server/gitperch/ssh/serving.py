@@ -1,21 +1,19 @@
-"""git's commands on an SSH session: the same door, hooks and limits as over HTTP, without HTTP's rounds."""
+"""The commands on an SSH session: the same transport, hooks and limits as over HTTP."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import TYPE_CHECKING
 
 from gitperch.git import GitError
 from gitperch.lfs import grants
 from gitperch.ssh.commands import LFS
-from gitperch.transport import pushes
+from gitperch.ssh.rounds import Rounds
 from gitperch.transport.answer import Answer
-from gitperch.transport.body import Body, ClientGone
 from gitperch.transport.relay import beside, feed, relay
 
 if TYPE_CHECKING:
-    from starlette.types import Message
+    from starlette.types import ASGIApp, Message
 
     from gitperch.accounts.access import Viewer
     from gitperch.host import Host
@@ -25,10 +23,11 @@ if TYPE_CHECKING:
 
 
 class Serving:
-    def __init__(self, host: Host, door: GitDoor) -> None:
+    def __init__(self, host: Host, door: GitDoor, git: ASGIApp) -> None:
+        """`git` is the transport, with `door` as its backend."""
         self._host = host
-        self._git = host.git
         self._door = door
+        self._transport = git
 
     async def run(self, command: Command, viewer: Viewer, client: str, protocol: str, session: Session) -> int:
         """Serve one command; its exit status. `protocol` is the client's GIT_PROTOCOL.
@@ -39,88 +38,38 @@ class Serving:
             leave = await grants.over_ssh(self._host, viewer, command.owner, command.name, command.operation)
             await session.write(json.dumps(leave).encode())
             return 0
-        environment = {"GIT_PROTOCOL": protocol} if protocol else {}
+        stall_seconds = self._host.git.settings.stall_seconds
+        rounds = Rounds(self._transport, command, viewer, client, protocol, session, stall_seconds)
         try:
             if command.service == "git-receive-pack":
-                return await self._receive(command, viewer, client, environment, session)
-            return await self._upload(command, viewer, client, environment, session)
+                return await rounds.push()
+            if command.service == "git-upload-pack" and "version=2" in protocol.split(":"):
+                return await rounds.fetches()
+            return await self._converse(command, viewer, client, protocol, session)
         except GitError as error:
             said = error.stderr.replace(f"{self._host.config.data}/", "")  # where that lies is nobody's business
             session.say(said if said.endswith("\n") else f"{said}\n")
             return error.status if error.status > 0 else 1
 
-    async def _upload(
-        self, command: Command, viewer: Viewer, client: str, environment: dict[str, str], session: Session
-    ) -> int:
-        """A clone, a fetch or an archive: git for as long as the client has something to ask."""
-        door, settings = self._door, self._git.settings
-        opened = await door.open_for(
+    async def _converse(self, command: Command, viewer: Viewer, client: str, protocol: str, session: Session) -> int:
+        """What has no requests of its own, fetches in older protocols and archives: git, for as long as the client has questions."""
+        git, settings = self._host.git, self._host.git.settings
+        opened = await self._door.open_for(
             viewer, command.owner, command.name, "git-upload-pack", advertise=False, client=client
         )
-        answer = Answer(_Messages(session).send, "", settings.stall_seconds)
-        async with self._git.children.turn(opened.client):
-            git = self._git.stream(
+
+        async def send(message: Message) -> None:
+            if body := message.get("body"):
+                await session.write(body)
+
+        async with git.children.turn(opened.client):
+            running = git.stream(
                 command.service.removeprefix("git-"),
                 str(opened.path),
-                environment={**opened.environment, **environment},
+                environment={**opened.environment, **({"GIT_PROTOCOL": protocol} if protocol else {})},
                 timeout=settings.request_seconds,
             )
             # A client that goes away ends the block, and with it git's process group.
-            async with git as process, beside(feed(session, process), session.gone()):
-                await relay(process, answer)
+            async with running as process, beside(feed(session, process), session.gone()):
+                await relay(process, Answer(send, "", settings.stall_seconds))
         return 0
-
-    async def _receive(
-        self, command: Command, viewer: Viewer, client: str, environment: dict[str, str], session: Session
-    ) -> int:
-        """A push, in the two steps that HTTP has: no process waits while the client thinks, nothing is made before it pushes."""
-        owner, name, door = command.owner, command.name, self._door
-        opened = await door.open_for(viewer, owner, name, "git-receive-pack", advertise=True, client=client)
-        async with self._git.children.turn(opened.client):
-            refs = await self._git.run(
-                *("receive-pack", "--stateless-rpc", "--advertise-refs", str(opened.path)),
-                environment={**opened.environment, **environment},
-                timeout=120,
-            )
-        messages = _Messages(session)
-        settings = self._git.settings
-        answer = Answer(messages.send, "", settings.stall_seconds)
-        await answer.write(refs)
-        if not await messages.anything():
-            return 0
-        opened = await door.open_for(viewer, owner, name, "git-receive-pack", advertise=False, client=client)
-        body = Body(messages.receive, "", settings.push_max_bytes, self._host.config.ssh.idle_seconds)
-        async with self._git.children.turn(opened.client):
-            told = False
-            try:
-                told = await pushes.receive(self._git, opened, body, answer, environment.get("GIT_PROTOCOL", ""))
-            finally:
-                await asyncio.shield(door.ended(opened, told=told))
-        return 0
-
-
-class _Messages:
-    """A session as ASGI's `receive` and `send`, which bodies and answers are made of."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._first = b""
-
-    async def anything(self) -> bool:
-        """Whether the client sends more than the flush packet that says: nothing to push. Raises ClientGone."""
-        while len(self._first) < 4 and (data := await self._session.read()):
-            self._first += data
-        return bool(self._first) and not self._first.startswith(b"0000")
-
-    async def receive(self) -> Message:
-        data, self._first = self._first, b""
-        if not data:
-            try:
-                data = await self._session.read()
-            except ClientGone:
-                data = b""  # git knows whether it has all of it, and finishes if so
-        return {"type": "http.request", "body": data, "more_body": bool(data)}
-
-    async def send(self, message: Message) -> None:
-        if body := message.get("body"):
-            await self._session.write(body)

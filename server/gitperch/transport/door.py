@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("gitperch.transport")
 
+VIEWER = "gitperch.viewer"
+"""In the scope of a request that this server made itself: the Viewer it is for."""
+
 
 class Push:
     """One push by one person: the hooks' other end."""
@@ -82,7 +85,7 @@ class GitDoor:
         if not request.service:
             raise Forbidden("Files are not given out here; git 1.6.6 and later ask for what is.")
         _, owner, name = request.path.split("/")  # as the route has it
-        viewer = await self._host.access.viewer(request.connection)
+        viewer = request.connection.scope.get(VIEWER) or await self._host.access.viewer(request.connection)
         client = client_address(request.connection)
         return await self.open_for(
             viewer, owner, name.removesuffix(".git"), request.service, advertise=request.advertise, client=client
