@@ -7,6 +7,7 @@ import gzip
 import json
 import os
 import socket
+import sqlite3
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -350,6 +351,20 @@ def test_no_lock_has_such_a_path(house: Server, path: object) -> None:
 )
 def test_no_listing_of_locks_has_such_a_cursor(house: Server, query: str) -> None:
     assert call(house, "GET", f"alice/secret:locks?{query}", user="alice").status == 422
+
+
+def test_locks_of_one_repository_have_an_end(house: Server) -> None:
+    house.cli("repo", "add", "alice/all-locked", "--private")
+    with sqlite3.connect(house.data / "gitperch.db") as db:
+        [(repo_id,)] = db.execute("SELECT id FROM repositories WHERE name = 'all-locked'")
+        rows = [(repo_id, f"{number}.bin") for number in range(10_000)]
+        db.executemany("INSERT INTO lfs_locks (repo_id, path, user_id, locked_at) VALUES (?, ?, 1, 0)", rows)
+    db.close()
+    answer = call(house, "POST", "alice/all-locked:locks", {"path": "one-more.bin"}, user="alice")
+    assert answer.status == 422
+    assert "10000 locks" in answer.json()["message"]
+    page = call(house, "GET", "alice/all-locked:locks?limit=99999", user="alice").json()
+    assert len(page["locks"]) == 1000
 
 
 def test_a_reader_locks_and_unlocks_nothing(house: Server) -> None:

@@ -44,8 +44,10 @@ PIECE = 256 << 10
 SPARE = 64 << 20  # bytes of the disk that uploads leave to everything else
 SWEEP_SECONDS = 3600.0
 _AT_ONCE = 100  # files that one transaction moves aside
-_UNLINKED = """SELECT o.owner_id, o.oid FROM lfs_objects o WHERE (o.owner_id, o.oid) > (?, ?) AND NOT EXISTS
-  (SELECT 1 FROM lfs_links l WHERE l.owner_id = o.owner_id AND l.oid = o.oid) ORDER BY o.owner_id, o.oid LIMIT ?"""
+_UNLINKED = "NOT EXISTS (SELECT 1 FROM lfs_links l WHERE l.owner_id = o.owner_id AND l.oid = o.oid)"
+_NEXT = f"""SELECT owner_id, oid FROM lfs_objects o WHERE (owner_id, oid) > (?, ?) AND {_UNLINKED}
+  ORDER BY owner_id, oid LIMIT ?"""  # noqa: S608 -- our own words
+_FORGET = f"DELETE FROM lfs_objects AS o WHERE owner_id = ? AND oid = ? AND {_UNLINKED}"  # noqa: S608 -- our own words
 
 
 @dataclass(frozen=True)
@@ -177,10 +179,10 @@ class Store:
         """Remove the objects that no repository has."""
         last = (-1, "")
         while True:
+            # Looked for outside the transaction: among very many it takes a while.
+            rows = [(row["owner_id"], row["oid"]) for row in await self._db.rows(_NEXT, (*last, _AT_ONCE))]
             async with self._db.write() as tx:
-                rows = [(row["owner_id"], row["oid"]) for row in await tx.rows(_UNLINKED, (*last, _AT_ONCE))]
-                await tx.executemany("DELETE FROM lfs_objects WHERE owner_id = ? AND oid = ?", rows)
-                aside = [self._aside(self._path(*row)) for row in rows]
+                aside = [self._aside(self._path(*row)) for row in rows if await tx.execute(_FORGET, row)]
             await asyncio.to_thread(_remove, aside)
             if len(rows) < _AT_ONCE:
                 return
