@@ -72,6 +72,18 @@ def files(path: Path) -> list[str]:
     return sorted(file.name for file in (path / "objects" / "pack").iterdir())
 
 
+def at_work_in(path: Path) -> list[str]:
+    """The processes whose working directory it is."""
+    return [pid for pid in os.listdir("/proc") if pid.isdigit() and _cwd(pid) == str(path)]  # noqa: PTH208 -- no paths
+
+
+def _cwd(pid: str) -> str:
+    try:
+        return os.readlink(f"/proc/{pid}/cwd")  # noqa: PTH115 -- as above
+    except OSError:
+        return ""
+
+
 async def comes(path: Path) -> None:
     """Wait for a base pack."""
     async with asyncio.timeout(20):
@@ -149,16 +161,21 @@ def test_packs_of_a_large_repository_are_rolled_up_beside_its_base_pack(
         assert "bitmap written" in await it.host.upkeep.now(repo)
         base = check_base(repo.path)
         said("config", "receive.unpackLimit", "1", cwd=repo.path)
+        said("config", "receive.autogc", "false", cwd=repo.path)  # as the server's own configuration says
         said("clone", "--quiet", str(repo.path), str(work), cwd=tmp_path)
-        for number in range(15):
-            commit(work, {"a": str(number)})
-            push(work, repo)
-            if "rolled up" in await it.host.upkeep.now(repo):
-                said("rev-list", "--test-bitmap", "HEAD", cwd=repo.path)
-            assert len(packs(repo.path)) <= plan.PACKS + 1
+        old = said("rev-parse", "HEAD", cwd=work).strip()
+        for much in (10, 1000):
+            monkeypatch.setattr(plan, "MUCH", much)
+            for number in range(15):
+                commit(work, {"a": f"{number} of {much}"})
+                push(work, repo)
+                if "rolled up" in await it.host.upkeep.now(repo) and much == 1000:
+                    said("rev-list", "--test-bitmap", "HEAD", cwd=repo.path)
+                assert len(packs(repo.path)) <= plan.PACKS + 1
+                said("rev-list", "--test-bitmap", old, cwd=repo.path)
+            assert "rolled up" in journal.read(repo.path).did
+            check(repo.path)
         assert check_base(repo.path) == base
-        assert "rolled up" in journal.read(repo.path).did
-        check(repo.path)
 
     run(test)
 
@@ -321,8 +338,13 @@ def test_an_upkeep_that_is_killed_ends_whole_and_leaves_nothing_behind(tmp_path:
     while not [name for name in files(path) if "tmp" in name]:
         assert time.monotonic() < until
         assert process.poll() is None
+    assert at_work_in(path)
     process.send_signal(signal.SIGKILL)
     process.wait()
+    until = time.monotonic() + 5
+    while at_work_in(path):
+        assert time.monotonic() < until
+        time.sleep(0.02)
     check(path)
     assert "packed anew" in server.cli("repo", "upkeep", "alice/thing")
     assert not [name for name in files(path) if "tmp" in name]

@@ -87,21 +87,26 @@ class Care:
     async def _roll_up(self, before: Inventory, base: BasePack | None) -> None:
         began = time.monotonic()
         stays = next((pack for pack in before.packs if not base or pack.path == base.pack_path), None)
-        bitmap = before.objects >= plan.LARGE_OBJECTS and self._situation(before, base).fits(plan.BITMAP_BYTES)
+        bitmap = self._situation(before, base).bitmap_over_all_pays
         await self._packing.roll_up(self._path, stays, bitmap=bitmap)
         self._did(Step.ROLL_UP, before, time.monotonic() - began)
+        await self._bitmap(await asyncio.to_thread(inventory.taken, self._path))
+
+    async def _bitmap(self, seen: Inventory) -> None:
+        """One for the largest pack, where it pays and none is there."""
+        if not seen.has_bitmap and self._situation(seen, None).bitmap_pays:
+            with contextlib.suppress(GitError):  # the pack may lack what its commits need: then there is none
+                await self._packing.write_bitmap(self._path, seen.packs[0])
+                self._said.append("bitmap written")
 
     async def _proven(self, seen: Inventory) -> BasePack | None:
         """The largest pack, with its proof put on record; None where there is no proof to be had."""
         if not seen.packs or (seen.packs[0].path.name == self._journal.unproven and not self._pressed):
             return None
         largest = seen.packs[0]
-        lacks_bitmap = seen.objects >= plan.LARGE_OBJECTS and not seen.has_bitmap
-        if lacks_bitmap and self._situation(seen, None).fits(plan.BITMAP_BYTES):
-            # It serves clones and fetches, and makes the proof ten times as quick.
-            with contextlib.suppress(GitError):
-                await self._packing.write_bitmap(self._path, largest)
-                self._said.append("bitmap written")
+        if 2 * largest.objects < seen.objects and self._situation(seen, None).fits(plan.REPACK_BYTES):
+            return None  # packing it anew is cheaper than a proof, a bitmap and a new pack soon
+        await self._bitmap(seen)  # it makes the proof ten times as quick
         base = await base_pack.prove(self._git, self._path, largest.path)
         if base:
             await asyncio.to_thread(base_pack.write, self._path, base)

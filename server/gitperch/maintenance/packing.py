@@ -39,23 +39,27 @@ class Packing:
             await self._git.run("prune", f"--expire={KEPT}", path=path, timeout=SECONDS)
 
     async def roll_up(self, path: Path, stays: Pack | None, *, bitmap: bool) -> None:
-        """Loose objects and small packs in packs that each hold at least twice as many objects as the next; `stays` as it is."""
+        """Loose objects and small packs in packs that each hold at least twice as many objects as the next; `stays` as it is.
+
+        With `bitmap`, a multi-pack-index with a bitmap over all of them, where git has that.
+        """
         if not await self._has(GEOMETRIC):
             await self._repack(path, "--no-write-bitmap-index")
             return
         options = ["--geometric=2", *([f"--keep-pack={stays.path.name}"] if stays else [])]
-        if await self._has(BITMAPS_OF_MANY):
-            options.append("--write-midx")
+        if bitmap and await self._has(BITMAPS_OF_MANY):
+            options += ["--write-midx", "--write-bitmap-index"]
         else:
-            bitmap = False
-        await self._repack(path, *options, "--write-bitmap-index" if bitmap else "--no-write-bitmap-index")
+            options.append("--no-write-bitmap-index")
+        await self._repack(path, *options)
 
-    async def write_bitmap(self, path: Path, largest: Pack) -> None:
-        """A bitmap over the packs as they are; nothing where git has none for many packs."""
+    async def write_bitmap(self, path: Path, pack: Pack) -> None:
+        """A bitmap for a pack as it is; nothing where git can only make one with a new pack."""
         if await self._has(BITMAPS_OF_MANY):
-            write = ("multi-pack-index", "write", "--bitmap", "--no-progress")
-            preferred = f"--preferred-pack={largest.path.with_suffix('.idx').name}"
-            await self._git.run(*write, preferred, path=path, timeout=SECONDS)
+            # A multi-pack-index of one: of more, it would have to be written anew whenever one of them is rolled up.
+            write = ("multi-pack-index", "write", "--bitmap", "--stdin-packs", "--no-progress")
+            stdin = f"{pack.path.with_suffix('.idx').name}\n".encode()
+            await self._git.run(*write, path=path, stdin=stdin, timeout=SECONDS)
 
     async def refs(self, path: Path) -> None:
         """One file for all refs that are loose."""

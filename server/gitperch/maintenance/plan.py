@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 SMALL_OBJECTS = 50_000
 SMALL_BYTES = 64 << 20
-LARGE_OBJECTS = 100_000  # from here on a bitmap pays where the packs have none
+LARGE_OBJECTS = 100_000  # from here on a bitmap pays where the largest pack has none
+MUCH = 10  # and one over all packs, once those beside it hold a tenth of its objects
 # Measured with git's own repository of 420,000 objects: a full repack with a bitmap needs 280 MB of data, writing a bitmap 170 MB.
 FIXED_BYTES = 64 << 20
 REPACK_BYTES = 560
@@ -74,6 +75,15 @@ class Situation:
     @property
     def small(self) -> bool:
         return self.seen.objects <= SMALL_OBJECTS and self.seen.size <= SMALL_BYTES
+
+    @property
+    def bitmap_pays(self) -> bool:
+        """Whether git has much to walk without one, and the memory to write it."""
+        return self.seen.objects >= LARGE_OBJECTS and self.fits(BITMAP_BYTES)
+
+    @property
+    def bitmap_over_all_pays(self) -> bool:
+        return self.bitmap_pays and MUCH * (self.seen.objects - self.anchor) >= self.anchor
 
     def fits(self, bytes_per_object: int) -> bool:
         """Whether git will manage with its memory."""
