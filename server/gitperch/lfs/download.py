@@ -59,13 +59,13 @@ class Download(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] == "HEAD" or not self._length:
             return await super().__call__(scope, receive, send)
-        try:
-            file = self._stored.path.open("rb", buffering=0)
-        except FileNotFoundError:
-            raise NotFound("The object was deleted a moment ago.") from None
-        with file:
-            async with self._places.turn(self._client):
-                gone = asyncio.ensure_future(_gone(receive))
+        async with self._places.turn(self._client):
+            try:
+                file = self._stored.path.open("rb", buffering=0)
+            except FileNotFoundError:
+                raise NotFound("The object was deleted a moment ago.") from None
+            gone = asyncio.ensure_future(_gone(receive))
+            with file:
                 try:
                     await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
                     await self._pass(file.fileno(), send, gone)
