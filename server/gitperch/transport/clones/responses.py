@@ -199,6 +199,7 @@ class Responses:
         except (GitError, OSError) as error:
             spool.fail(FillError(str(error)))
         finally:
+            self._counters.passed += spool.passing
             if isinstance(spool.error, FillError):
                 self._counters.failed += 1
                 log.info("a clone of %s was not brought to its end: %s", opened.path.name, spool.error)
