@@ -65,7 +65,20 @@ def test_no_place_is_lost_whenever_those_who_wait_go_away() -> None:
                 chance.choice(tasks).cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         assert most == 3
-        async with admission.turn("a"), admission.turn("a"), admission.turn("a"):
+        async with admission.turn("a"), admission.turn("b"), admission.turn("c"):
             assert inside == 0
+
+    asyncio.run(scene())
+
+
+def test_a_quarter_of_the_places_is_for_others() -> None:
+    async def scene() -> None:
+        admission = Admission(4, 0.02)
+        async with admission.turn("a"), admission.turn("a"), admission.turn("a"):
+            with pytest.raises(Busy):
+                async with admission.turn("a"):
+                    pytest.fail("it has three of four")
+            async with admission.turn("b"):
+                pass
 
     asyncio.run(scene())

@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 class Admission:
     """So many places; a free one goes to the waiting client that holds the fewest, and among equals to the one that came first.
 
-    One client with a hundred requests then delays its own, and another's first request waits for one place only.
+    One client with a hundred requests then delays its own. A quarter of the places is never one client's alone, so that another's
+    first request finds one free even where those that are taken are held for long.
     """
 
     def __init__(self, places: int, wait_seconds: float) -> None:
         self._free = places
+        self._most = places - places // 4
         self._wait_seconds = wait_seconds
         self._held: Counter[str] = Counter()
         self._waiting: list[tuple[str, asyncio.Future[None]]] = []
@@ -35,7 +37,7 @@ class Admission:
             self._leave(client)
 
     async def _enter(self, client: str) -> None:
-        if self._free and not self._waiting:
+        if self._free and self._held[client] < self._most:
             self._take(client)
             return
         turn = asyncio.get_running_loop().create_future()
@@ -63,9 +65,10 @@ class Admission:
         self._held[client] -= 1
         if not self._held[client]:
             del self._held[client]
-        while self._free and self._waiting:
-            at = min(range(len(self._waiting)), key=lambda index: (self._held[self._waiting[index][0]], index))
-            waiter, turn = self._waiting.pop(at)
+        while self._free and (waiting := [one for one in self._waiting if self._held[one[0]] < self._most]):
+            first = min(waiting, key=lambda one: self._held[one[0]])
+            self._waiting.remove(first)
+            waiter, turn = first
             if not turn.done():
                 self._take(waiter)
                 turn.set_result(None)

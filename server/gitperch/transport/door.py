@@ -101,7 +101,11 @@ class GitDoor:
         if not viewer.is_known:
             raise Unauthorized("Sign in to push: your user name, and your password or a token.")
         created = False
-        if viewer.user and not await self._host.repositories.find(owner, name) and self._may_create(viewer, owner):
+        if (
+            viewer.user
+            and not await self._host.repositories.find(owner, name)
+            and self._host.access.may_create(viewer, owner)
+        ):
             names.repository_name(name)
             if advertise:
                 return Opened(self._empty, plain=True, client=client)
@@ -118,8 +122,3 @@ class GitDoor:
                 await opened.receiver.ended(told=told)
             except NotFound:
                 log.info("%s was deleted while it was pushed to", opened.receiver.repo.full_name)
-
-    @staticmethod
-    def _may_create(viewer: Viewer, owner: str) -> bool:
-        user = viewer.user
-        return bool(user and user.name.lower() == owner.lower() and viewer.rank > 1 and viewer.repo_id is None)
