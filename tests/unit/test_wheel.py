@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 NEEDED = [
     "gitperch/frontend/templates/graph.html",
     "gitperch/frontend/js/graph/main.js",
-    "gitperch/transport/hooks/post-receive",
+    "gitperch/transport/hooks/pre-receive",
     "gitperch/db/migrations/0001_start.sql",
     "gitperch/demo/site/story.txt",
     "gitperch/py.typed",

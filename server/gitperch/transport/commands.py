@@ -5,18 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gitperch.errors import TooLarge
+from gitperch.git import names
+from gitperch.transport.hooks_pipe import Command
 from gitperch.transport.policy import REFS_AT_ONCE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator
+    from collections.abc import AsyncIterable, AsyncIterator, Sequence
 
 # More than may move, so that the pusher of a few too many reads a sentence about refs rather than a status.
 LINES = 2 * REFS_AT_ONCE
 BYTES = 16 << 20
 
 
-async def bounded(body: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
-    """`body` as it is. Raises TooLarge where its commands are more than `LINES` or longer than `BYTES`."""
+async def bounded(body: AsyncIterable[bytes], seen: list[bytes]) -> AsyncIterator[bytes]:
+    """`body` as it is; the lines of its commands are added to `seen`.
+
+    Raises TooLarge where they are more than `LINES` or longer than `BYTES`.
+    """
     ahead = b""  # what has come of a line that is not all here yet
     lines = passed = 0
     within = True
@@ -25,6 +30,7 @@ async def bounded(body: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
             ahead += chunk
             at = 0
             while within and (size := _size(ahead, at)) <= len(ahead) - at:
+                seen.append(ahead[at + 4 : at + size])
                 at += size
                 lines += 1
                 within = size > len(b"0000")
@@ -33,6 +39,19 @@ async def bounded(body: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
             if lines > LINES or (within and passed > BYTES):
                 raise TooLarge(f"This push names more than {LINES} refs. At most {REFS_AT_ONCE} can move at once.")
         yield chunk
+
+
+def parsed(lines: Sequence[bytes]) -> tuple[frozenset[bytes], list[Command] | None]:
+    """The capabilities that the pusher chose, and its commands; None for those of a kind that is git's to read (a signed push)."""
+    first, _, capabilities = (lines[0] if lines else b"").partition(b"\0")
+    found = []
+    for line in (first, *lines[1:]):
+        words = line.rstrip(b"\n").decode("utf-8", "surrogateescape").split(" ", 2)
+        if len(words) == 3 and all(map(names.is_oid, words[:2])):
+            found.append(Command(*words))
+        elif line and words[0] != "shallow":
+            return frozenset(capabilities.split()), None
+    return frozenset(capabilities.split()), found
 
 
 def _size(data: bytes, at: int) -> int:

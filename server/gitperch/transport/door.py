@@ -54,15 +54,16 @@ class Push:
                 refused = [str(error)]
         return not refused, refused
 
-    async def after(self, commands: Sequence[Command]) -> Sequence[str]:
-        refs = [command.ref for command in commands]
+    async def after(self, commands: Sequence[Command] | None) -> Sequence[str]:
+        refs = None if commands is None else [command.ref for command in commands]
         event = await self._host.refs.observe(self.repo, refs, actor=self.viewer.name, source="push")
+        if not event:
+            return []
         page = f"{self._host.config.base_url}/{self.repo.full_name}"
         lines = ["", f"Graph    {page}"]
         if self.created:
             lines = ["", f"{self.repo.full_name} is new here, and private.", *lines[1:]]
-        if event:
-            lines += await self._host.plugins.remote_lines(event)
+        lines += await self._host.plugins.remote_lines(event)
         return [*lines, ""]
 
     async def ended(self, *, told: bool) -> None:

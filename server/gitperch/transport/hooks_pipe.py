@@ -1,7 +1,7 @@
 """How a hook speaks to the server: through two pipes that `git receive-pack` inherits and passes on.
 
-A Python start in a hook would cost more than a small push; two lines of shell and an inherited pipe cost two milliseconds.
-See `hooks/` for the other end.
+A Python start in a hook would cost more than a small push; a few lines of shell and an inherited pipe cost two milliseconds.
+See `hooks/` for the other end. Only what git cannot go on without is asked there: that refs have moved, the server sees by itself.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class Receiver(Protocol):
     async def before(self, commands: Sequence[Command], quarantine: str) -> tuple[bool, Sequence[str]]:
         """Whether the refs may move, and lines for the pusher. `quarantine` is the folder of the objects that came."""
 
-    async def after(self, commands: Sequence[Command]) -> Sequence[str]:
-        """The refs have moved; lines for the pusher."""
+    async def after(self, commands: Sequence[Command] | None) -> Sequence[str]:
+        """git is done, and these refs may have moved; None: any may. Lines for the pusher."""
 
 
 def install(folder: Path) -> None:
@@ -62,8 +62,6 @@ class HookPipe:
         self._receiver = receiver
         self._ask, self._ask_for_git = os.pipe()
         self._answer_for_git, self._answer = os.pipe()
-        self.moved = False
-        """Whether git has said that refs have moved, and the receiver knows."""
 
     def __enter__(self) -> Self:
         return self
@@ -90,20 +88,13 @@ class HookPipe:
         transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), file)
         try:
             while question := (await reader.readline()).decode("utf-8", "surrogateescape").rstrip("\n"):
-                await self._answer_to(question, await _commands(reader))
+                _, _, quarantine = question.partition(" ")
+                allowed, lines = await self._receiver.before(await _commands(reader), quarantine)
+                text = "".join(f" {line}\n" for line in lines) + ("ok\n" if allowed else "no\n")
+                # A pipe holds 64 KiB, and the hook is reading.
+                os.write(self._answer, text.encode("utf-8", "surrogateescape")[-(60 << 10) :])
         finally:
             transport.close()
-
-    async def _answer_to(self, question: str, commands: list[Command]) -> None:
-        kind, _, quarantine = question.partition(" ")
-        if kind == "pre-receive":
-            allowed, lines = await self._receiver.before(commands, quarantine)
-        else:
-            allowed, lines = True, await self._receiver.after(commands)
-            self.moved = True
-        text = "".join(f" {line}\n" for line in lines) + ("ok\n" if allowed else "no\n")
-        # A pipe holds 64 KiB, and the hook is reading.
-        os.write(self._answer, text.encode("utf-8", "surrogateescape")[-(60 << 10) :])
 
 
 async def _commands(reader: asyncio.StreamReader) -> list[Command]:

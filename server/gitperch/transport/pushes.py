@@ -1,19 +1,31 @@
-"""Pushes: `git receive-pack`, streamed, with the server at the other end of its hooks."""
+"""Pushes: `git receive-pack`, streamed, with the server at the other end of its hook."""
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
-from gitperch.transport.commands import bounded
+from gitperch.transport import commands
+from gitperch.transport.body import ClientGone
 from gitperch.transport.hooks_pipe import HookPipe
+from gitperch.transport.packets import FLUSH, LARGEST, packet
 from gitperch.transport.relay import beside, feed, relay
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gitperch.git import Git
     from gitperch.transport.answer import Answer
     from gitperch.transport.body import Body
     from gitperch.transport.opened import Opened
+
+# What came is checked against the refs here. git would list them a second time, in a process of its own, since to a quarantine
+# this repository is an alternate; it has no others.
+_NO_ALTERNATES = {
+    "GIT_CONFIG_COUNT": "1",
+    "GIT_CONFIG_KEY_0": "core.alternateRefsCommand",
+    "GIT_CONFIG_VALUE_0": "true",
+}
 
 
 async def receive(git: Git, opened: Opened, body: Body, answer: Answer, protocol: str) -> bool:
@@ -22,17 +34,56 @@ async def receive(git: Git, opened: Opened, body: Body, answer: Answer, protocol
     Once all of it is here, a push is finished even if the client does not wait for the answer.
     """
     environment = {**opened.environment, **({"GIT_PROTOCOL": protocol} if protocol else {})}
+    lines: list[bytes] = []
+    ending = _AllButTheEnd(answer)
     with ExitStack() as stack:
         hooks = stack.enter_context(HookPipe(opened.receiver)) if opened.receiver else None
         receiving = git.stream(
             "receive-pack",
             "--stateless-rpc",
             str(opened.path),
-            environment=environment | (hooks.environment if hooks else {}),
+            environment=environment | ({**_NO_ALTERNATES, **hooks.environment} if hooks else {}),
             timeout=git.settings.request_seconds,
             pass_fds=hooks.inherited if hooks else (),
             check=False,
         )
-        async with receiving as process, beside(feed(bounded(body), process), *([hooks.serve()] if hooks else [])):
-            await relay(process, answer, patient=True)
-        return not hooks or hooks.moved
+        passing = commands.bounded(body, lines)
+        async with receiving as process, beside(feed(passing, process), *([hooks.serve()] if hooks else [])):
+            await relay(process, ending, patient=True)
+    said = b""
+    if opened.receiver:
+        # Here rather than in a post-receive hook, whose shell would take longer than all that is done here.
+        chosen, moved = commands.parsed(lines)
+        said = _aside(await opened.receiver.after(moved), chosen)
+    if not ending.gone:
+        with suppress(ClientGone):
+            # In one piece with the end, which the client waits for.
+            await answer.write((said if ending.held == FLUSH else b"") + ending.held)
+    return True
+
+
+class _AllButTheEnd:
+    """Passes on what git says but its last packet, so that something can be said before that."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+        self.held = b""
+        self.gone = False
+
+    async def write(self, data: bytes) -> None:
+        """Raises ClientGone."""
+        data = self.held + data
+        self.held = data[-len(FLUSH) :]
+        if data := data[: -len(FLUSH)]:
+            self.gone = True  # unless it takes this
+            await self._answer.write(data)
+            self.gone = False
+
+
+def _aside(lines: Sequence[str], chosen: frozenset[bytes]) -> bytes:
+    """Lines for the pusher as the side band has them (gitprotocol-pack(5)); b"" where there is none."""
+    text = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
+    size = LARGEST - 5 if b"side-band-64k" in chosen else 995 if b"side-band" in chosen else 0
+    if not size:
+        return b""
+    return b"".join(packet(b"\x02" + text[at : at + size]) for at in range(0, len(text), size))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gitperch.git.process import READ_SIZE
 from gitperch.transport.body import ClientGone
@@ -12,9 +12,12 @@ from gitperch.transport.body import ClientGone
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine
 
-    from gitperch.transport.answer import Answer
 
-SHORT = 4 << 10
+class Taker(Protocol):
+    """What git's output can be given to: an Answer, or what stands before one."""
+
+    async def write(self, data: bytes) -> None:
+        """Raises ClientGone."""
 
 
 @contextlib.asynccontextmanager
@@ -49,16 +52,11 @@ async def feed(
         await then()
 
 
-async def relay(process: asyncio.subprocess.Process, answer: Answer, *, patient: bool = False) -> bytes:
-    """git's output to the client. With `patient`, git is heard out even when the client does not listen any more.
-
-    The output is returned as well where it is short, at most `SHORT` bytes; b"" otherwise.
-    """
+async def relay(process: asyncio.subprocess.Process, answer: Taker, *, patient: bool = False) -> None:
+    """git's output to the client. With `patient`, git is heard out even when the client does not listen any more."""
     assert process.stdout  # noqa: S101 -- a pipe, as asked for
     listening = True
-    short: bytes | None = b""
     while chunk := await process.stdout.read(READ_SIZE):
-        short = short + chunk if short is not None and len(short) + len(chunk) <= SHORT else None
         if listening:
             try:
                 await answer.write(chunk)
@@ -66,4 +64,3 @@ async def relay(process: asyncio.subprocess.Process, answer: Answer, *, patient:
                 if not patient:
                     raise
                 listening = False
-    return short or b""
