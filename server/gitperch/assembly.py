@@ -16,8 +16,8 @@ from gitperch.git import Git
 from gitperch.git.admission import Admission
 from gitperch.host import Host
 from gitperch.keys import Keys
-from gitperch.maintenance import Upkeep
 from gitperch.lfs.store import Store
+from gitperch.maintenance import Upkeep
 from gitperch.pages.templates import Templates
 from gitperch.plugins import Plugins
 from gitperch.repositories import Repositories

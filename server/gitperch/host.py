@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from gitperch.delivery import EventLog, RefsObserver
     from gitperch.git import Git
     from gitperch.keys import Keys
-    from gitperch.maintenance import Upkeep
     from gitperch.lfs.store import Store
+    from gitperch.maintenance import Upkeep
     from gitperch.pages.templates import Templates
     from gitperch.plugins import Plugins
     from gitperch.repositories import Repositories
