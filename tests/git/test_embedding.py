@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import tarfile
@@ -45,6 +46,8 @@ def find(path):
     found = below(ROOT)(path.removeprefix("/signed"))
     if path.startswith("/namespaced/"):
         return Served(below(ROOT)(path.removeprefix("/namespaced")), {"GIT_NAMESPACE": "inner"})
+    if path.startswith("/set/"):
+        return Served(below(ROOT)(path.removeprefix("/set")), configuration={"transfer.hideRefs": "refs/heads"})
     if path.startswith("/old/"):
         return Served(below(ROOT)(path.removeprefix("/old")), {"GIT_PROTOCOL": ""})
     return found
@@ -207,6 +210,22 @@ def test_hidden_refs_stay_hidden_and_a_change_of_configuration_counts_at_once(pr
     assert git("ls-remote", "--heads", address).stdout == ""
     (path / "extra").write_text("")
     assert "refs/heads/main" in git("ls-remote", "--heads", address).stdout
+
+
+def test_configuration_can_come_from_the_program(program: Program, tmp_path: Path) -> None:
+    filled(program, "set.git", tmp_path / "w")
+    assert "refs/heads/main" in git("ls-remote", f"{program.url}/set.git").stdout
+    assert "refs/heads/main" not in git("ls-remote", f"{program.url}/set/set.git").stdout
+
+
+def test_somebody_elses_repository_is_gits_to_judge(program: Program, tmp_path: Path) -> None:
+    if os.geteuid():
+        pytest.skip("only root can give a repository away")
+    path = filled(program, "theirs.git", tmp_path / "w")
+    os.chown(path, 12345, 12345)
+    asked = git("ls-remote", str(path))
+    answer = program.request("GET", "/theirs.git/info/refs?service=git-upload-pack")
+    assert (answer.status == 500) == ("dubious ownership" in asked.stderr)
 
 
 def test_partial_clones_are_the_repositorys_to_allow(program: Program, tmp_path: Path) -> None:

@@ -36,10 +36,10 @@ _HARMLESS = re.compile(
     r"|merge|rebase|diff|log|commit|tag|gpg|credential|gitweb)\..*",
     re.DOTALL,
 )
-# The same of variables; those that name a file of configuration are answered for by what is in the file.
+# The same of variables. Those that bring configuration are answered for by what it says: git lists it with the rest.
 _HARMLESS_VARIABLES = re.compile(
     r"GIT_(HTTP_\w+|EXEC_PATH|COMMITTER_\w+|AUTHOR_\w+|TRACE\w*|TERMINAL_PROMPT|ASKPASS|PROTOCOL|TEMPLATE_DIR"
-    r"|CONFIG_(NOSYSTEM|SYSTEM|GLOBAL))"
+    r"|CONFIG_\w+)"
 )
 # Files in a repository that change what upload-pack sends.
 _MARKS = ("shallow", "objects/info/alternates", "info/grafts", "commondir", "config.worktree", "refs/gitperch")
@@ -128,8 +128,15 @@ class Configurations:
 
 
 def plain(path: Path, configuration: Configuration) -> bool:
-    """Whether answers about the repository at `path` may be made without git, by what lies in it besides its objects."""
-    return configuration.plain and not any((path / mark).exists() for mark in _MARKS)
+    """Whether answers about the repository at `path` may be made without git, by what lies in it besides its objects.
+
+    One that belongs to somebody else is left to git, which has rules for that (`safe.directory`).
+    """
+    return (
+        configuration.plain
+        and path.stat().st_uid == os.geteuid()
+        and not any(os.path.exists(f"{path}/{mark}") for mark in _MARKS)  # noqa: PTH110 -- as cheap as can be
+    )
 
 
 def _matters(variable: tuple[str, str]) -> bool:

@@ -64,11 +64,14 @@ Verdict = Allowed | SignIn | Refused
 
 @dataclass(frozen=True)
 class Served:
-    """A repository, and variables that git's processes see for it, over those of the whole transport."""
+    """A repository, and how it is served."""
 
     path: Path | str
     """A bare repository, a `.git`, or the work tree that has one."""
     environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables that git's processes see for it, over those of the whole transport."""
+    configuration: Mapping[str, str] = field(default_factory=dict)
+    """Over the repository's own, as `git -c` would have it: `{"http.receivepack": "true"}`."""
 
 
 Found = Served | Path | None
@@ -175,7 +178,7 @@ class _Repositories:
         if not served or not path:
             raise NotFound("There is no repository here.")
         _check(served.environment)
-        environment = {**self._environment, **served.environment}
+        environment = _configured({**self._environment, **served.environment}, served.configuration)
         if "GIT_HTTP_EXPORT_ALL" not in environment and not (path / "git-daemon-export-ok").exists():
             raise NotFound("There is no repository here.")
         return await self._opened(request, verdict.user, path, environment)
@@ -193,7 +196,7 @@ class _Repositories:
         }
         return Opened(
             path,
-            environment=identity | (dict(environment) if self._hooks else _without_hooks(environment)),
+            environment=identity | _configured(environment, {} if self._hooks else {"core.hooksPath": os.devnull}),
             plain=plain(path, configuration),
             filters=configuration.flag("uploadpack.allowfilter") or False,
             settings=configuration,
@@ -224,14 +227,13 @@ def _check(environment: Mapping[str, str]) -> None:
             raise ValueError(f"{name} cannot be in the environment of a transport: `find` says where a repository is.")
 
 
-def _without_hooks(environment: Mapping[str, str]) -> dict[str, str]:
-    count = int(environment.get("GIT_CONFIG_COUNT") or 0)
-    return {
-        **environment,
-        "GIT_CONFIG_COUNT": str(count + 1),
-        f"GIT_CONFIG_KEY_{count}": "core.hooksPath",
-        f"GIT_CONFIG_VALUE_{count}": os.devnull,
-    }
+def _configured(environment: Mapping[str, str], configuration: Mapping[str, str]) -> dict[str, str]:
+    """`environment`, with `configuration` in the variables by which git takes it (git-config(1), ENVIRONMENT)."""
+    before = int(environment.get("GIT_CONFIG_COUNT") or 0)
+    found = dict(environment)
+    for number, (key, value) in enumerate(configuration.items(), before):
+        found |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return found | ({"GIT_CONFIG_COUNT": str(before + len(configuration))} if configuration else {})
 
 
 async def _draw(error: AppError | GitError, send: Send) -> None:

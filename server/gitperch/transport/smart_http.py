@@ -47,7 +47,9 @@ class SmartHTTP:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Raises AppError as the backend does, and NotFound for an address that git's CGI does not know."""
-        found = _URL.fullmatch(scope["path"].removeprefix(scope.get("root_path", "")))
+        root = scope.get("root_path", "").rstrip("/") + "/"
+        path = scope["path"]
+        found = _URL.fullmatch(path.removeprefix(root[:-1]) if path.startswith(root) else path)
         if not found:
             raise NotFound("Nothing that git asks for has this address.")
         path, name = found.groups()
