@@ -52,7 +52,8 @@ def check(path: Path) -> None:
 
 def held(pack_path: Path) -> set[str]:
     index = pack_path.with_suffix(".idx").read_bytes()
-    shown = subprocess.run(["git", "show-index"], input=index, capture_output=True, check=True).stdout
+    show = ["git", "-C", str(pack_path.parents[2]), "show-index"]
+    shown = subprocess.run(show, input=index, capture_output=True, check=True).stdout
     return {line.split()[1] for line in shown.decode().splitlines()}
 
 
@@ -143,6 +144,27 @@ def test_a_base_pack_stays_while_little_comes_and_is_made_anew_when_more_has(
         assert check_base(repo.path).objects == 53 + 3 + 92
         assert len(packs(repo.path)) == 1
         said("rev-list", "--test-bitmap", "HEAD", cwd=repo.path)
+        check(repo.path)
+
+    run(test)
+
+
+def test_a_sha256_repository_is_kept_as_well(run: Callable[[Test], None], tmp_path: Path) -> None:
+    async def test(it: House) -> None:
+        alice, work = await it.host.people.find("alice"), tmp_path / "work"
+        assert alice
+        repo = await it.host.repositories.create(alice, "thing", object_format="sha256")
+        said("init", "--quiet", "--object-format=sha256", str(work), cwd=tmp_path)
+        for number in range(3):
+            commit(work, {"a": str(number)})
+        push(work, repo)
+        assert "packed anew" in await it.host.upkeep.now(repo)
+        assert check_base(repo.path).objects == 9
+        commit(work, {"a": "4"})
+        push(work, repo)
+        (repo.path / base_pack.RECORD).unlink()
+        assert "base pack of 9 objects proven" in await it.host.upkeep.now(repo)
+        check_base(repo.path)
         check(repo.path)
 
     run(test)
