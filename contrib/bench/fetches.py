@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from contrib.bench.servers import Host
     from contrib.bench.table import SideBySide
 
+REST = 0.005  # seconds between two servers' turns: a CGI's processes end after their answer
+
 
 class Reader:
     """A bare clone that is brought up to date with what a server answers to git's own words."""
@@ -58,6 +60,7 @@ def no_news(hosts: Sequence[Host], name: str, reader: Reader, table: SideBySide,
     connections = [Connection(host.url(name)) for host in hosts]
     for number in range(rounds + 3):
         for kept, connection in zip(times, connections, strict=True):
+            time.sleep(REST)
             began = time.perf_counter()
             for request in requests:
                 connection.ask(request)
@@ -88,6 +91,7 @@ def one_commit(
         packs = []
         turns = list(zip(seen, hosts, strict=True))
         for kept, host in turns if number % 2 else reversed(turns):
+            time.sleep(REST)
             with Connection(host.url(name)) as connection:
                 marks = [time.perf_counter()]
                 for request in requests:
