@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiosqlite
 
 from gitperch.tasks import seen_through
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
     from pathlib import Path
+
+T = TypeVar("T")
 
 Row = sqlite3.Row
 READERS = 2
@@ -24,35 +27,36 @@ _PRAGMAS = (
     "PRAGMA synchronous = NORMAL",
     "PRAGMA cache_size = -1024",
 )
-_READ_ONLY = ("PRAGMA query_only = ON",)
+_READ_ONLY = "PRAGMA query_only = ON"
 
 
 class Transaction:
     """What runs inside `BEGIN IMMEDIATE … COMMIT`."""
 
-    def __init__(self, connection: aiosqlite.Connection) -> None:
-        self._connection = connection
+    def __init__(self, writer: _Writer) -> None:
+        self._writer = writer
 
     async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """Run one statement; its row count."""
-        async with self._connection.execute(sql, parameters) as cursor:
-            return cursor.rowcount
+        return await self.together(lambda connection: connection.execute(sql, parameters).rowcount)
 
     async def insert(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """Run one INSERT; the new row's id."""
-        async with self._connection.execute(sql, parameters) as cursor:
-            return cursor.lastrowid or 0
+        return await self.together(lambda connection: connection.execute(sql, parameters).lastrowid or 0)
 
     async def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
-        async with self._connection.executemany(sql, rows):
-            pass
+        await self.together(lambda connection: connection.executemany(sql, rows).close())
 
     async def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
-        return list(await self._connection.execute_fetchall(sql, parameters))
+        return await self.together(lambda connection: connection.execute(sql, parameters).fetchall())
 
     async def row(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
         rows = await self.rows(sql, parameters)
         return rows[0] if rows else None
+
+    async def together(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """What `work(connection)` returns: many statements for one way to the writer's thread and back. It must not commit."""
+        return await self._writer.run(work)
 
 
 class Database:
@@ -61,7 +65,7 @@ class Database:
     def __init__(
         self,
         path: Path,
-        writer: aiosqlite.Connection,
+        writer: _Writer,
         readers: Sequence[aiosqlite.Connection],
         peeking: sqlite3.Connection,
     ) -> None:
@@ -77,11 +81,11 @@ class Database:
     @asynccontextmanager
     async def open(cls, path: Path, readers: int = READERS) -> AsyncIterator[Database]:
         async with AsyncExitStack() as stack:
-            writer = await stack.enter_async_context(_connect(path))
-            # Persistent, so only the first connection ever changes it.
-            await writer.execute_fetchall("PRAGMA journal_mode = WAL")
-            pool = [await stack.enter_async_context(_connect(path, read_only=True)) for _ in range(readers)]
-            peeking = stack.enter_context(closing(_peeking(path)))
+            writer = await stack.enter_async_context(_Writer.open(path))
+            pool = [await stack.enter_async_context(_reader(path)) for _ in range(readers)]
+            # Nobody makes a reader wait in WAL mode, but one who mends the file after a crash; this one must not wait long.
+            pragmas = (*_PRAGMAS, _READ_ONLY, "PRAGMA busy_timeout = 1000")
+            peeking = stack.enter_context(closing(_connected(path, pragmas)))
             yield cls(path, writer, pool, peeking)
 
     def peek(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
@@ -113,36 +117,63 @@ class Database:
         """
         async with self._write_lock:
             try:
-                await seen_through(self._writer.execute("BEGIN IMMEDIATE"))
+                await seen_through(self._writer.run(_begin))
                 yield Transaction(self._writer)
-                await seen_through(self._writer.commit())
+                await seen_through(self._writer.run(sqlite3.Connection.commit))
             except BaseException:
-                await seen_through(self._writer.rollback())
+                await seen_through(self._writer.run(sqlite3.Connection.rollback))
                 raise
 
     async def script(self, sql: str) -> None:
         """Run a script of its own transactions (migrations) on the writer."""
         async with self._write_lock:
             try:
-                await self._writer.executescript(sql)
+                await self._writer.run(lambda connection: connection.executescript(sql).close())
             except BaseException:
-                await seen_through(self._writer.rollback())
+                await seen_through(self._writer.run(sqlite3.Connection.rollback))
                 raise
 
 
-@asynccontextmanager
-async def _connect(path: Path, *, read_only: bool = False) -> AsyncIterator[aiosqlite.Connection]:
-    async with aiosqlite.connect(path, isolation_level=None) as connection:
-        connection.row_factory = sqlite3.Row
-        for pragma in (*_PRAGMAS, *(_READ_ONLY if read_only else ())):
-            await connection.execute_fetchall(pragma)
-        yield connection
+class _Writer:
+    """The connection that writes, and its thread."""
+
+    def __init__(self, connection: sqlite3.Connection, thread: ThreadPoolExecutor) -> None:
+        self._connection = connection
+        self._thread = thread
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, path: Path) -> AsyncIterator[_Writer]:
+        with ThreadPoolExecutor(1, "database") as thread:
+            connection = await asyncio.get_running_loop().run_in_executor(thread, _connected, path, _PRAGMAS)
+            writer = cls(connection, thread)
+            try:
+                # Persistent, so only the first connection ever changes it.
+                await writer.run(lambda connection: connection.execute("PRAGMA journal_mode = WAL").fetchall())
+                yield writer
+            finally:
+                await seen_through(writer.run(sqlite3.Connection.close))
+
+    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, self._connection)
 
 
-def _peeking(path: Path) -> sqlite3.Connection:
+def _begin(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+
+
+def _connected(path: Path, pragmas: Iterable[str]) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None)
     connection.row_factory = sqlite3.Row
-    # Nobody makes a reader wait in WAL mode, but one who mends the file after a crash; this one must not wait long.
-    for pragma in (*_PRAGMAS, *_READ_ONLY, "PRAGMA busy_timeout = 1000"):
+    for pragma in pragmas:
         connection.execute(pragma)
     return connection
+
+
+@asynccontextmanager
+async def _reader(path: Path) -> AsyncIterator[aiosqlite.Connection]:
+    async with aiosqlite.connect(path, isolation_level=None) as connection:
+        connection.row_factory = sqlite3.Row
+        for pragma in (*_PRAGMAS, _READ_ONLY):
+            await connection.execute_fetchall(pragma)
+        yield connection

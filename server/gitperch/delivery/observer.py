@@ -17,14 +17,16 @@ from gitperch.events import RefChange, RefsUpdated
 from gitperch.git import names, refs
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Collection
 
-    from gitperch.db import Database, Transaction
+    from gitperch.db import Database
     from gitperch.delivery.outbox import EventLog
     from gitperch.git import Git
     from gitperch.repositories import Repository
 
 AT_ONCE = 100  # refs that are read sooner than a thread would have begun to
+_EXISTS = "SELECT 1 FROM repositories WHERE id = ?"
 _FIRST_CHOICES = ("refs/heads/main", "refs/heads/master")
 
 
@@ -53,14 +55,19 @@ class RefsObserver:
                 found = refs.read(repo.path, ref_names)
             current = {name: oid for name, oid in found.items() if _is_told(name)}
             await self._settle_head(repo, current)
-            async with self._db.write() as tx:
-                changes = _changes(await _known(tx, repo.id, ref_names), current)
-                if not changes or not await tx.row("SELECT 1 FROM repositories WHERE id = ?", (repo.id,)):
+
+            def settled(connection: sqlite3.Connection) -> RefsUpdated | None:
+                changes = _changes(_known(connection, repo.id, ref_names), current)
+                if not changes or not connection.execute(_EXISTS, (repo.id,)).fetchall():
                     return None  # nothing moved, or the repository was deleted meanwhile
-                await _remember(tx, repo.id, changes)
+                _remember(connection, repo.id, changes)
                 event = RefsUpdated(repo_id=repo.id, changes=tuple(changes), actor=actor, source=source)
-                event = await self._events.record(event, tx)
-        self._events.wake(event)
+                return self._events.written(event, connection)
+
+            async with self._db.write() as tx:
+                event = await tx.together(settled)
+        if event:
+            self._events.wake(event)
         return event
 
     async def _settle_head(self, repo: Repository, current: dict[str, str]) -> None:
@@ -78,12 +85,12 @@ def _is_told(name: str) -> bool:
     return names.is_ref(name) and name.isprintable() and not name.startswith(names.HIDDEN_REFS)
 
 
-async def _known(tx: Transaction, repo_id: int, ref_names: Collection[str] | None) -> dict[str, str]:
+def _known(connection: sqlite3.Connection, repo_id: int, ref_names: Collection[str] | None) -> dict[str, str]:
     sql, parameters = "SELECT name, oid FROM repo_refs WHERE repo_id = ?", [repo_id]
     if ref_names is not None:
         sql += " AND name IN (SELECT value FROM json_each(?))"
         parameters.append(json.dumps([name for name in ref_names if _is_told(name)]))  # type: ignore[arg-type]
-    return {row["name"]: row["oid"] for row in await tx.rows(sql, parameters)}
+    return {row["name"]: row["oid"] for row in connection.execute(sql, parameters)}
 
 
 def _changes(known: dict[str, str], current: dict[str, str]) -> list[RefChange]:
@@ -91,9 +98,9 @@ def _changes(known: dict[str, str], current: dict[str, str]) -> list[RefChange]:
     return moved + [RefChange(name, oid, None) for name, oid in known.items() if name not in current]
 
 
-async def _remember(tx: Transaction, repo_id: int, changes: list[RefChange]) -> None:
+def _remember(connection: sqlite3.Connection, repo_id: int, changes: list[RefChange]) -> None:
     gone = [(repo_id, change.ref) for change in changes if change.new is None]
     here = [(repo_id, change.ref, change.new) for change in changes if change.new is not None]
-    await tx.executemany("DELETE FROM repo_refs WHERE repo_id = ? AND name = ?", gone)
-    await tx.executemany("INSERT OR REPLACE INTO repo_refs VALUES (?, ?, ?)", here)
-    await tx.execute("UPDATE repositories SET pushed_at = ? WHERE id = ?", (time.time(), repo_id))
+    connection.executemany("DELETE FROM repo_refs WHERE repo_id = ? AND name = ?", gone)
+    connection.executemany("INSERT OR REPLACE INTO repo_refs VALUES (?, ?, ?)", here)
+    connection.execute("UPDATE repositories SET pushed_at = ? WHERE id = ?", (time.time(), repo_id))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import json
 import logging
 import time
@@ -13,6 +14,7 @@ from gitperch.events import Event, event_class
 from gitperch.plugin import Mode
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Iterable, Mapping
     from typing import TypeVar
 
@@ -49,10 +51,10 @@ class EventLog:
         """
         if tx is None:
             async with self._db.write() as own:
-                event = await self._write(event, own)
+                event = await own.together(functools.partial(self.written, event))
             self.wake(event)
             return event
-        return await self._write(event, tx)
+        return await tx.together(functools.partial(self.written, event))
 
     async def announce(self, event: Event) -> None:
         """Tell only the ephemeral listeners, now; nothing is kept."""
@@ -92,14 +94,16 @@ class EventLog:
         row = await self._db.row("SELECT max(id) AS id FROM events WHERE repo_id = ?", (repo_id,))
         return (row and row["id"]) or 0
 
-    async def _write(self, event: E, tx: Transaction) -> E:
+    def written(self, event: E, connection: sqlite3.Connection) -> E:
+        """`record` inside `tx.together`, for whoever has more to do there."""
         at = time.time()
-        event_id = await tx.insert(
+        cursor = connection.execute(
             "INSERT INTO events (repo_id, kind, payload, at) VALUES (?, ?, ?, ?)",
             (event.repo_id, event.kind, json.dumps(event.payload(), separators=(",", ":")), at),
         )
+        event_id = cursor.lastrowid or 0
         plugins = self._durable.get(type(event), [])
-        await tx.executemany(
+        connection.executemany(
             "INSERT INTO deliveries (plugin, repo_id, event_id) VALUES (?, ?, ?)",
             [(name, event.repo_id, event_id) for name in plugins],
         )

@@ -5,7 +5,6 @@ git-receive-pack(1), "QUARANTINE ENVIRONMENT".
 
 from __future__ import annotations
 
-import asyncio
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,13 +38,13 @@ class Incoming:
         self._path = path
         self._quarantine = quarantine
 
-    async def size(self) -> int:
+    def size(self) -> int:
         """Bytes on disk."""
-        return await asyncio.to_thread(_size, self._quarantine)
+        return _size(self._quarantine)  # here and now: packs, or fewer files than a thread is worth (receive.unpackLimit)
 
     async def files_above(self, limit: int, commands: Sequence[Command]) -> list[LargeFile]:
         """The first few objects of more than `limit` bytes, with a path for each."""
-        if await self.size() * _RATIO <= limit:
+        if self.size() * _RATIO <= limit:
             return []
         # Without the repository beside it git sees nothing but what came.
         alone = {"GIT_OBJECT_DIRECTORY": self._quarantine}
