@@ -209,6 +209,15 @@ def test_a_key_is_seen_used_and_its_removal_counts_at_once(ssh: Ssh, tmp_path: P
     assert "Permission denied" in ssh.command(key="rotated").stderr
 
 
+@pytest.mark.parametrize(
+    "options", [("-t", "rsa", "-b", "2048"), ("-t", "ecdsa", "-b", "256"), ("-t", "ecdsa", "-b", "521")]
+)
+def test_other_kinds_of_keys_sign_in_too(ssh: Ssh, options: tuple[str, ...]) -> None:
+    name = "-".join(options[1::2])
+    ssh.server.cli("user", "key", "add", "bob", "--title", name, input=ssh.public(name, *options))
+    assert "Hello bob" in ssh.command(key=name).stderr
+
+
 def test_a_greeting_instead_of_a_shell(ssh: Ssh) -> None:
     done = ssh.command(key="bob")
     assert done.returncode == 0
@@ -417,6 +426,8 @@ def test_without_ssh_nothing_of_it_is_loaded_or_shown(own_server: Server, ssh: S
     assert "SSH" not in alice.get("/account").text
     assert "SSH" not in alice.get("/alice/plain/branches").text
     assert "Deploy keys" not in alice.get("/alice/plain/settings").text
+    for page, path in (("/account", "/account/keys"), ("/alice/plain/settings", "/alice/plain/settings/keys")):
+        assert alice.post(path, {"key": ssh.public("alice")}, page=page).status == 404
     assert "cryptography" not in _maps(own_server)
     assert "cryptography" in _maps(ssh.server), "what this test looks for is there when SSH is on"
     assert not (own_server.data / "ssh").exists()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import subprocess
 from contextlib import contextmanager
@@ -126,4 +125,4 @@ def children(server: Server, program: str) -> list[int]:
     for pid, _, *arguments in rows:
         if int(pid) in below and arguments and program in arguments[0]:
             found.append(int(pid))
-    return [pid for pid in found if pid != os.getpid()]
+    return [pid for pid in found if pid != server.process.pid]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,6 +43,18 @@ def test_plugins_know_each_other_only_through_events(plugin: str) -> None:
         assert not others, f"{path}: {others}"
         private = {name.removeprefix("gitperch.") for name in imports(path) if name.startswith("gitperch.")} - PUBLIC
         assert not private, f"{path}: {private}"
+
+
+def test_asyncssh_is_loaded_where_ssh_is_on_and_nowhere_else() -> None:
+    """It and `cryptography` take 16 MB; the rooms that may need them import them inside functions."""
+    everything = (
+        "import sys, gitperch.app, gitperch.cli.main, gitperch.ssh.store, gitperch.ssh.host_keys, gitperch.ssh.commands"
+    )
+    heavy = "sorted({'asyncssh', 'cryptography'} & set(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{everything}; print({heavy})"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
 
 
 def test_every_part_of_the_plugin_contract_is_documented() -> None:

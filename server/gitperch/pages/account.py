@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from gitperch.accounts.access import Viewer
 from gitperch.accounts.tokens import SCOPES
-from gitperch.errors import BadRequest, Conflict, TooMany, Unauthorized
+from gitperch.errors import BadRequest, Conflict, NotFound, TooMany, Unauthorized
 from gitperch.host import host_of
 from gitperch.pages.forms import Form, read_form
 from gitperch.pages.visitor import signed_in
@@ -82,6 +82,7 @@ async def revoke_token(request: Request) -> Response:
 async def add_key(request: Request) -> Response:
     user = await signed_in(request)
     form = await read_form(request)
+    needs_ssh(host_of(request))
     try:
         await host_of(request).ssh_keys.add_to_person(user, form["key"], form["title"])
     except (BadRequest, Conflict) as error:
@@ -94,6 +95,12 @@ async def remove_key(request: Request) -> Response:
     await read_form(request)
     await host_of(request).ssh_keys.remove_from_person(user, request.path_params["key_id"])
     return RedirectResponse("/account?done=key-removed#keys", 303)
+
+
+def needs_ssh(host: Host) -> None:
+    """Raises NotFound where SSH is off: a server that does without it is not to load for a key what it is made of."""
+    if not host.config.ssh.enabled:
+        raise NotFound("git over SSH is off on this server; whoever runs it can switch it on with ssh.enabled.")
 
 
 async def _repository(host: Host, user: User, full_name: str) -> Repository | None:

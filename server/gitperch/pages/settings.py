@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from gitperch.errors import BadRequest, Conflict
 from gitperch.git import refs
+from gitperch.pages.account import needs_ssh
 from gitperch.pages.forms import Form, read_form
 from gitperch.pages.repository import RepositoryPage, open_repository
 from gitperch.pages.visitor import signed_in
@@ -65,6 +66,7 @@ async def add_key(request: Request) -> Response:
     page = await open_repository(request, "admin")
     user = await signed_in(request)
     form = await read_form(request)
+    needs_ssh(page.host)
     try:
         permission: Literal["read", "write"] = "write" if form["permission"] == "write" else "read"
         await page.host.ssh_keys.add_to_repository(page.repository, form["key"], form["title"], permission, user)

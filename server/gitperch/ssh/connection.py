@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gitperch.ssh.server import Server
     from gitperch.ssh.store import SshKey
 
-KEYS_TRIED = 20  # an agent offers all it has, one after the other
+TRIES = 20  # an agent offers all the keys it has, one after the other; the one that is known is asked about twice
 SESSIONS = 10  # as OpenSSH's MaxSessions
 
 
@@ -34,7 +34,8 @@ class Connection(asyncssh.SSHServer):
         self.used_at = time.monotonic()
         self.signed_in = False
         self._connection: asyncssh.SSHServerConnection | None = None
-        self._tried = 0
+        self._began = False
+        self._tries = 0
         self._key: SshKey | None = None
         self._sessions: set[Session] = set()
 
@@ -50,12 +51,15 @@ class Connection(asyncssh.SSHServer):
     def connection_lost(self, exc: Exception | None) -> None:
         self.flows.set()
         self._connection = None
+        for session in list(self._sessions):  # whose channel was asked for, and never opened
+            self.left(session)
         # One failure for all the keys of a connection: a client with several must not lock itself out.
-        self.server.leave(self, failed=self._tried > 0 and not self.signed_in)
+        self.server.leave(self, failed=self._began and not self.signed_in)
 
     def begin_auth(self, username: str) -> bool:
         try:
             self.server.failures.check((self.address,))
+            self._began = True
         except TooMany as error:
             self._disconnect(error.message)
         return True
@@ -65,10 +69,10 @@ class Connection(asyncssh.SSHServer):
 
     async def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
         """Whether the key is known. asyncssh asks when one is offered, and again before it checks a signature by it."""
-        self._tried += 1
-        if self._tried > 2 * KEYS_TRIED:
+        self._tries += 1
+        if self._tries > TRIES:
             self._disconnect(
-                f"None of {KEYS_TRIED} keys is known here. Say which to use with: ssh -o IdentitiesOnly=yes -i FILE"
+                "None of so many keys is known here. Say which to use with: ssh -o IdentitiesOnly=yes -i FILE"
             )
             return False
         found = await self.server.keys.find(fingerprint(key.public_data))
