@@ -130,18 +130,42 @@ def test_a_reachable_commit_may_be_fetched_by_its_oid(address: str, work: Path, 
     assert git("rev-list", "--count", inner, cwd=tmp_path / "c").stdout.strip() == str(len(DAYS) - 1)
 
 
-@pytest.mark.parametrize("version", ["0", "1"])
-def test_an_unreachable_commit_may_not(server: Server, work: Path, tmp_path: Path, version: str) -> None:
-    """Version 2 has no such rule: there, git gives out whatever it has to those who know an oid (gitprotocol-v2(5), `want`)."""
-    address = server.remote(f"alice/secret{version}")
-    server.git("push", "-q", address, "main", cwd=work)
+@pytest.fixture(scope="module")
+def secret(server: Server, work: Path) -> tuple[str, str]:
+    """The address of a repository, and the oid of a commit in it that was pushed away."""
+    address = server.remote("alice/secret")
     gone = git("commit-tree", "-m", "Secret", "main^{tree}", cwd=work).stdout.strip()
-    server.git("push", "-q", address, f"{gone}:refs/heads/gone", cwd=work)
-    server.git("push", "-q", address, ":refs/heads/gone", cwd=work)
+    server.git("push", "-q", address, "main", f"{gone}:refs/heads/gone", cwd=work)
+    server.git("push", "-q", address, "+main:gone", cwd=work)
+    return address, gone
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_commit_that_was_pushed_away_may_not(secret: tuple[str, str], tmp_path: Path, version: str) -> None:
+    address, gone = secret
     git("init", "-q", str(tmp_path / "c"))
     done = git("-c", f"protocol.version={version}", "fetch", "-q", address, gone, cwd=tmp_path / "c")
     assert done.returncode
     assert f"not our ref {gone}" in done.stderr
+
+
+def test_nor_may_one_that_only_a_hidden_ref_reaches_however_much_else_is_asked(
+    server: Server, secret: tuple[str, str], work: Path
+) -> None:
+    kept = (server.data / "repositories").glob("*.git")
+    path = next(path for path in kept if not git("cat-file", "-e", secret[1], cwd=path).returncode)
+    git("update-ref", "refs/gitperch/hidden", secret[1], cwd=path)
+    tip = git("rev-parse", "main", cwd=work).stdout.strip()
+    padding = [f"have {number:040x}" for number in range(10_000)]
+    for wanted in (secret[1], secret[1].upper(), "--all", "main", "f" * 40):
+        lines = [f"want {tip}", *padding, f"want {wanted}", "done"]
+        body = b"0011command=fetch0001" + b"".join(b"%04x%s\n" % (len(line) + 5, line.encode()) for line in lines)
+        headers = {"Git-Protocol": "version=2", "Content-Type": "application/x-git-upload-pack-request"}
+        answer = server.request(
+            "POST", "/alice/secret.git/git-upload-pack", user="alice", headers=headers, body=body + b"0000"
+        )
+        assert b"not our ref" in answer.body, wanted
+        assert b"packfile" not in answer.body
 
 
 @pytest.mark.parametrize("version", VERSIONS)

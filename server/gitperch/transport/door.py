@@ -98,7 +98,7 @@ class GitDoor:
         """What `open` answers, for somebody who is known by other means than a request. `client` is their address."""
         if service != "git-receive-pack":
             repo = await self._host.access.repository(viewer, owner, name)
-            return Opened(repo.path, plain=True, client=client)
+            return Opened(repo.path, plain=True, shown_only=True, client=client)
         if not viewer.is_known:
             raise Unauthorized("Sign in to push: your user name, and your password or a token.")
         created = False

@@ -72,6 +72,8 @@ class Opened:
     """Whether partial clones are allowed, where it is `plain`."""
     settings: object = None
     """Another object when configuration outside the repository, as far as it matters, may have become another."""
+    shown_only: bool = False
+    """Whether protocol v2 is held to the rule of the older ones: a commit may be wanted if a ref that is shown reaches it."""
     client: str = ""
     """Who shares the server's attention with others: requests of one client wait for each other first."""
 

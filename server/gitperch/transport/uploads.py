@@ -10,6 +10,7 @@ from gitperch.transport.clones import Clones
 from gitperch.transport.relay import beside, feed, relay
 from gitperch.transport.said import Said
 from gitperch.transport.small_fetch import SmallFetches
+from gitperch.transport.wants import NotShownError, Wants
 
 if TYPE_CHECKING:
     from gitperch.git import Git
@@ -85,7 +86,15 @@ class Uploads:
             timeout=self._git.settings.request_seconds,
             check=False,
         )
-        # A client that goes away ends the block, and with it git's process group.
-        async with git as process, beside(feed(body, process, body.gone)):
-            await relay(process, answer)
-        await answer.end()
+        guarded = opened.shown_only and "version=2" in protocol.split(":")  # the older versions' rule is git's own
+        listing = await self._listings.of(opened.path) if guarded else None
+        tips = {oid for entry in listing.entries for oid in (entry[0], entry[2])} if listing else set()
+        try:
+            async with Wants(self._git, opened.path, tips) as wants, git as process:
+                request = wants.checked(body) if guarded else body
+                # A client that goes away ends the block, and with it git's process group.
+                async with beside(feed(request, process, body.gone)):
+                    await relay(process, answer)
+        except NotShownError as error:
+            return await answer.whole(packets.packet(b"ERR upload-pack: not our ref " + error.oid))
+        return await answer.end()
