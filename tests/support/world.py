@@ -22,42 +22,56 @@ Tree = dict[str, tuple[str, bytes]]
 """Path → mode and content; the content of a submodule or an empty tree is its oid in hex."""
 
 
+def loose(path: Path, kind: str, data: bytes) -> str:
+    """Make a loose object in the repository at `path`, as odd as it may be; its oid."""
+    whole = f"{kind} {len(data)}\0".encode() + data
+    oid = hashlib.sha1(whole).hexdigest()  # noqa: S324 -- git's name for it
+    file = path / "objects" / oid[:2] / oid[2:]
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(zlib.compress(whole))
+    return oid
+
+
+def loose_commit(path: Path, tree: str, *parents: str, date: int = 1_700_000_000) -> str:
+    lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
+    lines += [f"author A <a@x> {date} +0000", f"committer C <c@x> {date} +0000", "", "A commit", ""]
+    return loose(path, "commit", "\n".join(lines).encode())
+
+
 class World:
     """A bare repository at `path`: `commits` in the order they were made, `refs` the oids of branches and tags.
 
     With `lying`, some commits are dated long before their parents or after their children.
     """
 
-    def __init__(self, path: Path, dice: random.Random, commits: int, *, lying: bool = False) -> None:
+    def __init__(self, path: Path, dice: random.Random, *, lying: bool = False) -> None:
         self._dice, self._lying = dice, lying
         self._path = path
         self._trees: list[Tree] = []
         self.commits: list[str] = []
         assert git("init", "--quiet", "--bare", str(path)).returncode == 0
-        self.write("tree", b"")
-        refs = {}
-        for number in range(commits):
-            refs[f"refs/heads/b{dice.randrange(6)}"] = self._commit(number)
-        for number, oid in enumerate(dice.sample(self.commits, 8)):
-            refs[f"refs/tags/t{number}"] = tag = self._tag("commit", oid, f"t{number}")
-            if number % 3 == 0:
-                refs[f"refs/tags/again{number}"] = self._tag("tag", tag, f"again{number}")
-        for name, oid in refs.items():
-            (path / name).write_text(oid + "\n")
-        self.refs = sorted(set(refs.values()))
+        loose(path, "tree", b"")
+        self._refs: dict[str, str] = {}
 
-    def write(self, kind: str, data: bytes) -> str:
-        """Make a loose object, as odd as it may be; its oid."""
-        whole = f"{kind} {len(data)}\0".encode() + data
-        oid = hashlib.sha1(whole).hexdigest()  # noqa: S324 -- git's name for it
-        file = self._path / "objects" / oid[:2] / oid[2:]
-        file.parent.mkdir(exist_ok=True)
-        file.write_bytes(zlib.compress(whole))
-        return oid
+    @property
+    def refs(self) -> list[str]:
+        return sorted(set(self._refs.values()))
+
+    def grow(self, commits: int) -> None:
+        """Add so many commits, which move branches, and some tags."""
+        for _ in range(commits):
+            self._refs[f"refs/heads/b{self._dice.randrange(6)}"] = self._commit(len(self.commits))
+        for oid in self._dice.sample(self.commits, 4):
+            name = f"t{len(self._refs)}"
+            self._refs[f"refs/tags/{name}"] = tag = self._tag("commit", oid, name)
+            if self._dice.random() < 0.3:
+                self._refs[f"refs/tags/{name}-again"] = self._tag("tag", tag, f"{name}-again")
+        for name, oid in self._refs.items():
+            (self._path / name).write_text(oid + "\n")
 
     def _tag(self, kind: str, oid: str, name: str) -> str:
-        return self.write(
-            "tag", f"object {oid}\ntype {kind}\ntag {name}\ntagger T <t@x> 1700000000 +0000\n\nm\n".encode()
+        return loose(
+            self._path, "tag", f"object {oid}\ntype {kind}\ntag {name}\ntagger T <t@x> 1700000000 +0000\n\nm\n".encode()
         )
 
     def _commit(self, number: int) -> str:
@@ -72,9 +86,8 @@ class World:
             self._change(tree)
         self._trees.append(tree := _consistent(tree))
         date = 1_700_000_000 + 60 * number + (dice.randrange(-9000, 9000) if self._lying and dice.random() < 0.1 else 0)
-        lines = [f"tree {self._tree(tree)}", *(f"parent {self.commits[parent]}" for parent in parents)]
-        lines += [f"author A <a@x> {date} +0000", f"committer C <c@x> {date} +0000", "", f"Commit {number}", ""]
-        self.commits.append(oid := self.write("commit", "\n".join(lines).encode()))
+        oid = loose_commit(self._path, self._tree(tree), *(self.commits[parent] for parent in parents), date=date)
+        self.commits.append(oid)
         return oid
 
     def _tree(self, tree: Tree) -> str:
@@ -85,10 +98,11 @@ class World:
             if rest:
                 folders.setdefault(name, {})[rest] = (mode, content)
             else:
-                entries[name] = (mode, content.decode() if mode in _BY_OID else self.write("blob", content))
+                entries[name] = (mode, content.decode() if mode in _BY_OID else loose(self._path, "blob", content))
         entries |= {name: ("40000", self._tree(inside)) for name, inside in folders.items()}
         order = sorted(entries, key=lambda name: (name + "/" * (entries[name][0] == "40000")).encode())
-        return self.write(
+        return loose(
+            self._path,
             "tree",
             b"".join(f"{entries[name][0]} {name}\0".encode() + bytes.fromhex(entries[name][1]) for name in order),
         )

@@ -107,13 +107,14 @@ class Objects:
 
 
 def nearest(objects: Objects, wants: Sequence[bytes], haves: Collection[bytes]) -> list[bytes] | None:
-    """The wants, parents first, if all their parents are wants or haves: then they are what is missing, and the haves need not be read.
+    """The wants, parents first, if they are just what is missing: each has a parent that is a have, and none that is neither have nor want.
 
-    None where it is not so simple.
+    Then the haves need not be read. None where it is not so simple.
     """
     commits = set(wants)
     for want in commits:
-        if want in haves or not commits.union(haves).issuperset(objects.commit(want).parents):
+        parents = objects.commit(want).parents
+        if want in haves or not commits.union(haves).issuperset(parents) or not any(oid in haves for oid in parents):
             return None
     return list(_parents_first(objects, commits))
 

@@ -47,16 +47,17 @@ class _Theirs:
     def __init__(self, entries: Callable[[bytes], list[bytes]]) -> None:
         self._entries = entries
         self._trees: dict[bytes, bytes] = {}
+        self._added: set[bytes] = set()
         self._oids: set[bytes] = set()
         self._asked = 0
 
     def add(self, tree: bytes, data: bytes) -> None:
-        if tree not in self._oids:
-            self._oids.add(tree)
+        if tree not in self._added:
+            self._added.add(tree)
             self._trees[tree] = data
 
     def __contains__(self, oid: bytes) -> bool:
-        if oid in self._oids:
+        if oid in self._oids or oid in self._added:
             return True
         self._asked += 1
         if self._asked > _SEARCHED:  # from here on, a set is faster than to search
@@ -182,7 +183,7 @@ class MissingObjects:
 
     def _old_entries(self, tree: _Old) -> list[bytes]:
         """The entries of a tree that the client has or is sent."""
-        if tree.theirs:
+        if tree.theirs or tree.oid in self._theirs:  # which a folder may be in a commit that is sent, too
             self._theirs.add(tree.oid, self._objects.content(tree.oid, TREE))
         return self._entries(tree.oid)
 

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from gitperch.git.process import UnreadableRepository
-from gitperch.transport.history import BLOB, COMMIT, Bounds, Objects, Undecided, nearest, ready, unknown
+from gitperch.transport.history import COMMIT, Bounds, Objects, Undecided, nearest, ready, unknown
 from gitperch.transport.missing_objects import MissingObjects
 from gitperch.transport.packets import DELIMITER, FLUSH, LARGEST, packet
 from gitperch.transport.thin_pack import Pack
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from gitperch.git import Git
     from gitperch.git.listing import Listing
     from gitperch.transport.fetch_request import FetchRequest
-    from gitperch.transport.missing_objects import Missing
 
 _WANTS, _HAVES = 32, 128
 _BOUNDS = Bounds(objects=1500, size=2 << 20, packed=1 << 20)
@@ -123,11 +122,10 @@ def _decided(objects: Objects, request: FetchRequest, refs: _Refs, bitmapped: st
     for tag in tags:
         if tag not in haves:
             sent.tag(tag)
-    missing = sent.found()
-    if bitmapped and _older(objects, missing, bitmapped) > _OLDER:
-        raise Undecided
     pack = Pack(objects, request.flags)
-    pack.add(missing)
+    pack.add(sent.found())
+    if bitmapped and _older(pack.whole, bitmapped) > _OLDER:
+        raise Undecided
     opening = b"" if request.done else _acknowledgments(common) + packet(b"ready\n") + DELIMITER
     return b"".join((opening, packet(b"packfile\n"), *_side_band(pack, request.flags), FLUSH))
 
@@ -143,14 +141,13 @@ def _missing(objects: Objects, wants: list[bytes], haves: Collection[bytes], don
     return unknown(objects, wants, known)
 
 
-def _older(objects: Objects, missing: Mapping[bytes, Missing], folder: str) -> int:
-    """Bytes of files to be sent whole that have been there for long, which is to say in a pack: content that has come back.
+def _older(files: Mapping[bytes, int], folder: str) -> int:
+    """Bytes of files that have been there for long, which is to say in a pack: content that has come back.
 
     The client may well have them, and a git with a bitmap sees that it has.
     """
-    whole = [oid for oid, one in missing.items() if one.kind == BLOB and not one.base]
-    packed = [oid for oid in whole if not os.path.lexists(f"{folder}/{oid.hex()[:2]}/{oid.hex()[2:]}")]
-    return sum(len(objects.content(oid, BLOB)) for oid in packed)
+    names = {oid.hex(): size for oid, size in files.items()}
+    return sum(size for name, size in names.items() if not os.path.lexists(f"{folder}/{name[:2]}/{name[2:]}"))
 
 
 def _acknowledgments(common: Sequence[bytes]) -> bytes:

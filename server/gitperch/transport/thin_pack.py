@@ -34,6 +34,7 @@ class Pack:
         self._at: dict[bytes, int] = {}
         self._chain: dict[bytes, int] = {}
         self.deltas = 0
+        self.whole: dict[bytes, int] = {}  # files that are no deltas, and their sizes
 
     def __len__(self) -> int:
         return len(self._at)
@@ -43,8 +44,12 @@ class Pack:
         for oid, one in missing.items():
             data = self._objects.content(oid, one.kind)
             at = len(self._body)
-            if not (one.base and len(data) > _SHORT and self._delta(one.base, one.kind, data, oid)):
+            # A base by name that also came later would be one too many for index-pack, which then gives up.
+            base = one.base if one.base in self._at or one.base not in missing else None
+            if not (base and len(data) > _SHORT and self._delta(base, one.kind, data, oid)):
                 self._body += _header(one.kind, len(data)) + self._deflated(data)
+                if one.kind == BLOB:
+                    self.whole[oid] = len(data)
             self._at[oid] = at
 
     def finished(self) -> bytes:
