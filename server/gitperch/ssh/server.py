@@ -32,9 +32,10 @@ SIGNING_IN = 10  # connections of one address, and
 SIGNING_IN_ALL = 40  # of all, that have not shown a key yet: each costs a key exchange
 KEEPALIVE_SECONDS, KEEPALIVES = 30, 3
 GRACE_SECONDS = 3.0
-# What is slow to compute before anybody has signed in, or rests on SHA-1.
+# Taken away from what asyncssh offers: what is slow to compute before anybody has signed in, and what rests on SHA-1 or DSA.
 KEX = "-gss-*,*group*,rsa*,*1.3.132*,curve448*"
-SIGNATURES = "-ssh-rsa,*@ssh.com"
+MACS = "-hmac-sha1*,*@ssh.com"
+SIGNATURES = "-ssh-rsa,ssh-dss,*@ssh.com"
 
 
 @contextlib.asynccontextmanager
@@ -58,6 +59,7 @@ async def listening(host: Host, door: GitDoor, git: ASGIApp) -> AsyncIterator[Se
             keepalive_interval=KEEPALIVE_SECONDS,
             keepalive_count_max=KEEPALIVES,
             kex_algs=KEX,
+            mac_algs=MACS,
             signature_algs=SIGNATURES,
             compression_algs=None,  # packs are compressed already
             encoding=None,
