@@ -266,6 +266,9 @@ def test_after_a_force_push_the_secret_leaves_the_base_pack_and_is_kept_beside_i
         push(work, repo, f"{clean}:refs/heads/main")
         assert "packed anew" in await it.host.upkeep.now(repo)
         assert held(check_base(repo.path).pack_path) == reached(repo.path, clean)
+        [layer] = (repo.path / "objects" / "info" / "commit-graphs").glob("*.graph")
+        assert bytes.fromhex(clean) in layer.read_bytes()
+        assert bytes.fromhex(secret) not in layer.read_bytes()
         assert said("cat-file", "-t", secret, cwd=repo.path) == "commit\n"  # a push that builds on it may be on its way
         check(repo.path)
         assert await it.host.upkeep.now(repo) == ""

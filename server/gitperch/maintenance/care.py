@@ -32,6 +32,7 @@ class Care:
         self._path = path
         self._idle = idle
         self._pressed = pressed
+        self.packed_anew = False
         self._said: list[str] = []
         self._journal = journal.read(path)
 
@@ -75,6 +76,7 @@ class Care:
             self._note(failed_at=time.time(), unproven=before.packs[0].path.name if before.packs else "")
             raise
         took = time.monotonic() - began
+        self.packed_anew = True
         self._did(Step.FULL, before, took)
         seen = await asyncio.to_thread(inventory.taken, self._path)
         largest = seen.packs[0] if seen.packs else None

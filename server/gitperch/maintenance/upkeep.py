@@ -67,8 +67,7 @@ class Upkeep:
         """Everything that pays, with nothing put off; what was done in words. Raises GitError."""
         async with self._for_layers.turn():
             await layers.add(self._for_layers, repo.path)
-        async with self._for_packs.turn():
-            return await self._care(repo, pressed=True).give()
+        return await self._care(repo, pressed=True)
 
     def _hear(self, event: Event) -> None:
         if isinstance(event, RefsUpdated):
@@ -132,16 +131,21 @@ class Upkeep:
 
     async def _look_after(self, repo: Repository) -> None:
         try:
-            async with self._for_packs.turn():
-                did = await self._care(repo, pressed=False).give()
+            did = await self._care(repo, pressed=False)
         except (GitError, OSError) as error:
             self._failed(repo, "its packs", error)
         else:
             if did:
                 log.info("%s: %s", repo.full_name, did)
 
-    def _care(self, repo: Repository, *, pressed: bool) -> Care:
-        return Care(self._for_packs, self._packing, repo.path, idle=_idle(repo), pressed=pressed)
+    async def _care(self, repo: Repository, *, pressed: bool) -> str:
+        async with self._for_packs.turn():
+            care = Care(self._for_packs, self._packing, repo.path, idle=_idle(repo), pressed=pressed)
+            did = await care.give()
+        if care.packed_anew:
+            async with self._for_layers.turn():
+                await layers.anew(self._for_layers, repo.path)
+        return did
 
     def _failed(self, repo: Repository, what: str, error: Exception) -> None:
         if (repo.path / "HEAD").exists():  # else it was deleted meanwhile
