@@ -62,6 +62,9 @@ def report(samples: Sequence[Sample]) -> list[str]:
             f"{what}: {min(values) / scale:.0f} to {max(values) / scale:.0f}{unit}, growth in "
             f"{seconds[-1] - seconds[0]:.0f} s {growth / scale:+.1f}{unit} (at most {bound / scale:.0f}{unit})"
         )
+        print(
+            f"  over time: {' '.join(f'{sample[at] / scale:.0f}' for sample in samples[:: max(1, len(samples) // 12)])}{unit}"
+        )
         if growth > bound:
             complaints.append(f"{what} grew by {growth / scale:.1f}{unit}")
     return complaints
