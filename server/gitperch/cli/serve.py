@@ -45,8 +45,10 @@ async def _serve(config: Config, listener: socket.socket) -> None:
     from hypercorn.utils import LifespanFailureError
 
     from gitperch.app import create_app
+    from gitperch.cli import short_way
 
     connections.end_with_their_clients()
+    short_way.install()
     settings = HypercornConfig()
     settings.bind = [f"fd://{listener.fileno()}"]
     settings.loglevel = "WARNING"

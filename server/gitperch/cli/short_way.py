@@ -1,0 +1,206 @@
+"""A short way for the requests that come most: those of a git client that only asks which refs there are.
+
+hypercorn takes a request through two parsers, three tasks, two queues and eight turns of the event loop, which is most of what a fetch
+without news costs. A request of that kind that has come whole, in one piece and in the plainest form (RFC 9112), goes straight to the
+application instead. Everything else, to the last byte, is left to hypercorn: nothing is ever read by both, so they cannot disagree.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import re
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+import h11
+
+if TYPE_CHECKING:
+    from hypercorn.asyncio.tcp_server import TCPServer
+    from starlette.types import Message
+
+log = logging.getLogger("gitperch.server")
+
+_REQUEST = re.compile(
+    rb"(?:(GET) (/[!-~]+/info/refs\?service=git-(?:upload|receive)-pack)|(POST) (/[!-~]+/git-upload-pack)) HTTP/1\.1\r\n"
+    rb"((?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[ \t!-~]*\r\n)+)\r\n"
+)
+_LISTING = b"command=ls-refs"
+# What has a say in how a message is framed, or what the connection is for afterwards.
+_LEFT_ALONE = frozenset(
+    (b"transfer-encoding", b"connection", b"upgrade", b"expect", b"te", b"trailer", b"http2-settings")
+)
+_LONGEST = 16 << 10  # bytes of a whole request
+_PIECE = 64 << 10
+
+
+class Short:
+    """One such request and its answer. It is an ASGI server's end of both."""
+
+    def __init__(self, server: TCPServer, reader: asyncio.StreamReader, scope: dict[str, Any], body: bytes) -> None:
+        self._server = server
+        self._reader = reader
+        self._scope = scope
+        self._body: bytes | None = body
+        self._out = bytearray()
+        self._chunked = False
+        self.whole = False
+        """Whether the answer has come to its end."""
+        self.ahead = b""
+        """What the client has sent meanwhile."""
+
+    async def run(self) -> None:
+        """Answer. Whether that came to its end is seen from `whole`."""
+        app: Any = self._server.app
+        try:
+            await app(self._scope, self._receive, self._send, None, None)
+        except Exception:
+            log.exception("the application failed at %s", self._scope["path"])
+
+    async def _receive(self) -> Message:
+        if self._body is not None:
+            body, self._body = self._body, None
+            return {"type": "http.request", "body": body, "more_body": False}
+        while data := await self._reader.read(_PIECE):
+            self.ahead += data
+            if len(self.ahead) > _PIECE:
+                break  # who sends so much without waiting for an answer is not a git client
+        return {"type": "http.disconnect"}
+
+    async def _send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._start(message["status"], message.get("headers", []))
+            return
+        data, more = message.get("body", b""), message.get("more_body", False)
+        if data:
+            self._out += b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data
+        if not more:
+            self._out += b"0\r\n\r\n" if self._chunked else b""
+            self.whole = True
+        if not more or len(self._out) > _PIECE:
+            await self._flush()
+
+    def _start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        lines = [*headers, *self._server.config.response_headers("h11")]
+        self._chunked = not any(name.lower() == b"content-length" for name, _ in headers)
+        if self._chunked:
+            lines.append((b"transfer-encoding", b"chunked"))
+        self._out += b"HTTP/1.1 %d \r\n" % status
+        self._out += b"".join(b"%b: %b\r\n" % (bytes(name), bytes(value)) for name, value in lines) + b"\r\n"
+
+    async def _flush(self) -> None:
+        out, self._out = bytes(self._out), bytearray()
+        self._server.writer.write(out)
+        await self._server.writer.drain()
+
+
+def request_in(data: bytes) -> tuple[str, bytes, list[tuple[bytes, bytes]], bytes] | None:
+    """Method, target, headers and body, if `data` is one whole request of the kind that this is for, and nothing more."""
+    found = _REQUEST.match(data) if len(data) <= _LONGEST else None
+    if not found:
+        return None
+    headers = []
+    for line in found[5].split(b"\r\n")[:-1]:
+        name, _, value = line.partition(b":")
+        headers.append((name.lower(), value.strip(b" \t")))
+    names = [name for name, _ in headers]
+    if names.count(b"host") != 1 or not _LEFT_ALONE.isdisjoint(names):
+        return None
+    body = data[found.end() :]
+    lengths = [value for name, value in headers if name == b"content-length"]
+    if found[1]:
+        return None if lengths or body else ("GET", found[2], headers, b"")
+    if lengths != [b"%d" % len(body)] or body[4 : 4 + len(_LISTING)] != _LISTING:
+        return None
+    return "POST", found[4], headers, body
+
+
+def scope_of(
+    server: TCPServer, method: str, target: bytes, headers: list[tuple[bytes, bytes]]
+) -> dict[str, Any] | None:
+    """As hypercorn would make it; None where its own protocol is not between two requests, or would make this the last one."""
+    wrapper, config = server.protocol, server.config
+    protocol: Any = wrapper.protocol
+    connection = getattr(protocol, "connection", None)
+    if (
+        not isinstance(connection, h11.Connection)
+        or protocol.stream
+        or protocol.keep_alive_requests >= config.keep_alive_max_requests
+    ):
+        return None
+    if connection.states != {h11.CLIENT: h11.IDLE, h11.SERVER: h11.IDLE} or connection.trailing_data != (b"", False):
+        return None
+    protocol.keep_alive_requests += 1
+    path, _, query = target.partition(b"?")
+    return {
+        "type": "http",
+        "http_version": "1.1",
+        "asgi": {"spec_version": "2.1", "version": "3.0"},
+        "method": method,
+        "scheme": "https" if wrapper.ssl else "http",
+        "path": unquote(path.decode("ascii")),
+        "raw_path": path,
+        "query_string": query,
+        "root_path": config.root_path,
+        "headers": headers,
+        "client": wrapper.client,
+        "server": wrapper.server,
+        "state": wrapper.state.copy(),
+        "extensions": {},
+    }
+
+
+class ShortWay:
+    """A connection's reader, for hypercorn: what goes the short way never comes out of it."""
+
+    def __init__(self, server: TCPServer, reader: asyncio.StreamReader) -> None:
+        self._server = server
+        self._reader = reader
+        self._used_at = 0.0
+        self._answering = asyncio.Lock()
+
+    def at_eof(self) -> bool:
+        return self._reader.at_eof()
+
+    async def read(self, size: int) -> bytes:
+        data = await self._reader.read(size)
+        while data and (request := request_in(data)) and (scope := scope_of(self._server, *request[:3])):
+            async with self._answering:
+                answer = Short(self._server, self._reader, scope, request[3])
+                await answer.run()
+                self._used_at = asyncio.get_running_loop().time()
+            if not answer.whole:
+                return b""  # as if the client had gone: hypercorn closes the connection
+            data = answer.ahead or await self._reader.read(size)
+        return data
+
+    async def idle(self) -> None:
+        """Close the connection when it has not been used for the time that is set, by either way, or when the server stops."""
+        server, loop = self._server, asyncio.get_running_loop()
+        began, stopping = loop.time(), False
+        while not stopping and (left := max(began, self._used_at) + server.config.keep_alive_timeout - loop.time()) > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(server.context.terminated.wait(), left)
+                stopping = True
+            async with self._answering:
+                pass  # what has begun is answered
+        await asyncio.shield(server._initiate_server_close())  # noqa: SLF001 -- as hypercorn's own timer does
+
+
+def install() -> None:
+    """Give every connection a short way. A hypercorn that is built differently than the one this was made for is left as it is."""
+    from hypercorn.asyncio.tcp_server import TCPServer
+
+    if not version("hypercorn").startswith("0.18."):
+        return
+    run = TCPServer.run
+
+    async def run_with_short_way(server: TCPServer) -> None:
+        way: Any = ShortWay(server, server.reader)
+        server.reader = way
+        server._idle_timeout = way.idle  # type: ignore[method-assign]  # noqa: SLF001 -- there is no other place for it
+        await run(server)
+
+    TCPServer.run = run_with_short_way  # type: ignore[assignment,method-assign]
