@@ -95,7 +95,8 @@ def client(folder: Path, server: Path, tips: Sequence[str]) -> Path:
 
 
 def receive(path: Path, pack: bytes, wants: Sequence[str], haves: Sequence[str]) -> None:
-    """Take a pack as `git fetch` does and look whether anything is missing then."""
+    """Take a pack, both as `git fetch` takes few objects and as it takes many, and look whether anything is missing then."""
+    run(path, "unpack-objects", "-n", "--strict", stdin=pack)
     run(path, "index-pack", "--stdin", "--fix-thin", "--strict", stdin=pack)
     refs = [f"create refs/all/{number} {oid}\n" for number, oid in enumerate([*wants, *haves])]
     run(path, "update-ref", "--stdin", stdin="".join(refs).encode())

@@ -22,13 +22,16 @@ Tree = dict[str, tuple[str, bytes]]
 """Path → mode and content; the content of a submodule or an empty tree is its oid in hex."""
 
 
+def object_id(kind: str, data: bytes) -> str:
+    return hashlib.sha1(f"{kind} {len(data)}\0".encode() + data).hexdigest()  # noqa: S324 -- git's name for it
+
+
 def loose(path: Path, kind: str, data: bytes) -> str:
     """Make a loose object in the repository at `path`, as odd as it may be; its oid."""
-    whole = f"{kind} {len(data)}\0".encode() + data
-    oid = hashlib.sha1(whole).hexdigest()  # noqa: S324 -- git's name for it
+    oid = object_id(kind, data)
     file = path / "objects" / oid[:2] / oid[2:]
     file.parent.mkdir(exist_ok=True)
-    file.write_bytes(zlib.compress(whole))
+    file.write_bytes(zlib.compress(f"{kind} {len(data)}\0".encode() + data))
     return oid
 
 
@@ -50,7 +53,8 @@ class World:
         self._trees: list[Tree] = []
         self.commits: list[str] = []
         assert git("init", "--quiet", "--bare", str(path)).returncode == 0
-        loose(path, "tree", b"")
+        self._written: set[tuple[str, bytes]] = set()
+        self._write("tree", b"")
         self._refs: dict[str, str] = {}
 
     @property
@@ -69,9 +73,16 @@ class World:
         for name, oid in self._refs.items():
             (self._path / name).write_text(oid + "\n")
 
+    def _write(self, kind: str, data: bytes) -> str:
+        """Make an object, but not again what may have been packed since."""
+        if (kind, data) in self._written:
+            return object_id(kind, data)
+        self._written.add((kind, data))
+        return loose(self._path, kind, data)
+
     def _tag(self, kind: str, oid: str, name: str) -> str:
-        return loose(
-            self._path, "tag", f"object {oid}\ntype {kind}\ntag {name}\ntagger T <t@x> 1700000000 +0000\n\nm\n".encode()
+        return self._write(
+            "tag", f"object {oid}\ntype {kind}\ntag {name}\ntagger T <t@x> 1700000000 +0000\n\nm\n".encode()
         )
 
     def _commit(self, number: int) -> str:
@@ -98,11 +109,10 @@ class World:
             if rest:
                 folders.setdefault(name, {})[rest] = (mode, content)
             else:
-                entries[name] = (mode, content.decode() if mode in _BY_OID else loose(self._path, "blob", content))
+                entries[name] = (mode, content.decode() if mode in _BY_OID else self._write("blob", content))
         entries |= {name: ("40000", self._tree(inside)) for name, inside in folders.items()}
         order = sorted(entries, key=lambda name: (name + "/" * (entries[name][0] == "40000")).encode())
-        return loose(
-            self._path,
+        return self._write(
             "tree",
             b"".join(f"{entries[name][0]} {name}\0".encode() + bytes.fromhex(entries[name][1]) for name in order),
         )
@@ -141,8 +151,7 @@ class World:
         if what == 0:
             return "120000", dice.choice(LINKS)
         if what == 1:  # what is a submodule here may be a blob elsewhere
-            link = dice.choice(LINKS)
-            return "160000", hashlib.sha1(b"blob %d\0" % len(link) + link).hexdigest().encode()  # noqa: S324
+            return "160000", object_id("blob", dice.choice(LINKS)).encode()
         if what == 2:
             return "40000", EMPTY_TREE.encode()
         if what == 3:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 COMMIT, TREE, BLOB, TAG = 1, 2, 3, 4  # as packs have them
 
-_WALKED = 400  # commits looked at to find out what is missing
+_WALKED = 120  # commits looked at to find out what is missing
 _SENT = 100  # commits in one answer
 _SLOP = 5  # commits that git, too, walks on when it could stop: dates are not always in order
 _TAG_DEPTH = 10

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from gitperch.transport.history import Objects
 
-_SENT = 1000  # objects in one answer
+_SENT = 300  # objects in one answer
 _SEARCHED = 30  # questions
 _WIDTH = 20  # bytes of a binary oid
 _DEPTH = 200  # folders within folders
@@ -28,10 +28,10 @@ _entries = re.compile(rb"(?:40000|100644|100755|100664|120000|160000) [^\0]+\0.{
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """An object to be sent. `base` is what it may be told by: sent before it, or with the client already."""
+    """An object to be sent. `bases` are what it may be told by: sent before it, or with the client already."""
 
     kind: int
-    base: bytes | None = None
+    bases: tuple[bytes, ...] = ()
 
 
 class _Old(NamedTuple):
@@ -113,7 +113,7 @@ class MissingObjects:
             return
         if depth > _DEPTH:
             raise Undecided
-        self._add(oid, Missing(TREE, before[0].oid if before else None))
+        self._add(oid, Missing(TREE, tuple(tree.oid for tree in before)))
         entries = self._entries(oid)
         old: dict[bytes, bool] = {}  # entry → whether the client has it already
         for tree in sorted(before, key=lambda tree: tree.theirs):
@@ -130,7 +130,7 @@ class MissingObjects:
             if mode == _FOLDER:
                 self._tree(target, bases or gone, depth + 1)
             elif mode != _SUBMODULE and not self._known(target):
-                self._add(target, Missing(BLOB, bases[0].oid if bases else None))
+                self._add(target, Missing(BLOB, tuple(base.oid for base in bases if base.oid != target)))
                 if not bases:
                     self._news.append((target, name))
 
@@ -162,7 +162,7 @@ class MissingObjects:
             for oid, name in self._news:
                 base = self._gone.get(name) or endings.get(name.rpartition(b".")[2])
                 if base and base != oid:
-                    self._found[oid] = Missing(BLOB, base)
+                    self._found[oid] = Missing(BLOB, (base,))
             self._news.clear()
         self._gone.clear()
         self._gone_trees.clear()

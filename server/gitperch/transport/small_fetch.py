@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from gitperch.transport.fetch_request import FetchRequest
 
 _WANTS, _HAVES = 32, 128
-_BOUNDS = Bounds(objects=1500, size=2 << 20, packed=1 << 20)
+# About what git, too, would be ready with by then: beyond this it is faster.
+_BOUNDS = Bounds(objects=400, size=1 << 20, packed=256 << 10)
 _AT_ONCE = Bounds(objects=40, size=256 << 10, packed=16 << 10)
 _MOMENT = 0.002  # seconds, waiting for the thread included
 _OLDER = 4096  # bytes of old content that may be sent without need

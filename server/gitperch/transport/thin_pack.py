@@ -11,13 +11,15 @@ from gitperch.transport import deltas
 from gitperch.transport.history import BLOB, Undecided
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from gitperch.transport.history import Objects
     from gitperch.transport.missing_objects import Missing
 
 _OFS_DELTA, _REF_DELTA = 6, 7
 _CHAIN = 50  # deltas upon each other
+_BASES = 2  # tried, where a merge has more
+_GOOD = 100  # bytes; with a delta as short as this no other base is tried
 _SHORT = 64  # bytes; shorter content is sent as it is
 _POOR = 64 << 10  # bytes; where a delta helps little with more than this, git may find a better one
 
@@ -45,8 +47,8 @@ class Pack:
             data = self._objects.content(oid, one.kind)
             at = len(self._body)
             # A base by name that also came later would be one too many for index-pack, which then gives up.
-            base = one.base if one.base in self._at or one.base not in missing else None
-            if not (base and len(data) > _SHORT and self._delta(base, one.kind, data, oid)):
+            bases = [base for base in one.bases if base in self._at or (self._thin and base not in missing)]
+            if len(data) <= _SHORT or not self._told(oid, one.kind, data, bases):
                 self._body += _header(one.kind, len(data)) + self._deflated(data)
                 if one.kind == BLOB:
                     self.whole[oid] = len(data)
@@ -56,13 +58,12 @@ class Pack:
         self._body[:12] = b"PACK" + struct.pack(">II", 2, len(self._at))
         return bytes(self._body) + hashlib.sha1(self._body, usedforsecurity=False).digest()
 
-    def _delta(self, base: bytes, kind: int, data: bytes, oid: bytes) -> bool:
-        """Add the object as a delta if that is allowed and worth it."""
-        inside = self._at.get(base)
-        depth = self._chain.get(base, 0) + 1
-        if depth > _CHAIN or (inside is None and not self._thin):
+    def _told(self, oid: bytes, kind: int, data: bytes, bases: Sequence[bytes]) -> bool:
+        """Add the object as a delta of one of the bases if that is worth it."""
+        best = self._best(kind, data, bases)
+        if not best:
             return False
-        delta = deltas.encode(self._objects.content(base, kind), data)
+        delta, base = best
         if len(delta) > len(data) // 2:
             if kind == BLOB and len(data) > _POOR:
                 raise Undecided
@@ -71,13 +72,24 @@ class Pack:
         deflated = self._deflated(delta)
         if len(delta) > len(data) // 2 and len(deflated) > len(self._deflated(data)):
             return False
+        inside = self._at.get(base)
         if inside is not None and self._offsets:
             self._body += _header(_OFS_DELTA, len(delta)) + _offset(len(self._body) - inside) + deflated
         else:
             self._body += _header(_REF_DELTA, len(delta)) + base + deflated
-        self._chain[oid] = depth
+        self._chain[oid] = self._chain.get(base, 0) + 1
         self.deltas += 1
         return True
+
+    def _best(self, kind: int, data: bytes, bases: Sequence[bytes]) -> tuple[bytes, bytes] | None:
+        """The shortest delta, and its base."""
+        found = []
+        for base in bases[:_BASES]:
+            if self._chain.get(base, 0) < _CHAIN:
+                found.append((deltas.encode(self._objects.content(base, kind), data), base))
+                if len(found[-1][0]) < _GOOD:
+                    break
+        return min(found, key=lambda one: len(one[0]), default=None)
 
     def _deflated(self, data: bytes) -> bytes:
         self._left -= len(data)
