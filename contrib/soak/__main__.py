@@ -3,12 +3,14 @@
     python -m contrib.soak [--minutes 10] [--clients 8] [--seed 1] [--keep FOLDER]
 
 Ends with status 1, and a line for each thing that is wrong: a command that failed, a clone that `git fsck` does not like or whose refs
-are not the server's, a push that was accepted and is not there, memory or open files that grow, processes or files left behind.
+are not the server's, a push that was accepted and is not there, memory or open files that grow, processes or files left behind,
+an error in the server's log.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import sqlite3
 import sys
@@ -69,6 +71,7 @@ def soak(folder: Path, *, minutes: float, clients: int, seed: int) -> list[str]:
             complaints += _compare(server, name, crowd)
         server.upkeep()
         complaints += leftovers.children(pid, server.data) + leftovers.files(server.data)
+        complaints += _logged(server.log.read_text("utf-8", "replace"))
         doctor = server.cli("doctor")
         if " 0 waiting, 0 failed" not in doctor:
             complaints.append(f"gitperch doctor says: {doctor}")
@@ -103,6 +106,16 @@ def _say(crowd: list[Client]) -> None:
     print(
         f"{sum(client.lost_races for client in crowd)} pushes lost a race, {overtaken} fetches were overtaken by a push"
     )
+
+
+def _logged(log: str) -> list[str]:
+    """What the server itself found wrong: its log's errors, with what follows them."""
+    entries = re.split(r"\n(?=\d{4}-\d\d-\d\d )", log)
+    return [
+        f"the server's log says: {entry[-3000:]}"
+        for entry in entries
+        if " ERROR " in entry[:80] or "Traceback" in entry
+    ]
 
 
 def _compare(server: Gitperch, name: str, crowd: list[Client]) -> list[str]:
