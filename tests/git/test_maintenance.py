@@ -352,7 +352,7 @@ def test_two_upkeeps_never_run_at_once(run: Callable[[Test], None], tmp_path: Pa
 def test_an_upkeep_that_is_killed_ends_whole_and_leaves_nothing_behind(tmp_path: Path) -> None:
     server = Server(tmp_path / "data")
     server.add_user("alice")
-    source = generate(tmp_path / "source.git", commits=3000, branches=20, documents=300)
+    source = generate(tmp_path / "source.git", commits=1500, branches=20, documents=300)
     server.cli("repo", "add", "alice/thing", "--from", str(source))
     path = server.data / "repositories" / "1.git"
     said("repack", "-a", "-d", "-q", "--max-pack-size=1m", cwd=path)

@@ -11,7 +11,7 @@ import pytest
 from gitperch.git.base_pack import BasePack
 from gitperch.maintenance.inventory import Inventory, Pack
 from gitperch.maintenance.journal import Journal
-from gitperch.maintenance.plan import Situation, Step, step
+from gitperch.maintenance.plan import Situation, Step, is_put_off, step
 
 HOUR = 3600.0
 NOW = 1_800_000_000.0
@@ -82,6 +82,15 @@ def test_small_ones_are_packed_anew_as_they_grow(it: Situation, expected: Step) 
 )
 def test_large_ones_are_rolled_up_and_rarely_packed_anew(it: Situation, expected: Step) -> None:
     assert step(it) is expected
+
+
+def test_what_is_put_off_is_known() -> None:
+    grown = situation(300_000, 200_000, base=300_000)
+    assert is_put_off(grown)
+    assert not is_put_off(replace(grown, idle=2 * HOUR))  # since it is done now
+    assert not is_put_off(replace(grown, journal=Journal(failed_at=NOW - HOUR)))
+    assert is_put_off(situation(100, 300_000, base=100, journal=Journal(packed_at=NOW - 10)))
+    assert not is_put_off(situation(400_000, base=400_000))
 
 
 def test_one_whose_objects_are_elsewhere_is_left_alone() -> None:

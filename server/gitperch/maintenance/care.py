@@ -33,6 +33,7 @@ class Care:
         self._idle = idle
         self._pressed = pressed
         self.packed_anew = False
+        self.put_off = False
         self._said: list[str] = []
         self._journal = journal.read(path)
 
@@ -57,7 +58,8 @@ class Care:
         seen = await asyncio.to_thread(inventory.taken, self._path)
         base = base_pack.read(self._path) or await self._proven(seen)
         reached = base is None or await base_pack.is_reached(self._git, self._path, base)
-        chosen = plan.step(self._situation(seen, base, reached=reached))
+        situation = self._situation(seen, base, reached=reached)
+        chosen, self.put_off = plan.step(situation), plan.is_put_off(situation)
         if chosen is Step.FULL:
             await self._pack_fully(seen)
         elif chosen is Step.ROLL_UP:

@@ -6,7 +6,7 @@ The sizes are those of a machine with 1 GB and two slow cores: a full repack of 
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -32,7 +32,7 @@ LOOSE = 1000
 PACKS = 6
 IDLE_SECONDS = 3600.0
 REST_FACTOR = 20  # a large repository rests so many times as long as its last full repack took
-REST_SECONDS = 600.0
+REST_SECONDS = 60.0
 AFTER_FAILURE = 86400.0
 
 
@@ -73,6 +73,11 @@ class Situation:
         return self.seen.objects - self.anchor - self.journal.left
 
     @property
+    def failed(self) -> bool:
+        """Whether a full repack has failed lately."""
+        return self.now < self.journal.failed_at + AFTER_FAILURE
+
+    @property
     def small(self) -> bool:
         return self.seen.objects <= SMALL_OBJECTS and self.seen.size <= SMALL_BYTES
 
@@ -97,8 +102,7 @@ def step(it: Situation) -> Step:
         return Step.NOTHING
     many = seen.loose - journal.left >= LOOSE or (len(seen.packs) > PACKS and not _is_geometric(seen.packs[1:]))
     otherwise = Step.ROLL_UP if many else Step.NOTHING
-    failed = it.now < journal.failed_at + AFTER_FAILURE and not it.pressed
-    if failed or not (it.small or it.fits(REPACK_BYTES)) or not _has_room(it):
+    if (it.failed and not it.pressed) or not (it.small or it.fits(REPACK_BYTES)) or not _has_room(it):
         return otherwise
     rested = it.pressed or it.now >= journal.packed_at + max(REST_SECONDS, REST_FACTOR * journal.packed_seconds)
     if not it.base:
@@ -112,6 +116,11 @@ def step(it: Situation) -> Step:
         return Step.FULL if it.new >= max(LITTLE, it.anchor // 8) else otherwise
     grown = it.new * 2 >= it.anchor and (it.pressed or it.idle >= IDLE_SECONDS or it.new >= it.anchor)
     return Step.FULL if grown and rested else otherwise
+
+
+def is_put_off(it: Situation) -> bool:
+    """Whether a full repack pays and only waits for its time, which comes without another push."""
+    return not it.failed and step(it) is not Step.FULL and step(replace(it, pressed=True)) is Step.FULL
 
 
 def _is_geometric(packs: Sequence[Pack]) -> bool:

@@ -13,7 +13,6 @@ from gitperch.git import GitError, base_pack
 from gitperch.maintenance import layers
 from gitperch.maintenance.care import Care
 from gitperch.maintenance.packing import Packing
-from gitperch.maintenance.plan import IDLE_SECONDS
 from gitperch.maintenance.quietly import Quietly
 
 if TYPE_CHECKING:
@@ -34,6 +33,7 @@ REST_SECONDS = 20.0
 LATEST_SECONDS = 300.0  # for a repository that is pushed to without a pause
 START_SECONDS = 30.0
 APART_SECONDS = 1.0  # between repositories at the start
+AGAIN_SECONDS = 60.0  # for one that is worth a repack once it is at rest
 DAY = 86400.0
 ALL_AT_ONCE = 1000  # tips of one burst; of more, git looks at all refs
 
@@ -67,7 +67,8 @@ class Upkeep:
         """Everything that pays, with nothing put off; what was done in words. Raises GitError."""
         async with self._for_layers.turn():
             await layers.add(self._for_layers, repo.path)
-        return await self._care(repo, pressed=True)
+        did, _ = await self._care(repo, pressed=True)
+        return did
 
     def _hear(self, event: Event) -> None:
         if isinstance(event, RefsUpdated):
@@ -125,27 +126,29 @@ class Upkeep:
             self._first.pop(repo_id, None)
             found = await self._repositories.by_id(repo_id)
             if found:
-                again = IDLE_SECONDS + REST_SECONDS if _idle(found) < IDLE_SECONDS else DAY
-                await self._look_after(found)
-                self._due.setdefault(repo_id, time.monotonic() + again)
+                put_off = await self._look_after(found)
+                self._due.setdefault(repo_id, time.monotonic() + (AGAIN_SECONDS if put_off else DAY))
 
-    async def _look_after(self, repo: Repository) -> None:
+    async def _look_after(self, repo: Repository) -> bool:
+        """Whether it is worth another look soon."""
         try:
-            did = await self._care(repo, pressed=False)
+            did, put_off = await self._care(repo, pressed=False)
         except (GitError, OSError) as error:
             self._failed(repo, "its packs", error)
-        else:
-            if did:
-                log.info("%s: %s", repo.full_name, did)
+            return False
+        if did:
+            log.info("%s: %s", repo.full_name, did)
+        return put_off
 
-    async def _care(self, repo: Repository, *, pressed: bool) -> str:
+    async def _care(self, repo: Repository, *, pressed: bool) -> tuple[str, bool]:
+        """What was done, and whether something more waits for its time."""
         async with self._for_packs.turn():
             care = Care(self._for_packs, self._packing, repo.path, idle=_idle(repo), pressed=pressed)
             did = await care.give()
         if care.packed_anew:
             async with self._for_layers.turn():
                 await layers.anew(self._for_layers, repo.path)
-        return did
+        return did, care.put_off
 
     def _failed(self, repo: Repository, what: str, error: Exception) -> None:
         if (repo.path / "HEAD").exists():  # else it was deleted meanwhile
