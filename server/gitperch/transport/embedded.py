@@ -74,7 +74,7 @@ class Served:
     """Over the repository's own, as `git -c` would have it: `{"http.receivepack": "true"}`."""
 
 
-Found = Served | Path | None
+Found = Served | Path | str | None
 
 
 class Transport:
