@@ -171,7 +171,10 @@ def with_port(config: Config, port: int) -> Config:
 
 def _completed(config: Config) -> Config:
     _, port = config.listen_address
-    _ = config.ssh_listen_address
+    if not config.ssh_listen_address[1]:
+        raise ConfigError(
+            f"ssh.listen is {config.ssh.listen!r}; its port cannot be 0, since addresses on pages name it."
+        )
     if config.ssh.address and not _is_address(config.ssh.address):
         raise ConfigError(
             f"ssh.address is {config.ssh.address!r}; it has to be HOST or HOST:PORT, such as git.example.com."

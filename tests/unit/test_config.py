@@ -56,6 +56,7 @@ def test_the_address_for_ssh_is_the_one_people_use(address: str, url: str) -> No
         ({"GITPERCH_BASE_URL": "git.example.com"}, "", "it has to be http(s)://HOST"),
         ({"GITPERCH_PREVIEW_DOMAIN": "http://x"}, "", "it has to be a domain alone"),
         ({"GITPERCH_SSH_LISTEN": "2222"}, "", "ssh.listen is '2222'; it has to be HOST:PORT"),
+        ({"GITPERCH_SSH_LISTEN": "0.0.0.0:0"}, "", "its port cannot be 0"),
         ({"GITPERCH_SSH_ADDRESS": "git@host"}, "", "ssh.address is 'git@host'; it has to be HOST or HOST:PORT"),
         ({"GITPERCH_SSH_ADDRESS": "host:99999"}, "", "it has to be HOST or HOST:PORT"),
         ({}, "colour = 1", "colour in"),

@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("gitperch.ssh")
 
-SIGNING_IN = 10  # connections of one address, and
-SIGNING_IN_ALL = 40  # of all, that have not shown a key yet: each costs a key exchange
+SIGNING_IN = 50  # connections at once that have not shown a key yet: each costs a key exchange
 KEEPALIVE_SECONDS, KEEPALIVES = 30, 3
 GRACE_SECONDS = 3.0
 # Taken away from what asyncssh offers: what is slow to compute before anybody has signed in, and what rests on SHA-1 or DSA.
@@ -113,13 +112,11 @@ class Server:
 
     def admit(self, connection: Connection) -> bool:
         """Whether one more connection is within the limits; if so, it counts until it leaves."""
-        settings = self.host.config.ssh
-        same = [other for other in self._connections if other.address == connection.address]
+        settings, there = self.host.config.ssh, self._connections
         if (
-            len(self._connections) >= settings.connections
-            or len(same) >= settings.connections_per_address
-            or sum(not other.signed_in for other in same) >= SIGNING_IN
-            or sum(not other.signed_in for other in self._connections) >= SIGNING_IN_ALL
+            len(there) >= settings.connections
+            or sum(other.address == connection.address for other in there) >= settings.connections_per_address
+            or sum(not other.signed_in for other in there) >= SIGNING_IN
         ):
             return False
         self._connections.add(connection)
