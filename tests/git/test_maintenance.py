@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Test], None]:
-    return runner(tmp_path / "data", monkeypatch)
+    return runner(tmp_path / "data", monkeypatch, seconds=150)
 
 
 def said(*arguments: str, cwd: Path) -> str:
@@ -87,7 +87,7 @@ def _cwd(pid: str) -> str:
 
 async def comes(path: Path) -> None:
     """Wait for a base pack."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not base_pack.read(path):  # noqa: ASYNC110 -- the file system tells nobody
             await asyncio.sleep(0.05)
 
@@ -359,7 +359,7 @@ def test_an_upkeep_that_is_killed_ends_whole_and_leaves_nothing_behind(tmp_path:
     assert len(packs(path)) > 3
     command = [sys.executable, "-m", "gitperch", "repo", "upkeep", "alice/thing", "--data", str(server.data)]
     process = subprocess.Popen(command, env=server.environment)
-    until = time.monotonic() + 30
+    until = time.monotonic() + 90
     while not [name for name in files(path) if "tmp" in name]:
         assert time.monotonic() < until
         assert process.poll() is None
