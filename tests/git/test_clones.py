@@ -97,7 +97,14 @@ def test_full_clones_come_from_the_base_pack_and_what_was_pushed_since_behind_it
             ).stderr
             check_clone(await cloned(it, tmp_path / f"c{number}", "--bare"), repo.path)
             check_clone(await cloned(it, tmp_path / f"d{number}"), repo.path)
-            assert (counters.virtual, counters.tails) == (1 + 2 * number, number)
+            # So few objects are unpacked one by one (`fetch.unpackLimit`), instead of indexed.
+            fresh = tmp_path / f"e{number}"
+            git("init", "--quiet", "--bare", f"--object-format={object_format}", str(fresh))
+            fetched = ("fetch", "--quiet", f"{it.url}/{NAME}.git", "+refs/*:refs/*")
+            assert (await asyncio.to_thread(git, *fetched, cwd=fresh)).returncode == 0
+            assert not list((fresh / "objects/pack").iterdir())
+            check_clone(fresh, repo.path)
+            assert (counters.virtual, counters.tails) == (1 + 3 * number, number)
         assert counters.fills == 0
 
     run(test)

@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("gitperch.clones")
 
-_PLANS = 200
+_PLANS = 100
 _RECORDS = 100
 _LARGEST_TAIL = 256 << 20  # bytes; and no more than half of the base pack
+_IN_MEMORY = 64 << 10  # bytes of a tail; more lie in a file
 _SMALL_TAIL = 4 << 20  # bytes that a small repository may have come to all the same
 _SECONDS = 120.0
 # As `git upload-pack` has it: an object is what its name says, whatever may stand in for it.
@@ -67,7 +68,7 @@ class Planner:
         if not file or not base or base.sound is False:
             return None
         wants, tags = frozenset(request.wants), visible.unasked(request)
-        key = (base.key, _digest(wants), _digest(tags))
+        key = (opened.path, base.key, _digest(wants), _digest(tags))
         if key not in self._plans:
             async with self._locks.setdefault(key, asyncio.Lock()):
                 if key not in self._plans:
@@ -79,6 +80,11 @@ class Planner:
         pack = self._plans[key]
         self._plans.move_to_end(key)
         return (pack, file) if pack else None
+
+    def forget(self, path: Path) -> None:
+        """The refs of the repository at `path` have moved: what was made for others will hardly be asked for again."""
+        for key in [key for key in self._plans if key[0] == path]:
+            self._drop(key)
 
     def _record(self, path: Path) -> BasePack | None:
         """What is proven of the repository, read anew when its record has changed."""
@@ -110,17 +116,20 @@ class Planner:
                 or record.pack_path.with_suffix(".promisor").exists()
             ):
                 return None
-            self._bases[key] = Base(key, status.st_size, header, trailer, Checksum(object_format))
+            self._bases[key] = Base(record.pack_path, key, status.st_size, header, trailer, Checksum(object_format))
             if len(self._bases) > _RECORDS:
                 self._bases.popitem(last=False)
         return self._bases[key]
 
     def _remember(self, key: tuple[object, ...], pack: VirtualPack | None) -> None:
         self._plans[key] = pack
-        while len(self._plans) > _PLANS:
-            _, oldest = self._plans.popitem(last=False)
-            if oldest and oldest.tail:
-                oldest.tail.release()
+        if len(self._plans) > _PLANS:
+            self._drop(next(iter(self._plans)))
+
+    def _drop(self, key: tuple[object, ...]) -> None:
+        pack = self._plans.pop(key)
+        if pack and pack.tail:
+            pack.tail.release()
 
     async def _made(
         self, opened: Opened, record: BasePack, base: Base, wants: frozenset[bytes], tags: dict[bytes, bytes]
@@ -160,7 +169,7 @@ class Planner:
 
     async def _tail(self, path: Path, record: BasePack, beyond: frozenset[bytes]) -> Spool:
         """A pack of what `beyond` reaches and the base pack has not. Its deltas may be on objects there: they are in the same pack."""
-        tail = Spool(self._folder, self._room)
+        tail = Spool(self._folder, self._room, _IN_MEMORY)
         arguments = ("-c", "pack.useBitmaps=false", "pack-objects", "--revs", "--stdout", "--quiet", "--thin")
         options: dict[str, Any] = {"path": path, "environment": _AS_NAMED, "timeout": _SECONDS}
         limit = max(_SMALL_TAIL, min(_LARGEST_TAIL, record.size // 2))

@@ -39,6 +39,7 @@ _LARGE = 32 << 20  # bytes of packs; what is computed from so many waits for oth
 _LARGE_WAIT_SECONDS = 600.0
 _MEMORY = 8 << 20  # bytes of small answers
 _KEPT = 500  # answers, most of them with an open file
+_ON_TRIAL_SECONDS = 120.0  # for which an answer is kept that only one has asked for, unless there is no room
 _REMEMBERED = 4000  # questions that were asked once
 _LEFT_FREE = 256 << 20  # bytes of the disk that are for others
 _LOOK_AGAIN = 16 << 20  # bytes that are written between two looks at it
@@ -76,6 +77,7 @@ class _Entry:
     refused: bool = False
     """git's answer is an error, for those who asked and nobody else."""
     deserted: asyncio.Event = field(default_factory=asyncio.Event)
+    left_at: float = 0.0
     since: float = field(default_factory=time.monotonic)
 
 
@@ -135,10 +137,10 @@ class Responses:
                     return False
                 self._unlooked = count
             while self._counters.bytes_on_disk + count > self._git.settings.cache_max_bytes:
-                idle = (entry for entry in self._entries.values() if entry.spool.taken and not entry.readers)
-                if not (oldest := next(idle, None)):
+                idle = [entry for entry in self._entries.values() if entry.spool.taken and not entry.readers]
+                if not idle:
                     return False
-                self._evict(oldest)
+                self._evict(min(idle, key=lambda entry: entry.worth))  # of equals the one that was used longest ago
         self._counters.bytes_on_disk += count
         return True
 
@@ -226,12 +228,11 @@ class Responses:
         return process.returncode
 
     def _left(self, entry: _Entry) -> None:
-        """Nobody reads `entry` now: keep it, if it is whole and was asked for more than once, or is so small that it may as well stay."""
-        spool = entry.spool
+        """Nobody reads `entry` now: keep it, if it is whole."""
+        spool, entry.left_at = entry.spool, time.monotonic()
         if not (spool.whole or spool.error):
             entry.deserted.set()
-        may = spool.whole and not (spool.passing or entry.refused) and self._entries.get(entry.question) is entry
-        if not (may and (entry.worth or spool.contents is not None)):
+        if not spool.whole or spool.passing or entry.refused or self._entries.get(entry.question) is not entry:
             self._drop(entry)
             return
         idle = [other for other in self._entries.values() if not other.readers]
@@ -264,7 +265,9 @@ class Responses:
             await asyncio.sleep(_SWEEP_SECONDS)
             for entry in list(self._entries.values()):
                 question = entry.question
-                if self._is_old(entry) or snapshot.identity(question.path) != question.identity:
+                tried = time.monotonic() - entry.left_at > _ON_TRIAL_SECONDS
+                once = entry.spool.taken and not (entry.worth or entry.readers)
+                if (once and tried) or self._is_old(entry) or snapshot.identity(question.path) != question.identity:
                     self._drop(entry)
             if (now := str(self._counters)) != said:
                 said = now

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gitperch.git.admission import Admission
 from gitperch.transport.clones import files, snapshot, virtual_pack
 from gitperch.transport.clones.counters import Counters
 from gitperch.transport.clones.planner import Planner
@@ -32,6 +33,8 @@ log = logging.getLogger("gitperch.clones")
 
 _REMEMBERED = 64
 _AT_ONCE = 1 << 20  # bytes of an answer that are sent in one piece
+_STREAMS = 64  # answers on their way: each holds about a megabyte while its client takes nothing
+_WAIT_SECONDS = 600.0  # no process waits meanwhile
 
 
 class Clones:
@@ -45,6 +48,7 @@ class Clones:
         self._responses = Responses(git, folder, self.counters)
         self._planner = Planner(git, folder, self._responses.room, self.counters)
         self._visible: OrderedDict[Path, snapshot.Visible] = OrderedDict()
+        self._streams = Admission(_STREAMS, _WAIT_SECONDS)
 
     async def answer(self, opened: Opened, request: FetchRequest, listing: Listing, answer: Answer, gone: Gone) -> bool:
         """Whether `request` was answered; otherwise nothing was sent. `listing` are the refs as they are now.
@@ -61,10 +65,11 @@ class Clones:
         identity = snapshot.identity(opened.path)
         if not identity or not visible.oids.issuperset(request.wants):
             return False
-        if request.full and (plan := await self._planner.plan(opened, request, visible)):
-            return await self._send(*plan, answer, gone)
-        question = _question(opened.path, identity, request, visible)
-        return question is not None and await self._responses.answer(question, opened, answer, gone)
+        async with self._streams.turn(opened.client):
+            if request.full and (plan := await self._planner.plan(opened, request, visible)):
+                return await self._send(*plan, answer, gone)
+            question = _question(opened.path, identity, request, visible)
+            return question is not None and await self._responses.answer(question, opened, answer, gone)
 
     async def _send(self, pack: VirtualPack, file: files.OpenFile, answer: Answer, gone: Gone) -> bool:
         pieces = virtual_pack.answer(pack, file)
@@ -79,19 +84,24 @@ class Clones:
                 async for piece in pieces:
                     await answer.write(piece)
         except (virtual_pack.DamagedError, files.FileEndedError, OSError) as error:
-            log.exception("the pack %s cannot be sent: run git fsck there", pack.base)
+            log.error("%s cannot be sent; run git fsck there: %r", pack.base.path, error)  # noqa: TRY400 -- it is not ours
+            if not answer.begun:
+                return False
             raise BrokenError from error
         await answer.end()
         return True
 
     def _shown(self, path: Path, listing: Listing) -> snapshot.Visible:
         """What `listing` shows; what was kept of the repository and is not shown any more is dropped."""
-        visible = self._visible.get(path)
-        if not visible or visible.listing is not listing:
-            visible = self._visible[path] = snapshot.Visible.of(listing)
+        known = self._visible.get(path)
+        if known and known.listing is listing:
+            return known
+        visible = self._visible[path] = snapshot.Visible.of(listing)
+        if not known or known.oids != visible.oids:
             self._responses.forget(path, visible.oids)
-            if len(self._visible) > _REMEMBERED:
-                self._visible.popitem(last=False)
+            self._planner.forget(path)
+        if len(self._visible) > _REMEMBERED:
+            self._visible.popitem(last=False)
         return visible
 
 

@@ -6,7 +6,6 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING
 
-from gitperch.git.process import READ_SIZE
 from gitperch.transport.clones import files
 
 if TYPE_CHECKING:
@@ -14,16 +13,26 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 IN_MEMORY = 1 << 20  # bytes; more lie in a file
+_PIECE = (
+    252 << 10
+)  # bytes read at once: as an object of Python's, still below what the allocator would map and unmap each time
 _WINDOW = 2 << 20  # bytes on their way when the disk takes no more
 
 
 class Reader:
     """One who takes the bytes in order; `at` is how many it has."""
 
-    __slots__ = ("at",)
+    __slots__ = ("_place", "at")
 
-    def __init__(self) -> None:
-        self.at = 0
+    def __init__(self, at: int = 0) -> None:
+        self.at = at
+        self._place: memoryview | None = None
+
+    def place(self, size: int) -> memoryview:
+        """Where to read the next bytes to, at most `_PIECE`; the same each time."""
+        if self._place is None:
+            self._place = memoryview(bytearray(_PIECE))
+        return self._place[:size]
 
 
 class Spool:
@@ -33,8 +42,12 @@ class Spool:
     read, and nobody may begin to.
     """
 
-    def __init__(self, folder: Path, room: Callable[[int], bool]) -> None:
-        """`room(n)` takes `n` more bytes of the disk's share, or says False; a negative `n` gives them back."""
+    def __init__(self, folder: Path, room: Callable[[int], bool], in_memory: int = 0) -> None:
+        """`room(n)` takes `n` more bytes of the disk's share, or says False; a negative `n` gives them back.
+
+        `in_memory` is in bytes, `IN_MEMORY` unless it is given.
+        """
+        self._in_memory = in_memory or IN_MEMORY
         self._folder = folder
         self._room = room
         self._memory = bytearray()
@@ -68,7 +81,7 @@ class Spool:
     async def append(self, data: bytes) -> None:
         self.last = (self.last + data[-4:])[-4:]
         if not self._file and not self.passing:
-            if len(self._memory) + len(data) <= IN_MEMORY:
+            if len(self._memory) + len(data) <= self._in_memory:
                 self._memory += data
                 self._grow(len(data))
                 return
@@ -84,6 +97,7 @@ class Spool:
     def finish(self) -> None:
         if not self._file and not self.passing:
             self.contents = bytes(self._memory)
+            self._memory.clear()
         self.whole = True
         self._move()
 
@@ -94,7 +108,7 @@ class Spool:
 
     def beginning(self) -> bytes:
         """What is in memory."""
-        return bytes(self._memory)
+        return self.contents or bytes(self._memory)
 
     def release(self) -> None:
         """Give back the disk's share. Who still reads may go on."""
@@ -109,7 +123,7 @@ class Spool:
             if self.error:
                 raise self.error
             return b""
-        data = await self._at(reader.at)
+        data = await self._next(reader)
         reader.at += len(data)
         if self.passing:
             self._move()
@@ -117,24 +131,27 @@ class Spool:
 
     async def pieces(self, at: int, count: int) -> AsyncIterator[bytes]:
         """`count` bytes from `at` on, of a whole spool; in the same pieces for everyone who asks the same."""
+        reader = Reader(at)
         while count:
-            data = (await self._at(at))[:count]
+            data = (await self._next(reader))[:count]
             yield data
-            at, count = at + len(data), count - len(data)
+            reader.at, count = reader.at + len(data), count - len(data)
 
-    async def _at(self, at: int) -> bytes:
+    async def _next(self, reader: Reader) -> bytes:
+        at = reader.at
         if self.passing and at >= self._window_at:
             begin = self._window_at
             for chunk in self._window:
                 if at < begin + len(chunk):
                     return chunk[at - begin :]
                 begin += len(chunk)
-        if at < len(self._memory):
-            return bytes(memoryview(self._memory)[at : at + READ_SIZE])
+        memory = self._memory if self.contents is None else self.contents
+        if at < len(memory):
+            return bytes(memoryview(memory)[at : at + _PIECE])
         assert self._file  # noqa: S101 -- what is not in memory and does not pass by is there
-        data = bytearray(min(READ_SIZE, self._stored - at))
-        await files.read(self._file, [memoryview(data)], at)
-        return bytes(data)
+        place = reader.place(min(_PIECE, self._stored - at))
+        await files.read(self._file, [place], at)
+        return bytes(place)
 
     async def _out_of_memory(self) -> None:
         if await self._store(bytes(self._memory)) == len(self._memory):

@@ -14,6 +14,7 @@ from gitperch.transport.packets import FLUSH, LARGEST, packet
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
     from typing import Final
 
     from gitperch.transport.clones.checksum import Checksum
@@ -34,6 +35,7 @@ class DamagedError(Exception):
 class Base:
     """A base pack as it was found: `key` tells its file from any other, `own` is the checksum of what has been sent of it."""
 
+    path: Path
     key: tuple[object, ...]
     size: int
     header: bytes
