@@ -109,13 +109,10 @@ def _say(crowd: list[Client]) -> None:
 
 
 def _logged(log: str) -> list[str]:
-    """What the server itself found wrong: its log's errors, with what follows them."""
-    entries = re.split(r"\n(?=\d{4}-\d\d-\d\d )", log)
-    return [
-        f"the server's log says: {entry[-3000:]}"
-        for entry in entries
-        if " ERROR " in entry[:80] or "Traceback" in entry
-    ]
+    """What the server itself found wrong: the first and the last line of each error in its log."""
+    entries = re.split(r"\n(?=\[?\d{4}-\d\d-\d\d )", log)
+    wrong = [entry.strip().splitlines() for entry in entries if " ERROR " in entry[:80] or "Traceback" in entry]
+    return [f"the server's log says: {' … '.join((lines[0], *lines[1:][-1:]))}" for lines in wrong]
 
 
 def _compare(server: Gitperch, name: str, crowd: list[Client]) -> list[str]:
