@@ -30,8 +30,9 @@ def main(arguments: list[str]) -> int:
 
 
 def start(root: Path, arguments: list[str]) -> int:
-    """Returns when the server listens."""
-    listen = next(value for value in arguments if value.startswith("Listen ")).removeprefix("Listen ")
+    """Raises OSError where somebody else listens at the address."""
+    address, _, port = next(value for value in arguments if value.startswith("Listen ")).split()[1].rpartition(":")
+    listening = socket.create_server((address, int(port)))  # before the fork: whoever connects from now on is served
     process = os.fork()
     if not process:
         os.setsid()
@@ -39,18 +40,12 @@ def start(root: Path, arguments: list[str]) -> int:
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             os.dup2(log.fileno(), 1)
             os.dup2(log.fileno(), 2)
-        os.closerange(3, 256)  # the tests' own descriptors: whoever reads them waits for us otherwise
-        serve(root, listen, secure="-DSSL" in arguments, http2="-DHTTP2" in arguments)
+        os.dup2(listening.fileno(), 3)
+        os.closerange(4, 256)  # the tests' own descriptors: whoever reads them waits for us otherwise
+        serve(root, "fd://3", secure="-DSSL" in arguments, http2="-DHTTP2" in arguments)
         os._exit(0)
     (root / "httpd.pid").write_text(f"{process}\n")
-    address, _, port = listen.rpartition(":")
-    until = time.monotonic() + 20
-    while time.monotonic() < until:
-        with socket.socket() as probe:
-            if not probe.connect_ex((address, int(port))):
-                return 0
-        time.sleep(0.02)
-    return 1
+    return 0
 
 
 def stop(root: Path) -> int:
