@@ -376,11 +376,30 @@ def test_a_push_that_breaks_off_changes_nothing(ssh: Ssh, tmp_path: Path) -> Non
 def test_idle_connections_end_and_give_their_places_back(tmp_path: Path) -> None:
     commit(tmp_path / "w", {"a": "a"})
     with running(tmp_path / "s", SSH_IDLE_SECONDS="1") as ssh:
-        ok(ssh.git("push", ssh.url("alice/idle"), "main", cwd=tmp_path / "w"))
+        ssh.server.cli("repo", "add", "alice/idle", "--from", str(tmp_path / "w"))
         with raw(ssh, "git-upload-pack 'alice/idle'") as client:
             assert client.stderr
             assert b"Nothing has moved for 1 seconds" in client.stderr.read()
         until(lambda: not children(ssh.server, "upload-pack"))
+
+
+def test_a_client_that_ignores_its_end_keeps_neither_git_nor_its_connection(tmp_path: Path) -> None:
+    commit(tmp_path / "w", {"a": os.urandom(8 << 20)})
+    with running(tmp_path / "s", SSH_IDLE_SECONDS="1") as ssh:
+        ssh.server.cli("repo", "add", "alice/ignored", "--from", str(tmp_path / "w"))
+        with raw(ssh, "git-upload-pack 'alice/ignored'") as client:
+            assert client.stdout
+            assert client.stdout.read(4)
+            client.send_signal(signal.SIGSTOP)
+            until(lambda: not children(ssh.server, "upload-pack"))
+            until(lambda: _connections(ssh) == 0)
+            client.kill()
+
+
+def _connections(ssh: Ssh) -> int:
+    """How many the server has on its SSH port."""
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    return sum(row.split()[1].endswith(f":{ssh.port:04X}") and row.split()[3] == "01" for row in lines)
 
 
 def test_the_server_stops_at_once_although_a_client_is_connected(tmp_path: Path) -> None:
@@ -393,6 +412,8 @@ def test_the_server_stops_at_once_although_a_client_is_connected(tmp_path: Path)
             began = time.monotonic()
             assert ssh.server.stop() == 0
             assert time.monotonic() - began < 12
+            assert client.stderr
+            assert b"The server is stopping" in client.stderr.read()
             assert client.wait(5) != 0
     assert "Traceback" not in ssh.server.log
 

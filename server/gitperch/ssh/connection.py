@@ -96,8 +96,9 @@ class Connection(asyncssh.SSHServer):
         return channel, session
 
     def left(self, session: Session) -> None:
-        self._sessions.discard(session)
-        self.server.over()
+        if session in self._sessions:
+            self._sessions.remove(session)
+            self.server.over()
         self.used_at = time.monotonic()
 
     async def serve(self, session: Session, line: str | None, protocol: str) -> int:
@@ -118,16 +119,19 @@ class Connection(asyncssh.SSHServer):
     def sweep(self, idle_seconds: float) -> None:
         """End what has not moved for so long."""
         before = time.monotonic() - idle_seconds
-        for session in list(self._sessions):
-            if session.moved_at < before:
-                session.say(
-                    f"gitperch: Nothing has moved for {idle_seconds:g} seconds, so this connection was ended.\n"
-                )
-                session.end()
-        if not self._sessions and self.signed_in and self.used_at < before:
-            self.close()
+        why = f"Nothing has moved for {idle_seconds:g} seconds, so this was ended."
+        idle = [session for session in self._sessions if session.moved_at < before]
+        # A session that is over and still here is one whose client does not answer even that.
+        if any(session.is_over for session in idle) or (
+            not self._sessions and self.signed_in and self.used_at < before
+        ):
+            self.close(why)
+        for session in idle:
+            session.end(why)
 
-    def close(self) -> None:
+    def close(self, why: str) -> None:
+        for session in list(self._sessions):
+            session.end(why)
         if self._connection:
             self._connection.close()
 

@@ -161,4 +161,4 @@ class Server:
             async with asyncio.timeout(GRACE_SECONDS):
                 await self._quiet.wait()
         for connection in list(self._connections):
-            connection.close()
+            connection.close("The server is stopping. Try again in a moment.")

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("gitperch.ssh")
 
 WINDOW = 1 << 20  # bytes that a client may send ahead of us; asyncssh keeps them until they are read
-_STOPPING = "The server is stopping. Try again in a moment."
 
 
 class Session(asyncssh.SSHServerSession[bytes]):
@@ -81,6 +80,10 @@ class Session(asyncssh.SSHServerSession[bytes]):
         self._flows.set()
         self._connection.left(self)
 
+    @property
+    def is_over(self) -> bool:
+        return self._channel is None
+
     # What the commands use.
 
     async def read(self) -> bytes:
@@ -123,10 +126,14 @@ class Session(asyncssh.SSHServerSession[bytes]):
         if self._channel and not self._channel.is_closing():
             self._channel.write_stderr(text.encode("utf-8", "replace"))
 
-    def end(self) -> None:
-        """Break off."""
-        if self._channel:
-            self._channel.close()
+    def end(self, why: str) -> None:
+        """Break off, whether the client takes note or not."""
+        self.say(f"gitperch: {why}\n")
+        channel, self._channel = self._channel, None
+        if channel:
+            channel.close()
+        self._news.set()
+        self._flows.set()
 
     async def _run(self) -> None:
         status = 1
@@ -137,9 +144,6 @@ class Session(asyncssh.SSHServerSession[bytes]):
             self.say(f"gitperch: {error.message}\n")
         except ClientGone:
             pass
-        except asyncio.CancelledError:
-            self.say(f"gitperch: {_STOPPING}\n")
-            raise
         except Exception:
             log.exception("a command over SSH failed: %r", self._line)
             self.say("gitperch: Something went wrong in the server; its log says what.\n")
