@@ -42,16 +42,21 @@ async def bounded(body: AsyncIterable[bytes], seen: list[bytes]) -> AsyncIterato
 
 
 def parsed(lines: Sequence[bytes]) -> tuple[frozenset[bytes], list[Command] | None]:
-    """The capabilities that the pusher chose, and its commands; None for those of a kind that is git's to read (a signed push)."""
-    first, _, capabilities = (lines[0] if lines else b"").partition(b"\0")
+    """The capabilities that the pusher chose, and its commands; None for those of a kind that is git's to read (a signed push).
+
+    Lines of a shallow clone's boundary come first, and the capabilities with the first line that is not one of them.
+    """
+    capabilities: frozenset[bytes] = frozenset()
     found = []
-    for line in (first, *lines[1:]):
-        words = line.rstrip(b"\n").decode("utf-8", "surrogateescape").split(" ", 2)
+    for line in lines:
+        command, _, chosen = line.rstrip(b"\n").partition(b"\0")
+        capabilities |= frozenset(chosen.split())
+        words = command.decode("utf-8", "surrogateescape").split(" ", 2)
         if len(words) == 3 and all(map(names.is_oid, words[:2])):
             found.append(Command(*words))
-        elif line and words[0] != "shallow":
-            return frozenset(capabilities.split()), None
-    return frozenset(capabilities.split()), found
+        elif command and words[0] != "shallow":
+            return capabilities, None
+    return capabilities, found
 
 
 def _size(data: bytes, at: int) -> int:
