@@ -17,7 +17,7 @@ import pytest
 
 from gitperch.git import base_pack
 from gitperch.repositories import importing
-from gitperch.transport.clones import responses, spool
+from gitperch.transport.clones import responses, service, spool
 from support.fetching import Brake, ask, begin, body, objects, pack, reached, watch
 from support.house import runner
 from support.server import commit, git
@@ -396,6 +396,24 @@ def test_one_who_does_not_read_holds_up_neither_git_nor_the_others(
         assert time.monotonic() - began < 20
         assert len(set(others)) == clones[0].counters.fills == 1
         assert await stalled.rest() == others[0]
+
+    run(test)
+
+
+def test_those_who_do_not_read_hold_a_bounded_number_of_buffers(
+    run: Callable[[Test], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "_STREAMS", 2)
+
+    async def test(it: House) -> None:
+        repo = await hosted(it, history(tmp_path / "w", 24), proven=True)
+        stalled = [await begin(it, NAME, body(shown(repo))) for _ in range(2)]
+        waiting = asyncio.ensure_future(ask(it, NAME, body(shown(repo))))
+        await asyncio.sleep(0.5)
+        assert not waiting.done()
+        stalled[0].close()
+        assert pack(await waiting)
+        stalled[1].close()
 
     run(test)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import random
+import zlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -149,6 +151,25 @@ def test_ten_at_once_get_the_same_virtual_pack_at_different_paces(run: Callable[
         answers = await asyncio.gather(*map(one, range(10)))
         assert len(set(answers)) == 1
         assert objects(pack(answers[0]), tmp_path / "a") == reached(repo.path, "--all")
+
+    run(test)
+
+
+def test_a_clone_of_thousands_of_tags(run: Callable[[Test], None], clones: list[Clones], tmp_path: Path) -> None:
+    async def test(it: House) -> None:
+        work = history(tmp_path / "w")
+        oid, who = git("rev-parse", "main", cwd=work).stdout.strip(), "A <a@example.com> 1700000000 +0000"
+        for number in range(4000):  # as `git mktag` would make them, a thousand times faster
+            data = f"object {oid}\ntype commit\ntag t{number}\ntagger {who}\n\n{number}\n".encode()
+            data = b"tag %d\0%s" % (len(data), data)
+            name = hashlib.sha1(data, usedforsecurity=False).hexdigest()
+            loose = work / ".git/objects" / name[:2] / name[2:]
+            loose.parent.mkdir(exist_ok=True)
+            loose.write_bytes(zlib.compress(data, 0))
+            (work / ".git/refs/tags" / f"t{number}").write_text(name + "\n")
+        repo = await hosted(it, work)
+        check_clone(await cloned(it, tmp_path / "c", "--bare"), repo.path)
+        assert clones[0].counters.virtual == 1
 
     run(test)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gitperch.transport.opened import Opened
 
 _SHORT = 2 << 10  # bytes of prefixes in a request that may come again
-_LOOKED_AT = 64 << 10  # bytes; a longer request is git's to answer
+_LOOKED_AT = 256 << 10  # bytes; a longer request is git's to answer
 
 
 class Uploads:
