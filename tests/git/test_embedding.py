@@ -129,7 +129,15 @@ def test_repositories_lie_at_any_depth_and_may_have_work_trees(program: Program,
     bare(root / "deep/er/bare.git")
     for path in ("deep/er/down/tree", "deep/er/down/tree/.git", "deep/er/bare", "deep/er/bare.git"):
         assert git("ls-remote", f"{program.url}/{path}").returncode == 0, path
-    for path in ("deep/er", "deep/../deep/er/bare.git", "deep//er/bare.git", "./deep/er/bare.git", "%2e%2e/x"):
+    for path in (
+        "deep/er",
+        "deep/../deep/er/bare.git",
+        "deep//er/bare.git",
+        "./deep/er/bare.git",
+        "%2e%2e/x",
+        "x%00",
+        "x" * 5000,
+    ):
         assert program.request("GET", f"/{path}/info/refs?service=git-upload-pack").status == 404, path
 
 

@@ -33,7 +33,7 @@ def git_directory(path: Path) -> Path | None:
         if inner.is_file():  # gitfile (gitrepository-layout(5))
             inner = path / inner.read_text("utf-8", "surrogateescape").removeprefix("gitdir:").strip()
         return next((each for each in (inner, path) if _is_repository(each)), None)
-    except OSError:
+    except (OSError, ValueError):  # a name that no file can have
         return None
 
 
