@@ -58,6 +58,7 @@ def test_a_delta_gives_back_what_it_was_made_of(one: bytes, two: bytes, three: b
         (one + two, two + one + two),
     ):
         assert applied(old, deltas.encode(old, new)) == new
+        assert applied(old, deltas.encode(old, new, tree=True)) == new
 
 
 def test_edits_moves_and_repetitions_cost_little() -> None:
@@ -83,3 +84,13 @@ def test_content_without_lines_is_compared_too() -> None:
         delta = deltas.encode(old, new)
         assert applied(old, delta) == new
         assert len(delta) < 300
+
+
+def test_a_tree_is_compared_entry_by_entry() -> None:
+    dice = random.Random(3)
+    entries = [b"100644 file%03d\0" % number + dice.randbytes(20) for number in range(600)]
+    changed = [*entries[:100], b"100644 file100\0" + dice.randbytes(20), *entries[101:400], *entries[420:]]
+    old, new = b"".join(entries), b"".join(changed)
+    delta = deltas.encode(old, new, tree=True)
+    assert applied(old, delta) == new
+    assert len(delta) < 60

@@ -7,6 +7,10 @@ Lines are the pieces of text; other content is cut at bytes that are as frequent
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _COPY = 0x10000  # bytes of one copy; git's own deltas have no longer ones
 _INSERT = 127
@@ -14,11 +18,12 @@ _WORTH = 8  # bytes; a shorter copy costs as much as it saves
 _SEARCHED = 128 << 10  # bytes of the older version that are searched beyond the part that differs
 _PIECE = 200  # bytes; where lines are longer, finer pieces are looked for
 
+_entries = re.compile(rb"[^\0]*\0.{20}|.+", re.DOTALL).findall
 _words = re.compile(rb"[^\n\0 ;,>}\xb3]*[\n\0 ;,>}\xb3]+|[^\n\0 ;,>}\xb3]+").findall
 
 
-def encode(old: bytes, new: bytes) -> bytes:
-    """The delta that makes `new` of `old`; at worst a little longer than `new`."""
+def encode(old: bytes, new: bytes, *, tree: bool = False) -> bytes:
+    """The delta that makes `new` of `old`, trees or other content; at worst a little longer than `new`."""
     prefix = _common_prefix(old, new)
     suffix = _common_suffix(old[prefix:], new[prefix:])
     delta = _Delta(old, new)
@@ -28,7 +33,8 @@ def encode(old: bytes, new: bytes) -> bytes:
         # A long middle may repeat what stands elsewhere; a short one is dearer to look for than to send.
         whole = len(middle) > 4 * _PIECE and len(old) <= _SEARCHED
         begin, end = (0, len(old)) if whole else (prefix, len(old) - suffix)
-        _match(delta, old[begin:end], begin, middle, prefix)
+        cut = _entries if tree else _lines if middle.count(b"\n") * _PIECE > len(middle) else _words
+        _match(delta, cut(old[begin:end]), cut(middle), old, begin, prefix)
     delta.copy(len(old) - suffix, len(new) - suffix, suffix)
     return delta.finished()
 
@@ -87,31 +93,35 @@ def _copy(source: int, size: int) -> bytes:
     return bytes((command,)) + operands
 
 
-def _match(delta: _Delta, old: bytes, source: int, new: bytes, target: int) -> None:
-    """Copies for what `new` has in common with `old`; both are parts, which begin at `target` and `source`."""
-    lines = new.count(b"\n") * _PIECE > len(new)
+def _match(
+    delta: _Delta, theirs: Sequence[bytes], pieces: Sequence[bytes], old: bytes, source: int, target: int
+) -> None:
+    """Copies for `pieces` of the new content, from `target` on, which are also among those of the old, from `source` on."""
     places: dict[bytes, int] = {}
-    at = 0
-    for piece in _cut(old, lines):
+    at = source
+    for piece in theirs:
         places.setdefault(piece, at)
         at += len(piece)
-    run, begin, at = -1, 0, 0  # a copy under way: where in `old` it goes on, or -1; where in `new` it began
-    for piece in _cut(new, lines):
+    run, begin, at = (
+        -1,
+        target,
+        target,
+    )  # a copy under way: where in `old` it goes on, or -1; where in the new content it began
+    for piece in pieces:
         if run < 0 or not old.startswith(piece, run):
             if run >= 0:
-                size = at - begin
                 more = _common_prefix(old[run : run + len(piece)], piece)
-                delta.copy(source + run - size, target + begin, size + more)
+                delta.copy(run - (at - begin), begin, at - begin + more)
             run, begin = places.get(piece, -1), at
         if run >= 0:
             run += len(piece)
         at += len(piece)
     if run >= 0:
-        delta.copy(source + run - (at - begin), target + begin, at - begin)
+        delta.copy(run - (at - begin), begin, at - begin)
 
 
-def _cut(data: bytes, lines: bool) -> list[bytes]:
-    return data.splitlines(keepends=True) if lines else _words(data)
+def _lines(data: bytes) -> list[bytes]:
+    return data.splitlines(keepends=True)
 
 
 def _common_prefix(one: bytes, other: bytes) -> int:

@@ -18,7 +18,7 @@ _SENT = 300  # objects in one answer
 _SEARCHED = 30  # questions
 _WIDTH = 20  # bytes of a binary oid
 _DEPTH = 200  # folders within folders
-_LARGE = 4096  # bytes of a file that is worth looking for
+_LARGE = 2048  # bytes of a file that is worth looking for
 _LOOKED_IN = 60  # folders in which the new files of a commit are looked for
 _FOLDER, _SUBMODULE = b"40000", b"160000"
 
@@ -60,13 +60,11 @@ class _Theirs:
         if oid in self._oids or oid in self._added:
             return True
         self._asked += 1
-        if self._asked > _SEARCHED:  # from here on, a set is faster than to search
-            for tree in self._trees:
-                self._oids |= self._inside(tree)
-            self._trees.clear()
-            return oid in self._oids
-        # Bytes that look like it may be part of a name, so what is found is looked at properly.
-        return any(oid in data and oid in self._inside(tree) for tree, data in self._trees.items())
+        # A few questions are answered sooner by a search than by a set. What is found may be part of a name: so it is looked at properly.
+        for tree in [tree for tree, data in self._trees.items() if self._asked > _SEARCHED or oid in data]:
+            self._oids |= self._inside(tree)
+            del self._trees[tree]
+        return oid in self._oids
 
     def _inside(self, tree: bytes) -> set[bytes]:
         return {entry[-_WIDTH:] for entry in self._entries(tree) if not entry.startswith(_SUBMODULE)}
@@ -113,7 +111,7 @@ class MissingObjects:
             return
         if depth > _DEPTH:
             raise Undecided
-        self._add(oid, Missing(TREE, tuple(tree.oid for tree in before)))
+        self._add(oid, Missing(TREE, _nearest_first(before)))
         entries = self._entries(oid)
         old: dict[bytes, bool] = {}  # entry → whether the client has it already
         for tree in sorted(before, key=lambda tree: tree.theirs):
@@ -130,7 +128,7 @@ class MissingObjects:
             if mode == _FOLDER:
                 self._tree(target, bases or gone, depth + 1)
             elif mode != _SUBMODULE and not self._known(target):
-                self._add(target, Missing(BLOB, tuple(base.oid for base in bases if base.oid != target)))
+                self._add(target, Missing(BLOB, _nearest_first(bases)))
                 if not bases:
                     self._news.append((target, name))
 
@@ -193,6 +191,11 @@ class MissingObjects:
         if b"".join(entries) != data:
             raise Undecided  # damaged, or with a mode that is not among them
         return entries
+
+
+def _nearest_first(bases: Sequence[_Old]) -> tuple[bytes, ...]:
+    """Of what a merge brings together, what the client has is mostly the longer branch, and so nearer."""
+    return tuple(base.oid for base in sorted(bases, key=lambda base: not base.theirs))
 
 
 def _parsed(entry: bytes) -> tuple[bytes, bytes, bytes]:

@@ -8,7 +8,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 from gitperch.transport import deltas
-from gitperch.transport.history import BLOB, Undecided
+from gitperch.transport.history import BLOB, TREE, Undecided
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 _OFS_DELTA, _REF_DELTA = 6, 7
 _CHAIN = 50  # deltas upon each other
 _BASES = 2  # tried, where a merge has more
-_GOOD = 100  # bytes; with a delta as short as this no other base is tried
+_GOOD = 50  # with a delta so many times shorter than the object no other base is tried
 _SHORT = 64  # bytes; shorter content is sent as it is
-_POOR = 64 << 10  # bytes; where a delta helps little with more than this, git may find a better one
+_POOR = 4096  # bytes; where a delta helps little with more than this, git may find a better one
 
 
 class Pack:
@@ -86,8 +86,8 @@ class Pack:
         found = []
         for base in bases[:_BASES]:
             if self._chain.get(base, 0) < _CHAIN:
-                found.append((deltas.encode(self._objects.content(base, kind), data), base))
-                if len(found[-1][0]) < _GOOD:
+                found.append((deltas.encode(self._objects.content(base, kind), data, tree=kind == TREE), base))
+                if len(found[-1][0]) * _GOOD < len(data):
                     break
         return min(found, key=lambda one: len(one[0]), default=None)
 
