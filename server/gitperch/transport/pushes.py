@@ -82,8 +82,8 @@ class _AllButTheEnd:
 
 def _aside(lines: Sequence[str], chosen: frozenset[bytes]) -> bytes:
     """Lines for the pusher as the side band has them (gitprotocol-pack(5)); b"" where there is none."""
-    text = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
-    size = LARGEST - 5 if b"side-band-64k" in chosen else 995 if b"side-band" in chosen else 0
-    if not size:
+    if b"side-band-64k" not in chosen:  # the only one that git's receive-pack knows
         return b""
+    text = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
+    size = LARGEST - 5
     return b"".join(packet(b"\x02" + text[at : at + size]) for at in range(0, len(text), size))
