@@ -15,7 +15,7 @@ import pytest
 from gitperch.config import GitSettings
 from gitperch.transport import Allowed, Transport, below
 from support.embedded import Program
-from support.server import commit, git
+from support.server import Answer, commit, git
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -336,6 +336,69 @@ def test_statuses_and_headers_are_those_of_gits_cgi(program: Program, tmp_path: 
         assert program.request("GET", f"/cgi.git/info/refs?{query}").status == 403, query
     assert program.request("GET", "/cgi.git/info/refs?service=git-receive-pack").status == 403
     assert program.request("GET", "/none.git/info/refs?service=git-receive-pack").status == 404
+
+
+def asked_of_the_cgi(root: Path, method: str, path: str, body: bytes, content_type: str, version: str) -> Answer:
+    """What `git http-backend` answers (RFC 3875)."""
+    where, _, query = path.partition("?")
+    environment = {
+        "PATH": os.environ["PATH"],
+        "LC_ALL": "C.UTF-8",
+        "GIT_PROJECT_ROOT": str(root),
+        "REQUEST_METHOD": method,
+        "PATH_INFO": where,
+        "QUERY_STRING": query,
+        "CONTENT_TYPE": content_type,
+        "CONTENT_LENGTH": str(len(body)),
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "HTTP_GIT_PROTOCOL": version,
+    }
+    done = subprocess.run(["git", "http-backend"], input=body, env=environment, capture_output=True, check=False)
+    head, _, content = done.stdout.partition(b"\r\n\r\n")
+    headers = dict(line.decode().lower().split(": ", 1) for line in head.split(b"\r\n"))
+    return Answer(int(headers.pop("status", "200").split()[0]), headers, content)
+
+
+def test_every_answer_is_the_one_that_gits_cgi_gives(program: Program, tmp_path: Path) -> None:
+    path = filled(program, "same.git", tmp_path / "w", http__receivepack="true")
+    git("symbolic-ref", "HEAD", "refs/heads/main", cwd=path)
+    git("tag", "-a", "v1", "-m", "1", "main", cwd=path)
+    tip = git("rev-parse", "main", cwd=path).stdout.strip()
+    bare(program.folder / "repositories/hid.git", export=False)
+    bare(program.folder / "repositories/new.git")
+    asking = b"0014command=ls-refs\n00010009peel\n000csymrefs\n0000"
+    wanting = b"0032want %s\n00000009done\n" % tip.encode()
+    result = "application/x-git-{}-request"
+    compared = ("content-type", "expires", "pragma", "cache-control", "allow")
+    kinds = [result.format(service) for service in ("upload-pack", "receive-pack", "upload-archive")]
+    requests = [
+        *((method, f"/{name}.git/info/refs?service={service}", b"", "")
+            for method in ("GET", "POST", "PUT")
+            for name in ("same", "hid", "none", "new")
+            for service in ("git-upload-pack", "git-receive-pack", "git-none", "upload-pack", "")),
+        *((method, f"/same.git/git-{service}", body, kind)
+            for method in ("GET", "POST")
+            for service in ("upload-pack", "receive-pack")  # archives came with git 2.44
+            for body in (b"0000", wanting if service == "upload-pack" else b"0000")
+            for kind in (*kinds, "text/plain", "")),
+        *(("GET", f"/{name}.git/{file}", b"", "")
+            for name in ("same", "hid", "new")
+            for file in ("HEAD", "info/refs", "objects/info/packs", "config", "objects/info/alternates", "x")),
+        ("POST", "/same.git/git-upload-pack?service=git-receive-pack", asking, kinds[0]),
+        ("GET", "/same.git/git-upload-pack/info/refs?service=git-upload-pack", b"", ""),
+    ]  # fmt: skip
+    for version in ("", "version=2"):
+        for method, where, body, kind in requests:
+            if version == "version=2" and body is wanting:
+                continue
+            theirs = asked_of_the_cgi(program.folder / "repositories", method, where, body, kind, version)
+            named = {"Content_Type": kind, "Git_Protocol": version}
+            ours = program.request(method, where, body if method != "GET" else None, **named)
+            context = (version, method, where, body, kind, theirs, ours)
+            assert ours.status == theirs.status, context
+            assert ours.body == theirs.body, context
+            for name in compared:
+                assert ours.headers.get(name, "").lower() == theirs.headers.get(name, "").lower(), (name, context)
 
 
 def test_the_query_of_a_push_does_not_make_it_a_fetch(program: Program, tmp_path: Path) -> None:
