@@ -418,6 +418,27 @@ def test_those_who_do_not_read_hold_a_bounded_number_of_buffers(
     run(test)
 
 
+def test_large_packs_are_computed_one_after_the_other(
+    run: Callable[[Test], None], clones: list[Clones], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(responses, "_LARGE", 0)
+
+    async def test(it: House) -> None:
+        repo = await hosted(it, history(tmp_path / "w", 4))
+        brake = Brake(it, tmp_path / "brake", 1_500_000)
+        depths = [asyncio.ensure_future(ask(it, NAME, body([oid(repo, "main")], f"deepen {n}"))) for n in (2, 3, 4)]
+        await until(lambda: brake.begun)
+        depths[1].cancel()  # whoever waits may leave
+        await asyncio.sleep(0.5)
+        assert len(brake.begun) == 1
+        brake.release()
+        assert pack(await depths[0]) and pack(await depths[2])
+        await until(lambda: clones[0].counters.fills == 3)
+        assert 2 <= len(brake.begun) <= 3
+
+    run(test)
+
+
 def test_a_fill_ends_with_the_last_who_waited_for_it(
     run: Callable[[Test], None], clones: list[Clones], tmp_path: Path
 ) -> None:

@@ -89,7 +89,11 @@ async def begin(it: House, full_name: str, asked: bytes, token: str = "") -> Str
     if token:
         head.append(f"Authorization: Basic {b64encode(f'alice:{token}'.encode()).decode()}")
     writer.write("\r\n".join([*head, "", ""]).encode() + asked)
-    said = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+    try:
+        said = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+    except asyncio.CancelledError:
+        writer.close()
+        raise
     length = said.partition("content-length: ")[2].partition("\r\n")[0]
     return Stream(reader, writer, int(said.split()[1]), int(length or -1))
 

@@ -201,6 +201,8 @@ class Responses:
         except (GitError, OSError) as error:
             spool.fail(FillError(str(error)))
         finally:
+            if not (spool.whole or spool.error):
+                spool.fail(FillError("it was ended"))  # nobody may wait for ever, whatever it was
             self._counters.passed += spool.passing
             if isinstance(spool.error, FillError):
                 self._counters.failed += 1
