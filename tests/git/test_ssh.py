@@ -93,6 +93,9 @@ def test_shallow_and_partial_clones_and_lazy_fetches(ssh: Ssh, tmp_path: Path) -
     ok(ssh.git("push", url, "main", cwd=work))
     ok(ssh.git("clone", "--depth=1", url, str(tmp_path / "shallow")))
     assert git("rev-list", "--count", "HEAD", cwd=tmp_path / "shallow").stdout == "1\n"
+    none = ssh.git("fetch", "--shallow-exclude=main", cwd=tmp_path / "shallow")
+    assert none.returncode != 0
+    assert "no commits selected for shallow requests" in none.stderr, "git's own words reach the terminal"
     ok(ssh.git("fetch", "--unshallow", cwd=tmp_path / "shallow"))
     assert git("rev-list", "--count", "HEAD", cwd=tmp_path / "shallow").stdout == "4\n"
     ok(ssh.git("clone", "--filter=blob:none", "--no-checkout", url, str(tmp_path / "partial")))

@@ -67,7 +67,7 @@ class Transport:
 
 def run(line: Line, transport: Transport, service: str = "git-upload-pack") -> int:
     session: Any = line
-    rounds = Rounds(transport, Command(service, "a", "b"), Viewer(), "::1", "version=2", session, 10.0)
+    rounds = Rounds(transport, Command(service, "a", "b"), Viewer(), "::1", "version=2", session, print, 10.0)
     return asyncio.run(rounds.push() if service == "git-receive-pack" else rounds.fetches())
 
 
@@ -133,6 +133,6 @@ def test_what_http_alone_has_before_the_refs_is_left_out() -> None:
         await send({"type": "http.response.body", "body": refs})
 
     session: Any = line
-    asyncio.run(Rounds(whole, Command("git-receive-pack", "a", "b"), Viewer(), "", "", session, 10.0).push())
+    asyncio.run(Rounds(whole, Command("git-receive-pack", "a", "b"), Viewer(), "", "", session, print, 10.0).push())
     assert line.sent == b"00beginning"
     assert not transport.heard

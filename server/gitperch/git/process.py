@@ -190,12 +190,14 @@ class Git:
         prefix: Sequence[str] = (),
         pass_fds: Sequence[int] = (),
         check: bool = True,
+        complain: Callable[[str], None] | None = None,
     ) -> AsyncIterator[asyncio.subprocess.Process]:
         """A running git with pipes for `stdin` and `stdout`, waited for at the end of the block.
 
         `prefix` is a command that becomes git, such as `nice`, and `pass_fds` are what it inherits.
         Leaving the block by an exception ends its process group: first with SIGTERM, so that git removes its lock files.
-        Raises GitError as `run` does; with `check=False` the status is the caller's to look at.
+        Raises GitError as `run` does; with `check=False` the status is the caller's to look at, and `complain` hears what git said
+        to standard error if it failed.
         """
         repository = {"GIT_DIR": str(path)} if path else {}
         process = await asyncio.create_subprocess_exec(
@@ -224,6 +226,8 @@ class Git:
             raise
         finally:
             message = await _at_last(stderr)
+        if status and complain:
+            complain(message)
         if check and status:
             raise GitError(arguments, status, message)
 

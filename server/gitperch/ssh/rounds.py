@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from gitperch.errors import BadRequest
 from gitperch.transport.body import ClientGone
-from gitperch.transport.door import VIEWER
+from gitperch.transport.door import COMPLAIN, VIEWER
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.types import ASGIApp, Message, Receive, Scope
 
     from gitperch.accounts.access import Viewer
@@ -30,6 +32,7 @@ class Rounds:
         client: str,
         protocol: str,
         session: Session,
+        complain: Callable[[str], None],
         stall_seconds: float,
     ) -> None:
         self._git = git
@@ -47,6 +50,7 @@ class Rounds:
             ],
             "client": (client, 0),
             VIEWER: viewer,
+            COMPLAIN: complain,
         }
         self._ahead = b""  # what has come, and belongs to no request yet
         self._first = False  # whether what is sent next is the beginning of an advertisement

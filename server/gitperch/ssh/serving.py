@@ -39,7 +39,12 @@ class Serving:
             await session.write(json.dumps(leave).encode())
             return 0
         stall_seconds = self._host.git.settings.stall_seconds
-        rounds = Rounds(self._transport, command, viewer, client, protocol, session, stall_seconds)
+
+        def complain(said: str) -> None:
+            text = said.replace(f"{self._host.config.data}/", "")  # where that lies is nobody's business
+            session.say(text if text.endswith("\n") else f"{text}\n")
+
+        rounds = Rounds(self._transport, command, viewer, client, protocol, session, complain, stall_seconds)
         try:
             if command.service == "git-receive-pack":
                 return await rounds.push()
@@ -47,8 +52,7 @@ class Serving:
                 return await rounds.fetches()
             return await self._converse(command, viewer, client, protocol, session)
         except GitError as error:
-            said = error.stderr.replace(f"{self._host.config.data}/", "")  # where that lies is nobody's business
-            session.say(said if said.endswith("\n") else f"{said}\n")
+            complain(error.stderr)
             return error.status if error.status > 0 else 1
 
     async def _converse(self, command: Command, viewer: Viewer, client: str, protocol: str, session: Session) -> int:

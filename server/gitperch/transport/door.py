@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 from typing import TYPE_CHECKING
 
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("gitperch.transport")
 
-VIEWER = "gitperch.viewer"
-"""In the scope of a request that this server made itself: the Viewer it is for."""
+VIEWER, COMPLAIN = "gitperch.viewer", "gitperch.complain"
+"""In the scope of a request that this server made itself: the Viewer it is for, and who hears git's complaints."""
 
 
 class Push:
@@ -88,9 +89,11 @@ class GitDoor:
         _, owner, name = request.path.split("/")  # as the route has it
         viewer = request.connection.scope.get(VIEWER) or await self._host.access.viewer(request.connection)
         client = client_address(request.connection)
-        return await self.open_for(
+        opened = await self.open_for(
             viewer, owner, name.removesuffix(".git"), request.service, advertise=request.advertise, client=client
         )
+        complain = request.connection.scope.get(COMPLAIN)
+        return dataclasses.replace(opened, complain=complain) if complain else opened
 
     async def open_for(
         self, viewer: Viewer, owner: str, name: str, service: Service, *, advertise: bool, client: str

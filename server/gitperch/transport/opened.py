@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from starlette.requests import HTTPConnection
@@ -76,6 +76,8 @@ class Opened:
     """Whether protocol v2 is held to the rule of the older ones: a commit may be wanted if a ref that is shown reaches it."""
     client: str = ""
     """Who shares the server's attention with others: requests of one client wait for each other first."""
+    complain: Callable[[str], None] | None = None
+    """Hears what git says to standard error when it fails, where the client has a place for that."""
 
 
 class Backend(Protocol):

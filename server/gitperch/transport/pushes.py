@@ -46,6 +46,7 @@ async def receive(git: Git, opened: Opened, body: Body, answer: Answer, protocol
             timeout=git.settings.request_seconds,
             pass_fds=hooks.inherited if hooks else (),
             check=False,
+            complain=opened.complain,
         )
         passing = commands.bounded(body, lines)
         async with receiving as process, beside(feed(passing, process), *([hooks.serve()] if hooks else [])):

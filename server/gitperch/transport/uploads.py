@@ -85,6 +85,7 @@ class Uploads:
             environment={**opened.environment, **({"GIT_PROTOCOL": protocol} if protocol else {})},
             timeout=self._git.settings.request_seconds,
             check=False,
+            complain=opened.complain,
         )
         guarded = opened.shown_only and "version=2" in protocol.split(":")  # the older versions' rule is git's own
         listing = await self._listings.of(opened.path) if guarded else None
