@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -80,6 +81,7 @@ def host_name(header: str) -> str:
     return name.lower().rstrip(".")
 
 
+@functools.lru_cache(100)
 def _is_address(name: str) -> bool:
     try:
         ipaddress.ip_address(name.strip("[]"))

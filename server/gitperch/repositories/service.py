@@ -60,7 +60,7 @@ class Repositories:
         self._storage = storage
 
     def _from(self, row: Row) -> Repository:
-        values = {key: row[key] for key in row.keys()}  # noqa: SIM118 -- iterating a Row gives values
+        values = dict(row)
         values["private"] = bool(values["private"])
         values["open_previews"] = bool(values["open_previews"])
         return Repository(**values, path=self._path(row["id"]))
