@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _COPY = 0x10000  # bytes of one copy; git's own deltas have no longer ones
 _INSERT = 127
 _WORTH = 8  # bytes; a shorter copy costs as much as it saves
+_LOOKED_FOR = 32  # bytes that differ; fewer, an oid in a tree for one, are rarely to be found elsewhere
 _SEARCHED = 128 << 10  # bytes of the older version that are searched beyond the part that differs
 _PIECE = 200  # bytes; where lines are longer, finer pieces are looked for
 
@@ -29,7 +30,7 @@ def encode(old: bytes, new: bytes, *, tree: bool = False) -> bytes:
     delta = _Delta(old, new)
     delta.copy(0, 0, prefix)
     middle = new[prefix : len(new) - suffix]
-    if len(middle) > _WORTH:
+    if len(middle) > _LOOKED_FOR:
         # A long middle may repeat what stands elsewhere; a short one is dearer to look for than to send.
         whole = len(middle) > 4 * _PIECE and len(old) <= _SEARCHED
         begin, end = (0, len(old)) if whole else (prefix, len(old) - suffix)

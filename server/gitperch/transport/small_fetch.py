@@ -34,6 +34,7 @@ _AT_ONCE = Bounds(objects=40, size=256 << 10, packed=16 << 10)
 _MOMENT = 0.002  # seconds, waiting for the thread included
 _OLDER = 4096  # bytes of old content that may be sent without need
 _TAGS = b"refs/tags/"
+_LEFT = 1000  # requests
 _REMEMBERED = 8  # repositories, whose refs are kept as sets
 # A repository with one of these has objects that are missing or elsewhere, or parents that are not in its commits.
 _UNUSUAL = ("shallow", "info/grafts", "objects/info/alternates", "objects/info/http-alternates")
@@ -47,6 +48,7 @@ class _Refs:
         """`quick` is whether the last answer took but a moment."""
         self.listing = listing
         self.quick = quick
+        self.left: set[int] = set()  # hashes of requests that were left to git: to try them again would be in vain
         self.oids = frozenset([oid for oid, _, _ in listing.entries])
         self.tags = [(peeled, oid) for oid, name, peeled in listing.entries if peeled and name.startswith(_TAGS)]
 
@@ -66,17 +68,18 @@ class SmallFetches:
         if request.object_format != b"sha1" or listing.object_format != b"sha1":
             return None
         refs = self._looked_up(path, listing)
-        if not refs.oids.issuperset(request.wants):
+        if not refs.oids.issuperset(request.wants) or hash(request) in refs.left:
             return None
+        begun = time.perf_counter()
         try:
             # What took but a moment last time is tried at once: to wake another thread up would take as long.
-            if refs.quick and (answer := self._git.read_here(path, _answer, str(path), request, refs, _AT_ONCE)):
-                return answer
-            begun = time.perf_counter()
-            answer = await self._git.read(path, _answer, str(path), request, refs, _BOUNDS)
-            refs.quick = answer is not None and time.perf_counter() - begun < _MOMENT
-        except UnreadableRepository:
-            return None
+            here = self._git.read_here(path, _answer, str(path), request, refs, _AT_ONCE) if refs.quick else None
+            answer = here or await self._git.read(path, _answer, str(path), request, refs, _BOUNDS)
+        except (UnreadableRepository, FileNotFoundError):  # the latter where it has just been deleted
+            answer = None
+        refs.quick = answer is not None and time.perf_counter() - begun < _MOMENT
+        if answer is None and len(refs.left) < _LEFT:
+            refs.left.add(hash(request))
         return answer
 
     def _looked_up(self, path: Path, listing: Listing) -> _Refs:
