@@ -115,7 +115,8 @@ def _decided(objects: Objects, request: FetchRequest, refs: _Refs, bitmapped: st
         if request.done:
             raise Undecided  # a clone, in all but name
         return _acknowledgments(common) + FLUSH
-    commits = _missing(objects, [oid for oid, _ in wants], haves, request.done)
+    tagged = any(tags for _, tags in wants)
+    commits = _missing(objects, [oid for oid, _ in wants], haves, request.done, tagged)
     if commits is None:
         return _acknowledgments(common) + FLUSH
     sent = MissingObjects(objects, commits)
@@ -134,9 +135,11 @@ def _decided(objects: Objects, request: FetchRequest, refs: _Refs, bitmapped: st
     return b"".join((opening, packet(b"packfile\n"), *_side_band(pack, request.flags), FLUSH))
 
 
-def _missing(objects: Objects, wants: list[bytes], haves: Collection[bytes], done: bool) -> list[bytes] | None:
+def _missing(
+    objects: Objects, wants: list[bytes], haves: Collection[bytes], done: bool, tagged: bool
+) -> list[bytes] | None:
     """The commits to be sent; None where the client has to say first what else it has."""
-    if commits := nearest(objects, wants, haves):
+    if not tagged and (commits := nearest(objects, wants, haves)):  # what a new tag is of may well be with the client
         return commits
     theirs = {oid: objects.peeled(oid)[0] for oid in haves}
     known = {oid for oid in theirs.values() if objects.read(oid)[0] == COMMIT}
