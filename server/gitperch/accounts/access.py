@@ -210,7 +210,7 @@ class Failures:
             recent = [at for at in self._seen.get(key, ()) if at > now - self._seconds]
             if len(recent) >= self._limit:
                 raise TooMany(
-                    f"Too many wrong passwords or tokens. Wait {int(recent[0] + self._seconds - now) + 1} seconds and try again."
+                    f"Too many wrong passwords, tokens or keys. Wait {int(recent[0] + self._seconds - now) + 1} seconds and try again."
                 )
 
     def add(self, keys: tuple[str, ...]) -> None:
