@@ -41,6 +41,17 @@ async def bounded(body: AsyncIterable[bytes], seen: list[bytes]) -> AsyncIterato
         yield chunk
 
 
+def split(body: bytes) -> tuple[list[bytes], bytes]:
+    """The lines of the commands in a push that is all here, and what comes behind them."""
+    lines, at = [], 0
+    while (size := _size(body, at)) <= len(body) - at:
+        lines.append(body[at + 4 : at + size])
+        at += size
+        if size == len(b"0000"):
+            break
+    return lines, body[at:]
+
+
 def parsed(lines: Sequence[bytes]) -> tuple[frozenset[bytes], list[Command] | None]:
     """The capabilities that the pusher chose, and its commands; None for those of a kind that is git's to read (a signed push).
 

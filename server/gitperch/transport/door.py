@@ -13,7 +13,7 @@ from gitperch.errors import Conflict, Forbidden, NotFound, Unauthorized
 from gitperch.git import names
 from gitperch.git import refs as git_refs
 from gitperch.repositories.quota import OverQuota
-from gitperch.transport import policy
+from gitperch.transport import policy, small_pack
 from gitperch.transport.incoming import Incoming
 from gitperch.transport.opened import Opened
 
@@ -41,6 +41,12 @@ class Push:
         self.repo = repo
         self.viewer = viewer
         self.created = created
+
+    def foreseen(self, commands: Sequence[Command], pack: bytes) -> bool:
+        if self._host.quota.limit or policy.refusals(commands):
+            return False
+        size = small_pack.largest(pack, len(commands[0].new) // 2)
+        return size is not None and size <= self._host.config.git.file_max_bytes
 
     async def before(self, commands: Sequence[Command], quarantine: str) -> tuple[bool, Sequence[str]]:
         refused = policy.refusals(commands)

@@ -37,6 +37,9 @@ class Command:
 class Receiver(Protocol):
     """What a push is told by the server."""
 
+    def foreseen(self, commands: Sequence[Command], pack: bytes) -> bool:
+        """Whether it is certain that `before` would say yes, and nothing else, whatever git finds in this `pack`."""
+
     async def before(self, commands: Sequence[Command], quarantine: str) -> tuple[bool, Sequence[str]]:
         """Whether the refs may move, and lines for the pusher. `quarantine` is the folder of the objects that came."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from gitperch.git import Git
     from gitperch.transport.answer import Answer
     from gitperch.transport.body import Body
+    from gitperch.transport.hooks_pipe import Receiver
     from gitperch.transport.opened import Opened
 
 # What came is checked against the refs here. git would list them a second time, in a process of its own, since to a quarantine
@@ -26,6 +28,13 @@ _NO_ALTERNATES = {
     "GIT_CONFIG_KEY_0": "core.alternateRefsCommand",
     "GIT_CONFIG_VALUE_0": "true",
 }
+_NO_HOOKS = {
+    **_NO_ALTERNATES,
+    "GIT_CONFIG_COUNT": "2",
+    "GIT_CONFIG_KEY_1": "core.hooksPath",
+    "GIT_CONFIG_VALUE_1": os.devnull,
+}
+_SMALL = 64 << 10  # bytes of a push that is looked at before git has it
 
 
 async def receive(git: Git, opened: Opened, body: Body, answer: Answer, protocol: str) -> bool:
@@ -36,13 +45,15 @@ async def receive(git: Git, opened: Opened, body: Body, answer: Answer, protocol
     environment = {**opened.environment, **({"GIT_PROTOCOL": protocol} if protocol else {})}
     lines: list[bytes] = []
     ending = _AllButTheEnd(answer)
+    foreseen = opened.receiver is not None and await _foreseen(opened.receiver, body)
     with ExitStack() as stack:
-        hooks = stack.enter_context(HookPipe(opened.receiver)) if opened.receiver else None
+        hooks = stack.enter_context(HookPipe(opened.receiver)) if opened.receiver and not foreseen else None
+        ours = {**_NO_ALTERNATES, **hooks.environment} if hooks else _NO_HOOKS if foreseen else {}
         receiving = git.stream(
             "receive-pack",
             "--stateless-rpc",
             str(opened.path),
-            environment=environment | ({**_NO_ALTERNATES, **hooks.environment} if hooks else {}),
+            environment=environment | ours,
             timeout=git.settings.request_seconds,
             pass_fds=hooks.inherited if hooks else (),
             check=False,
@@ -61,6 +72,18 @@ async def receive(git: Git, opened: Opened, body: Body, answer: Answer, protocol
             # In one piece with the end, which the client waits for.
             await answer.write((said if ending.held == FLUSH else b"") + ending.held)
     return True
+
+
+async def _foreseen(receiver: Receiver, body: Body) -> bool:
+    """Whether a push that is all here can be seen to be allowed, so that git need not start a hook to ask."""
+    came = await body.whole(_SMALL)
+    if not came:
+        return False
+    lines, pack = commands.split(came)
+    chosen, moves = commands.parsed(lines)
+    if not moves or b"push-options" in chosen:
+        return False  # of another kind, or with more before its pack
+    return receiver.foreseen(moves, pack)
 
 
 class _AllButTheEnd:
