@@ -132,9 +132,8 @@ class Connection(asyncssh.SSHServer):
     def close(self, why: str) -> None:
         for session in list(self._sessions):
             session.end(why)
-        if self._connection:
-            self._connection.close()
+        self._disconnect(why, asyncssh.DISC_BY_APPLICATION)
 
-    def _disconnect(self, reason: str) -> None:
+    def _disconnect(self, reason: str, code: int = asyncssh.DISC_NO_MORE_AUTH_METHODS_AVAILABLE) -> None:
         if self._connection:
-            self._connection.disconnect(asyncssh.DISC_NO_MORE_AUTH_METHODS_AVAILABLE, reason)
+            self._connection.disconnect(code, reason)
