@@ -110,9 +110,11 @@ def test_a_fill_that_dies_before_its_first_byte_is_asked_again_of_git(
         repo = await hosted(it, history(tmp_path / "w", 0.1))
         brake = Brake(it, tmp_path / "brake", 0)
         brake.die()
-        asking = asyncio.ensure_future(ask(it, NAME, body([oid(repo, "main")])))
+        asking = asyncio.ensure_future(begin(it, NAME, body([oid(repo, "main")])))
         await until(lambda: len(brake.begun) > 1)
-        assert await asking == b""  # as git, killed twice, left it
+        refused = await asking
+        assert refused.status == 500  # git was killed twice
+        await refused.rest()
         brake.reset()
         brake.release()
         data = pack(await ask(it, NAME, body([oid(repo, "main")])))

@@ -122,7 +122,7 @@ def test_killed_between_the_refs_move_and_the_event(witnessed: Server, tmp_path:
     hook = witnessed.data / "git" / "hooks" / "post-receive"
     hook.write_text(f"#!/bin/sh\nkill -9 {witnessed.process.pid}\n")
     hook.chmod(0o755)
-    second = commit(tmp_path / "w", {"a": "2"})
+    second = commit(tmp_path / "w", {"a": os.urandom(100_000)})  # a smaller push would start no hook
     git("push", remote, "main", "main:refs/heads/new", cwd=tmp_path / "w")
     witnessed.process.wait(10)
     witnessed.start()
