@@ -15,6 +15,7 @@ from gitperch.assembly import assembled
 from gitperch.delivery import Lanes
 from gitperch.doorway import Doorway
 from gitperch.lfs.routes import lfs_routes
+from gitperch.metrics import metrics_route
 from gitperch.pages.errors import exception_handlers
 from gitperch.pages.routes import routes as page_routes
 from gitperch.transport import SmartHTTP, hooks_pipe
@@ -49,6 +50,7 @@ def create_app(config: Config, ready: Callable[[first_start.Welcome], None] | No
             app.router.routes[:] = [
                 *_git_routes(git),  # first, since they are asked for most and in haste
                 Route("/healthz", _healthz),
+                metrics_route(git),
                 *plugin_routes,
                 *lfs_routes(host),
                 host.templates.assets_route(),

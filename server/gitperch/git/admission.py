@@ -27,6 +27,16 @@ class Admission:
         self._held: Counter[str] = Counter()
         self._waiting: list[tuple[str, asyncio.Future[None]]] = []
 
+    @property
+    def taken(self) -> int:
+        """Places that are held now."""
+        return self._held.total()
+
+    @property
+    def awaited(self) -> int:
+        """Requests that wait for one."""
+        return len(self._waiting)
+
     @contextlib.asynccontextmanager
     async def turn(self, client: str) -> AsyncIterator[None]:
         """A place for as long as the block runs. Raises Busy when none gets free in time."""

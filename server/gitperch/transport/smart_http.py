@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from gitperch.git import Git
+    from gitperch.transport.clones.counters import Counters
     from gitperch.transport.opened import Backend, Opened, Service
 
 _URL = re.compile(rf"(.*)/(info/refs|{'|'.join(SERVICES)}|{dumb_files.NAMES})", re.DOTALL)
@@ -44,6 +45,11 @@ class SmartHTTP:
         listings = Listings(git)
         self._uploads = Uploads(git, listings)
         self._advertisements = Advertisements(git, listings)
+
+    @property
+    def counters(self) -> Counters:
+        """What became of the clones that were asked for."""
+        return self._uploads.counters
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Raises AppError as the backend does, and NotFound for an address that git's CGI does not know."""

@@ -32,6 +32,7 @@ class Uploads:
         self._listings = listings
         self._said = Said()
         self._clones = Clones(git)
+        self.counters = self._clones.counters
         self._small = SmallFetches(git)
 
     async def answer(self, opened: Opened, body: Body, answer: Answer, protocol: str) -> None:
