@@ -18,22 +18,16 @@ if TYPE_CHECKING:
     from gitperch.git import Git
     from gitperch.transport.answer import Answer
     from gitperch.transport.body import Body
-    from gitperch.transport.hooks_pipe import Receiver
+    from gitperch.transport.hooks_pipe import Command, Receiver
     from gitperch.transport.opened import Opened
 
 # What came is checked against the refs here. git would list them a second time, in a process of its own, since to a quarantine
 # this repository is an alternate; it has no others.
-_NO_ALTERNATES = {
-    "GIT_CONFIG_COUNT": "1",
-    "GIT_CONFIG_KEY_0": "core.alternateRefsCommand",
-    "GIT_CONFIG_VALUE_0": "true",
-}
-_NO_HOOKS = {
-    **_NO_ALTERNATES,
-    "GIT_CONFIG_COUNT": "2",
-    "GIT_CONFIG_KEY_1": "core.hooksPath",
-    "GIT_CONFIG_VALUE_1": os.devnull,
-}
+_NO_ALTERNATES = ("core.alternateRefsCommand", "true")
+_NO_HOOKS = ("core.hooksPath", os.devnull)
+# The check reads every tag to get at its commit. Branches are enough to tell what is here already, or nearly all of it, and what is
+# hidden is left out (since git 2.39).
+_BRANCHES_ALONE = ("receive.hideRefs", "refs/tags")
 _SMALL = 64 << 10  # bytes of a push that is looked at before git has it
 
 
@@ -45,15 +39,20 @@ async def receive(git: Git, opened: Opened, body: Body, answer: Answer, protocol
     environment = {**opened.environment, **({"GIT_PROTOCOL": protocol} if protocol else {})}
     lines: list[bytes] = []
     ending = _AllButTheEnd(answer)
-    foreseen = opened.receiver is not None and await _foreseen(opened.receiver, body)
     with ExitStack() as stack:
-        hooks = stack.enter_context(HookPipe(opened.receiver)) if opened.receiver and not foreseen else None
-        ours = {**_NO_ALTERNATES, **hooks.environment} if hooks else _NO_HOOKS if foreseen else {}
+        hooks = None
+        if opened.receiver:
+            if foreseen := await _foreseen(opened.receiver, body):
+                branches = all(command.ref.startswith("refs/heads/") for command in foreseen)
+                environment |= _configured(_NO_ALTERNATES, _NO_HOOKS, *([_BRANCHES_ALONE] if branches else []))
+            else:
+                hooks = stack.enter_context(HookPipe(opened.receiver))
+                environment |= _configured(_NO_ALTERNATES) | hooks.environment
         receiving = git.stream(
             "receive-pack",
             "--stateless-rpc",
             str(opened.path),
-            environment=environment | ours,
+            environment=environment,
             timeout=git.settings.request_seconds,
             pass_fds=hooks.inherited if hooks else (),
             check=False,
@@ -74,16 +73,24 @@ async def receive(git: Git, opened: Opened, body: Body, answer: Answer, protocol
     return True
 
 
-async def _foreseen(receiver: Receiver, body: Body) -> bool:
-    """Whether a push that is all here can be seen to be allowed, so that git need not start a hook to ask."""
+def _configured(*settings: tuple[str, str]) -> dict[str, str]:
+    """Variables that set these (git-config(1), ENVIRONMENT)."""
+    found = {"GIT_CONFIG_COUNT": str(len(settings))}
+    for number, (key, value) in enumerate(settings):
+        found |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return found
+
+
+async def _foreseen(receiver: Receiver, body: Body) -> Sequence[Command]:
+    """The commands of a push that is all here, if it can be seen to be allowed, so that git need not start a hook to ask."""
     came = await body.whole(_SMALL)
     if not came:
-        return False
+        return ()
     lines, pack = commands.split(came)
     chosen, moves = commands.parsed(lines)
     if not moves or b"push-options" in chosen:
-        return False  # of another kind, or with more before its pack
-    return receiver.foreseen(moves, pack)
+        return ()  # of another kind, or with more before its pack
+    return moves if receiver.foreseen(moves, pack) else ()
 
 
 class _AllButTheEnd:
