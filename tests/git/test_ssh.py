@@ -360,6 +360,32 @@ def test_a_clone_whose_git_dies_fails_and_does_not_wait(ssh: Ssh, tmp_path: Path
         assert client.wait(20) != 0
 
 
+def test_a_pusher_that_waits_for_the_answer_with_its_end_open_gets_it(ssh: Ssh, tmp_path: Path) -> None:
+    """As libgit2 and JGit do, and git itself where there is no pack: nothing but git knows that a pack is whole."""
+    old = commit(tmp_path, {"a": "a"})
+    ok(ssh.git("push", ssh.url("alice/waits"), "main", cwd=tmp_path))
+    new = commit(tmp_path, {"a": "b"})
+    pack = subprocess.run(
+        ["git", "pack-objects", "--stdout", "--revs", "-q"],
+        input=f"{new}\n^{old}\n".encode(),
+        cwd=tmp_path,
+        capture_output=True,
+        check=True,
+    ).stdout
+    line = f"{old} {new} refs/heads/main\0 report-status".encode()
+    with raw(ssh, "git-receive-pack 'alice/waits'") as pusher:
+        assert pusher.stdin
+        assert pusher.stdout
+        pusher.stdin.write(f"{len(line) + 4:04x}".encode() + line + b"0000" + pack)
+        pusher.stdin.flush()
+        answer = b""
+        while b"ok refs/heads/main" not in answer:
+            piece = pusher.stdout.read1(1000)  # type: ignore[attr-defined]
+            assert piece, "it ended without a word"
+            answer += piece
+        pusher.kill()
+
+
 def test_a_push_that_breaks_off_changes_nothing(ssh: Ssh, tmp_path: Path) -> None:
     old = commit(tmp_path, {"a": "a"})
     ok(ssh.git("push", ssh.url("alice/broken"), "main", cwd=tmp_path))

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("gitperch.transport")
 
 VIEWER, COMPLAIN = "gitperch.viewer", "gitperch.complain"
-"""In the scope of a request that this server made itself: the Viewer it is for, and who hears git's complaints."""
+"""In the scope of a request that this server made itself: the Viewer it is for, and who hears git's complaints, which SSH alone has."""
 
 
 class Push:
@@ -99,7 +99,7 @@ class GitDoor:
             viewer, owner, name.removesuffix(".git"), request.service, advertise=request.advertise, client=client
         )
         complain = request.connection.scope.get(COMPLAIN)
-        return dataclasses.replace(opened, complain=complain) if complain else opened
+        return dataclasses.replace(opened, complain=complain, ends=False) if complain else opened
 
     async def open_for(
         self, viewer: Viewer, owner: str, name: str, service: Service, *, advertise: bool, client: str

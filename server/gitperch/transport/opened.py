@@ -78,6 +78,8 @@ class Opened:
     """Who shares the server's attention with others: requests of one client wait for each other first."""
     complain: Callable[[str], None] | None = None
     """Hears what git says to standard error when it fails, where the client has a place for that."""
+    ends: bool = True
+    """Whether clients say that they have sent all. Over SSH many wait for the answer first, and only git sees that a pack is whole."""
 
 
 class Backend(Protocol):

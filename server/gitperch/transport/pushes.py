@@ -42,7 +42,7 @@ async def receive(git: Git, opened: Opened, body: Body, answer: Answer, protocol
     with ExitStack() as stack:
         hooks = None
         if opened.receiver:
-            if foreseen := await _foreseen(opened.receiver, body):
+            if opened.ends and (foreseen := await _foreseen(opened.receiver, body)):
                 branches = all(command.ref.startswith("refs/heads/") for command in foreseen)
                 environment |= _configured(_NO_ALTERNATES, _NO_HOOKS, *([_BRANCHES_ALONE] if branches else []))
             else:
