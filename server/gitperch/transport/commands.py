@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from gitperch.errors import TooLarge
 from gitperch.git import names
+from gitperch.transport import packets
 from gitperch.transport.hooks_pipe import Command
 from gitperch.transport.policy import REFS_AT_ONCE
 
@@ -29,7 +30,7 @@ async def bounded(body: AsyncIterable[bytes], seen: list[bytes]) -> AsyncIterato
         if within:
             ahead += chunk
             at = 0
-            while within and (size := _size(ahead, at)) <= len(ahead) - at:
+            while within and (size := packets.size(ahead, at)) <= len(ahead) - at:
                 seen.append(ahead[at + 4 : at + size])
                 at += size
                 lines += 1
@@ -44,7 +45,7 @@ async def bounded(body: AsyncIterable[bytes], seen: list[bytes]) -> AsyncIterato
 def split(body: bytes) -> tuple[list[bytes], bytes]:
     """The lines of the commands in a push that is all here, and what comes behind them."""
     lines, at = [], 0
-    while (size := _size(body, at)) <= len(body) - at:
+    while (size := packets.size(body, at)) <= len(body) - at:
         lines.append(body[at + 4 : at + size])
         at += size
         if size == len(b"0000"):
@@ -68,14 +69,3 @@ def parsed(lines: Sequence[bytes]) -> tuple[frozenset[bytes], list[Command] | No
         elif command and words[0] != "shallow":
             return capabilities, None
     return capabilities, found
-
-
-def _size(data: bytes, at: int) -> int:
-    """The length of the line that begins at `at`; 4 for the flush packet that ends them, and for what git will not take."""
-    header = data[at : at + 4]
-    if len(header) < 4:
-        return len(data) + 1  # more than there is
-    try:
-        return max(int(header, 16), 4)
-    except ValueError:
-        return 4

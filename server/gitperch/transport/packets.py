@@ -26,6 +26,20 @@ def packet(payload: bytes) -> bytes:
     return b"%04x%s" % (len(payload) + 4, payload)
 
 
+def size(data: bytes, at: int) -> int:
+    """The length of the packet that begins at `at`, the four bytes that tell it included, whether or not all of it is in `data`.
+
+    More than all of `data` where not even they are there; 4 for the special packets, and for what git will not take.
+    """
+    header = data[at : at + 4]
+    if len(header) < 4:
+        return len(data) + 1
+    try:
+        return max(int(header, 16), 4)
+    except ValueError:
+        return 4
+
+
 def command(body: bytes) -> Command | None:
     """The one command in `body`; None where it is not exactly one, or not well formed."""
     lines = split(body)
@@ -46,12 +60,9 @@ def split(body: bytes) -> list[bytes] | None:
             lines.append(header)
             at += 4
             continue
-        try:
-            size = int(header, 16)
-        except ValueError:
+        end = at + size(body, at)
+        if end <= at + 4 or end > len(body):
             return None
-        if size <= 4 or at + size > len(body):
-            return None
-        lines.append(body[at + 4 : at + size].removesuffix(b"\n"))
-        at += size
+        lines.append(body[at + 4 : end].removesuffix(b"\n"))
+        at = end
     return lines

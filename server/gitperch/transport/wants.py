@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Self
 
 from gitperch.git import names
-from gitperch.transport.packets import FLUSH
+from gitperch.transport import packets
 
 if TYPE_CHECKING:
     import asyncio
@@ -68,8 +68,8 @@ class Wants:
         async for chunk in body:
             ahead += chunk
             at, wanted = 0, []
-            while not ended and at + 4 <= len(ahead) and at + (size := _size(ahead, at)) <= len(ahead):
-                ended = ahead[at : at + 4] == FLUSH
+            while not ended and at + (size := packets.size(ahead, at)) <= len(ahead):
+                ended = ahead[at : at + 4] == packets.FLUSH
                 if ahead.startswith(_WANT, at + 4):
                     wanted.append(ahead[at + 9 : at + size].removesuffix(b"\n").lower())
                 at += size
@@ -115,11 +115,3 @@ class Wants:
         looking.stdin.close()
         if (found := await looking.stdout.read()) or await looking.wait():
             raise NotShownError(found.strip())
-
-
-def _size(data: bytes, at: int) -> int:
-    """The length of the packet that begins at `at`; 4 for the special ones, and for what git will not take."""
-    try:
-        return max(int(data[at : at + 4], 16), 4)
-    except ValueError:
-        return 4
