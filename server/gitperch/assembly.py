@@ -43,7 +43,8 @@ async def assembled(config: Config) -> AsyncIterator[Host]:
     async with AsyncExitStack() as stack:
         db = await stack.enter_async_context(Database.open(config.data / "gitperch.db"))
         await migrate(db, "gitperch", MIGRATIONS)
-        git = Git(config.git, config.data / "git")
+        keys = Keys.load(config.data)
+        git = Git(config.git, config.data / "git", keys.derived("push-cert"))
         stack.callback(git.close)
         git.prepare()
         if not git.hooks_path.exists():
@@ -67,7 +68,7 @@ async def assembled(config: Config) -> AsyncIterator[Host]:
             tokens=tokens,
             sessions=sessions,
             access=Access(db, people, tokens, sessions, repositories, config.accounts),
-            keys=Keys.load(config.data),
+            keys=keys,
             ssh_keys=SshKeys(db),
             upkeep=Upkeep(db, git, repositories, config.data / "git"),
             tasks=Supervisor(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 import secrets
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,10 @@ class Keys:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(secrets.token_bytes(32))
         return cls(path.read_bytes())
+
+    def derived(self, purpose: str) -> str:
+        """A secret for this purpose only, in hex; always the same."""
+        return hmac.digest(self._secret, purpose.encode(), "sha256").hex()
 
     def sign(self, purpose: str, value: Any) -> str:
         """`value` (JSON) as URL-safe text that only this server can have made, for this purpose only."""

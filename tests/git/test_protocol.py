@@ -318,3 +318,18 @@ def test_clones_and_pushes_over_tls(encrypted: Program, work: Path, tmp_path: Pa
     assert cloned.returncode == 0, cloned.stderr
     assert f"{version} 200" in cloned.stderr
     assert whole(tmp_path / "c")
+
+
+@pytest.mark.parametrize("size", [1, 200_000], ids=["small", "large"])
+def test_a_signed_push_is_taken_with_a_fresh_nonce(server: Server, tmp_path: Path, size: int) -> None:
+    key, work = tmp_path / "key", tmp_path / "w"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    commit(work, {"a": os.urandom(size)})
+    for name, value in (("gpg.format", "ssh"), ("user.signingKey", str(key))):
+        git("config", name, value, cwd=work)
+    remote = server.remote(f"alice/signed{size}")
+    for _ in range(2):
+        tip = commit(work, {"a": os.urandom(size)})
+        assert "main -> main" in server.git("push", "--signed=true", remote, "main", cwd=work)
+        assert tip in server.git("ls-remote", remote, "refs/heads/main")
+        assert server.get(f"/alice/signed{size}/commit/{tip}", user="alice").status == 200

@@ -10,6 +10,7 @@ import asyncio
 import random
 import re
 import subprocess
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,9 +19,10 @@ import pytest
 from gitperch.config import GitSettings
 from gitperch.git import Git
 from gitperch.git.listing import Listings
-from gitperch.transport import ls_refs, packets
+from gitperch.transport import ls_refs, nonces, packets
 from gitperch.transport.advertisements import Advertisements
 from gitperch.transport.opened import Opened
+from support.server import git
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -118,9 +120,9 @@ class Both:
 
 @pytest.fixture
 def both(tmp_path: Path) -> Both:
-    git = Git(GitSettings(), tmp_path / "house")
-    listings = Listings(git)
-    return Both(git, listings, Advertisements(git, listings))
+    house = Git(GitSettings(), tmp_path / "house", "seed")
+    listings = Listings(house)
+    return Both(house, listings, Advertisements(house, listings))
 
 
 def run(both: Both, scene: Coroutine[Any, Any, None]) -> None:
@@ -135,8 +137,8 @@ def run(both: Both, scene: Coroutine[Any, Any, None]) -> None:
 
 
 def constant(said: bytes) -> bytes:
-    """Without the name of the session, which is another one each time."""
-    return re.sub(rb"session-id=\S+", b"", said)
+    """Without the name of the session, which is another one each time, and the time in a nonce."""
+    return re.sub(rb"session-id=\S+|(?<=push-cert=)\S+", b"", said)
 
 
 def request(dice: random.Random, listing: Listing | None) -> bytes:
@@ -272,5 +274,25 @@ def test_a_reftable_is_left_to_git(both: Both, tmp_path: Path) -> None:
         assert await both.listings.of(repository.path)
         repository.odd({"config": "[extensions]\n\trefStorage = reftable\n"})
         assert await both.listings.of(repository.path) is None
+
+    run(both, scene())
+
+
+@pytest.mark.parametrize("object_format", ["sha1", "sha256"])
+def test_nonces_of_signed_pushes_are_gits_own(both: Both, tmp_path: Path, object_format: str) -> None:
+    path = tmp_path / "it.git"
+    git("init", "-q", "--bare", f"--object-format={object_format}", str(path))
+
+    async def scene() -> None:
+        said = both.by_git(path, "git-receive-pack", "", "--stateless-rpc", "--http-backend-info-refs")
+        found = re.search(rb"push-cert=((\d+)-\S+)", said)
+        assert found
+        assert found[1] == nonces.of("seed", str(path), object_format.encode(), int(found[2]))
+        for _ in range(2):
+            ours = await both.advertised(path, "git-receive-pack", "")
+            nonce = re.search(rb"push-cert=((\d+)-\S+)", ours or b"")
+            assert nonce
+            assert nonce[1] == nonces.of("seed", str(path), object_format.encode(), int(nonce[2]))
+            assert abs(int(nonce[2]) - time.time()) < 60
 
     run(both, scene())

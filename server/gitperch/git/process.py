@@ -67,7 +67,7 @@ CONFIG = """# Written at every start; the whole configuration that git sees besi
 	denyCurrentBranch = ignore
 	denyDeleteCurrent = refuse
 	keepAlive = 5
-[uploadpack]
+{signed}[uploadpack]
 	allowFilter = true
 	allowReachableSHA1InWant = true
 	keepAlive = 5
@@ -108,9 +108,10 @@ class UnreadableRepository(AppError):
 class Git:
     """Runs git and libgit2 for the whole server. `children` are the places for processes that serve clients."""
 
-    def __init__(self, settings: GitSettings, folder: Path) -> None:
-        """`folder` will hold `config` and `hooks/`, both written anew by `prepare`."""
+    def __init__(self, settings: GitSettings, folder: Path, nonce_seed: str = "") -> None:
+        """`folder` will hold `config` and `hooks/`, both written anew by `prepare`. Without a `nonce_seed` pushes cannot be signed."""
         self.settings = settings
+        self.nonce_seed = nonce_seed
         self.config_path = folder / "config"
         self.hooks_path = folder / "hooks"
         self.children = Admission(settings.children, settings.wait_seconds)
@@ -135,9 +136,10 @@ class Git:
             asyncio.set_child_watcher(watcher)
         self.config_path.parent.mkdir(parents=True, exist_ok=True)
         values = {name: getattr(self.settings, name) for name in ("push_max_bytes", "pack_threads", "pack_memory")}
-        self.config_path.write_text(
-            CONFIG.format(hooks=self.hooks_path, hidden=HIDDEN_REFS.rstrip("/"), **values), "utf-8"
-        )
+        signed = f"\tcertNonceSeed = {self.nonce_seed}\n\tcertNonceSlop = 900\n" if self.nonce_seed else ""
+        text = CONFIG.format(hooks=self.hooks_path, hidden=HIDDEN_REFS.rstrip("/"), signed=signed, **values)
+        self.config_path.touch(0o600)
+        self.config_path.write_text(text, "utf-8")
 
     async def check(self) -> None:
         """Raises ConfigError where git is missing or too old."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitperch.git import GitError
-from gitperch.transport import packets
+from gitperch.transport import nonces, packets
 from gitperch.transport.said import Said
 
 if TYPE_CHECKING:
@@ -93,18 +93,23 @@ class Advertisements:
         if isinstance(form, _Form):
             question = service, form
             if made := self._said.again(opened.path, question, listing):
-                return made
+                return self._with_nonce(made, opened, listing)
             if len(listing.entries) > _AT_ONCE:
                 made = await asyncio.to_thread(form.filled, service, listing)
             else:
                 made = form.filled(service, listing)
             self._said.remember(opened.path, question, listing, made)
-            return made
+            return self._with_nonce(made, opened, listing)
         state = _state(opened.path)
         said = await self._asked(opened, service, protocol)
         if said and (form := _form(said, listing)) and await asyncio.to_thread(form.filled, service, listing) == said:
             self._learn(key, _Learned(state, opened.settings, form), said)
         return said
+
+    def _with_nonce(self, made: bytes, opened: Opened, listing: Listing) -> bytes:
+        if not self._git.nonce_seed:
+            return made
+        return nonces.replaced(made, nonces.fresh(self._git.nonce_seed, str(opened.path), listing.object_format))
 
     async def _asked(self, opened: Opened, service: Service, protocol: str) -> bytes | None:
         try:
