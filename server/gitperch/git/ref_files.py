@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gitperch.git import names
+from gitperch.git.file_times import SETTLED_NS, Stamp, stamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 MOST_REFS = 50_000
 MOST_FOLDERS = 1000  # each is looked at for every request
 _PACKED_LIMIT = 10 << 20  # bytes of `packed-refs`
-_SETTLED_NS = 50_000_000  # file times may be as coarse as a timer tick: what is younger could change again unseen
 _LOOSE = re.compile(rb"([0-9a-f]{40}(?:[0-9a-f]{24})?)\s*")
 _SYMBOLIC = re.compile(rb"ref:\s*(refs/[^\s]+)\s*")
 _PACKED = re.compile(
@@ -31,8 +31,6 @@ _DIGITS = {b"sha1": 40, b"sha256": 64}
 _SHA256 = re.compile(rb"objectformat\s*=\s*\"?sha256")
 # Settings of a repository's own that change what is listed or how, and those that can bring in others.
 _ODD_SETTINGS = re.compile(rb"hiderefs|lsrefs|refstorage|advertisesid|certnonceseed|worktreeconfig|\[\s*include")
-
-Stamp = tuple[int, int, int]
 
 
 class OddRepositoryError(Exception):
@@ -71,7 +69,7 @@ class RefFiles:
 
     def unchanged(self) -> bool:
         """Whether `read` would say what it said the last time."""
-        return self._watched is not None and all(_stamp(path) == stamp for path, stamp in self._watched)
+        return self._watched is not None and all(stamp(path) == seen for path, seen in self._watched)
 
     def read(self) -> Refs:
         """Raises OddRepositoryError."""
@@ -108,16 +106,16 @@ class RefFiles:
     def _look(self, name: bytes, seen: dict[bytes, _Seen], reading: Callable[[bytes], Any]) -> Any:
         """What `reading` says of the file or folder, if need be; its stamp is older than what it says."""
         path, began = self._root + name, time.time_ns()
-        stamp = _stamp(path)
+        now = stamp(path)
         known = self._seen.get(name)
-        if not known or not known.settled or known.stamp != stamp:
+        if not known or not known.settled or known.stamp != now:
             try:
                 content = reading(path)
             except OddRepositoryError as error:
                 content = error
             except OSError as error:
                 content = OddRepositoryError(str(error))
-            known = _Seen(stamp, began - stamp[1] > _SETTLED_NS, content)
+            known = _Seen(now, began - now[1] > SETTLED_NS, content)
         seen[name] = known
         if isinstance(known.content, OddRepositoryError):
             raise known.content
@@ -141,14 +139,6 @@ class RefFiles:
                 elif oid := _loose(entry):
                     oids[_well_formed(name)] = oid
         return folders, oids
-
-
-def _stamp(path: bytes) -> Stamp:
-    try:
-        status = os.stat(path)  # noqa: PTH116 -- a Path for each would cost more than the stat
-    except FileNotFoundError:
-        return 0, 0, 0
-    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _contents(path: bytes, limit: int) -> bytes:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitperch.git import GitError
+from gitperch.git.file_times import SETTLED_NS
 from gitperch.transport import nonces, packets
 from gitperch.transport.said import Said
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 _LARGEST = 16 << 20  # bytes of git's advertisement
 _LEARNED = 1000
 _AT_ONCE = 2000  # refs of which an advertisement is made sooner than a thread would have begun to
-_SETTLED_NS = 50_000_000  # file times may be as coarse as a timer tick: what is younger could change again unseen
 _VERSION_1 = packets.packet(b"version 1\n")
 # Files that add lines of another kind.
 _ADDING = ("shallow", "objects/info/alternates")
@@ -133,7 +133,7 @@ class Advertisements:
 
     def _learn(self, key: tuple[object, ...], learned: _Learned, said: bytes) -> None:
         constant = learned.of and b"session-id=" not in said
-        if constant and time.time_ns() - learned.of[-1] > _SETTLED_NS:
+        if constant and time.time_ns() - learned.of[-1] > SETTLED_NS:
             if len(self._learned) >= _LEARNED:  # a bound; any would do
                 self._learned.clear()
             self._learned[key] = learned

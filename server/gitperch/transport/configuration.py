@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from gitperch.errors import AppError
 from gitperch.git import GitError
+from gitperch.git.file_times import SETTLED_NS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from gitperch.transport.opened import Service
 
 _REMEMBERED = 1000
-_SETTLED_NS = 50_000_000  # file times may be as coarse as a timer tick: what is younger could change again unseen
 
 # Keys that have no say in what may be fetched, nor in how it is announced. Whatever else is there is git's to interpret.
 _HARMLESS = re.compile(
@@ -105,7 +105,7 @@ class Configurations:
         ours = all(_HARMLESS.fullmatch(key) for key in values) and not any(map(_matters, environment.items()))
         found = Configuration(values, plain=ours)
         newest = max((seen[1] for seen in times if isinstance(seen, tuple)), default=0)
-        if origins <= set(files) and time.time_ns() - newest > _SETTLED_NS:
+        if origins <= set(files) and time.time_ns() - newest > SETTLED_NS:
             if len(self._kept) >= _REMEMBERED:
                 self._kept.clear()
             self._kept[key] = files, times, found

@@ -63,7 +63,7 @@ class Question:
     wants: frozenset[bytes]
     body: bytes
     """The request in protocol v2, its arguments in one order and without what has no bearing on the answer."""
-    stamp: snapshot.Stamp = ()
+    stamp: snapshot.Stamps = ()
     """Of the tags, where some may come along unasked."""
 
 

@@ -7,16 +7,17 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gitperch.git.file_times import SETTLED_NS, Stamp, stamp
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from gitperch.git.listing import Listing
     from gitperch.transport.fetch_request import FetchRequest
 
-_SETTLED_NS = 50_000_000  # file times may be as coarse as a timer tick: what is younger could change again unseen
 _FOLDERS = 200
 
-Stamp = tuple[tuple[int, int, int], ...]
+Stamps = tuple[Stamp, ...]
 
 
 @dataclass(frozen=True)
@@ -50,20 +51,12 @@ def identity(path: Path) -> tuple[int, ...] | None:
     return objects.st_dev, objects.st_ino, config.st_ino, config.st_mtime_ns, config.st_size
 
 
-def tags(path: Path) -> Stamp | None:
+def tags(path: Path) -> Stamps | None:
     """As long as this stays the same, no tag has moved. None while one may be moving just now, and where there are too many folders."""
     names = [f"{path}/packed-refs"]
     for folder, _, _ in os.walk(path / "refs" / "tags"):
         names.append(folder)
         if len(names) > _FOLDERS:
             return None
-    stamp = tuple(map(_times, names))
-    return stamp if time.time_ns() - max(modified for _, modified, _ in stamp) > _SETTLED_NS else None
-
-
-def _times(name: str) -> tuple[int, int, int]:
-    try:
-        status = os.stat(name)  # noqa: PTH116 -- a Path for each would cost more than the stat
-    except FileNotFoundError:
-        return 0, 0, 0
-    return status.st_ino, status.st_mtime_ns, status.st_size
+    found = tuple(map(stamp, names))
+    return found if time.time_ns() - max(modified for _, modified, _ in found) > SETTLED_NS else None
