@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from gitperch.git import names, refs
 from gitperch.git.pack_index import PackIndex
-from gitperch.git.process import GitError
+from gitperch.git.process import AS_NAMED, GitError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -23,8 +23,6 @@ RECORD = "objects/info/gitperch-base"
 SECONDS = 1800.0
 _COMMITS = 20_000  # newer than the pack, among which the pack's own tips are looked for
 _EMPTY_PACK = 12 + 32  # bytes: its header and the longer of the two hashes
-# What objects name is what counts here, as in `git pack-objects`, which never looks at replacements.
-_AS_NAMED = {"GIT_NO_REPLACE_OBJECTS": "1"}
 
 
 class Runs(Protocol):
@@ -93,7 +91,7 @@ async def prove(git: Runs, path: Path, pack_path: Path) -> BasePack | None:
         tips = await _tips(git, path, index)
         if not tips:
             return None
-        options: dict[str, Any] = {"path": path, "stdin": _lines(tips), "timeout": SECONDS, "environment": _AS_NAMED}
+        options: dict[str, Any] = {"path": path, "stdin": _lines(tips), "timeout": SECONDS, "environment": AS_NAMED}
         # Nothing that the tips reach lies outside, …
         outside = ("pack-objects", "--revs", "--stdout", "--quiet", "--window=0", f"--keep-pack={pack_path.name}")
         pack = await git.run(*outside, **options, max_output=_EMPTY_PACK)
@@ -116,7 +114,7 @@ async def is_reached(git: Runs, path: Path, base: BasePack) -> bool:
     kinds = await git.run("cat-file", "--batch-check=%(objecttype)", path=path, stdin=_lines(moved))
     if set(kinds.split()) != {b"commit"}:
         return False  # a tag, for one, is reached by nothing but its ref
-    options: dict[str, Any] = {"path": path, "timeout": SECONDS, "environment": _AS_NAMED}
+    options: dict[str, Any] = {"path": path, "timeout": SECONDS, "environment": AS_NAMED}
     lost = await git.run("rev-list", "--max-count=1", "--stdin", **options, stdin=_lines(moved, visible))
     return not lost
 
@@ -155,7 +153,7 @@ async def _tips(git: Runs, path: Path, index: PackIndex) -> set[bytes]:
     if not outside:
         return inside
     walk = ("rev-list", "--parents", f"--max-count={_COMMITS}", "--stdin")
-    lines = await git.run(*walk, path=path, stdin=_lines(outside, inside), timeout=SECONDS, environment=_AS_NAMED)
+    lines = await git.run(*walk, path=path, stdin=_lines(outside, inside), timeout=SECONDS, environment=AS_NAMED)
     return inside | await asyncio.to_thread(_grown_from, lines, index)
 
 

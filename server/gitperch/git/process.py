@@ -37,6 +37,8 @@ STDERR_LIMIT = 64 << 10
 GRACE_SECONDS = 5.0
 READ_SIZE = 256 << 10
 LOOKERS = 6  # processes at once that find out what pages show
+# For `environment`: an object is what its oid says, whatever `refs/replace/` has in its place, as upload-pack and pack-objects see it.
+AS_NAMED = {"GIT_NO_REPLACE_OBJECTS": "1"}
 
 CONFIG = """# Written at every start; the whole configuration that git sees besides a repository's own.
 [core]

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Self
 
 from gitperch.git import names
+from gitperch.git.process import AS_NAMED
 from gitperch.transport import packets
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from gitperch.git import Git
 
 _SHOWN = ("--not", f"--exclude={names.HIDDEN_REFS}*", "--all")
-_AS_NAMED = {"GIT_NO_REPLACE_OBJECTS": "1"}
 _SECONDS = 120.0
 _WANT = b"want "
 _OID = re.compile(rb"[0-9a-f]{40}(?:[0-9a-f]{24})?")
@@ -94,7 +94,7 @@ class Wants:
                 "--max-count=1",
                 *_SHOWN,
                 path=self._path,
-                environment=_AS_NAMED,
+                environment=AS_NAMED,
                 timeout=_SECONDS,
                 check=False,
             )

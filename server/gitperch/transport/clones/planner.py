@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from gitperch.git import base_pack
-from gitperch.git.process import READ_SIZE, GitError
+from gitperch.git.process import AS_NAMED, READ_SIZE, GitError
 from gitperch.transport.clones import files
 from gitperch.transport.clones.checksum import Checksum
 from gitperch.transport.clones.spool import Spool
@@ -37,8 +37,6 @@ _LARGEST_TAIL = 256 << 20  # bytes; and no more than half of the base pack
 _IN_MEMORY = 64 << 10  # bytes of a tail; more lie in a file
 _SMALL_TAIL = 4 << 20  # bytes that a small repository may have come to all the same
 _SECONDS = 120.0
-# As `git upload-pack` has it: an object is what its name says, whatever may stand in for it.
-_AS_NAMED = {"GIT_NO_REPLACE_OBJECTS": "1"}
 
 
 class Planner:
@@ -160,7 +158,7 @@ class Planner:
 
     async def _reach(self, path: Path, wants: frozenset[bytes], oids: frozenset[bytes]) -> bool:
         """Whether `wants` reach all of `oids`, which has to be true of commits only: nothing but its ref leads to a tag."""
-        options: dict[str, Any] = {"path": path, "environment": _AS_NAMED, "timeout": _SECONDS}
+        options: dict[str, Any] = {"path": path, "environment": AS_NAMED, "timeout": _SECONDS}
         kinds = await self._git.run("cat-file", "--batch-check=%(objecttype)", **options, stdin=_lines(oids))
         if set(kinds.split()) != {b"commit"}:
             return False
@@ -171,7 +169,7 @@ class Planner:
         """A pack of what `beyond` reaches and the base pack has not. Its deltas may be on objects there: they are in the same pack."""
         tail = Spool(self._folder, self._room, _IN_MEMORY)
         arguments = ("-c", "pack.useBitmaps=false", "pack-objects", "--revs", "--stdout", "--quiet", "--thin")
-        options: dict[str, Any] = {"path": path, "environment": _AS_NAMED, "timeout": _SECONDS}
+        options: dict[str, Any] = {"path": path, "environment": AS_NAMED, "timeout": _SECONDS}
         limit = max(_SMALL_TAIL, min(_LARGEST_TAIL, record.size // 2))
         try:
             async with (
