@@ -70,7 +70,7 @@ class Serving:
             running = git.stream(
                 command.service.removeprefix("git-"),
                 str(opened.path),
-                environment={**opened.environment, **({"GIT_PROTOCOL": protocol} if protocol else {})},
+                environment=opened.speaking(protocol),
                 timeout=settings.request_seconds,
             )
             # A client that goes away ends the block, and with it git's process group.

@@ -119,7 +119,7 @@ class Advertisements:
                     "--stateless-rpc",
                     "--advertise-refs",
                     str(opened.path),
-                    environment={**opened.environment, **({"GIT_PROTOCOL": protocol} if protocol else {})},
+                    environment=opened.speaking(protocol),
                     timeout=120,
                     max_output=_LARGEST,
                 )

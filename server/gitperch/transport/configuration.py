@@ -127,6 +127,15 @@ class Configurations:
         return values, files
 
 
+def configured(environment: Mapping[str, str], configuration: Mapping[str, str]) -> dict[str, str]:
+    """`environment`, with `configuration` in the variables by which git takes it (git-config(1), ENVIRONMENT)."""
+    before = int(environment.get("GIT_CONFIG_COUNT") or 0)
+    found = dict(environment)
+    for number, (key, value) in enumerate(configuration.items(), before):
+        found |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return found | ({"GIT_CONFIG_COUNT": str(before + len(configuration))} if configuration else {})
+
+
 def plain(path: Path, configuration: Configuration) -> bool:
     """Whether answers about the repository at `path` may be made without git, by what lies in it besides its objects.
 

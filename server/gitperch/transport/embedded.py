@@ -17,7 +17,7 @@ from gitperch.errors import AppError, Forbidden, NotFound, Unauthorized
 from gitperch.git import Git, GitError
 from gitperch.tasks import Supervisor
 from gitperch.transport.answer import NO_CACHE
-from gitperch.transport.configuration import Configurations, plain
+from gitperch.transport.configuration import Configurations, configured, plain
 from gitperch.transport.directories import git_directory
 from gitperch.transport.opened import Opened
 from gitperch.transport.smart_http import SmartHTTP
@@ -178,7 +178,7 @@ class _Repositories:
         if not served or not path:
             raise NotFound("There is no repository here.")
         _check(served.environment)
-        environment = _configured({**self._environment, **served.environment}, served.configuration)
+        environment = configured({**self._environment, **served.environment}, served.configuration)
         if "GIT_HTTP_EXPORT_ALL" not in environment and not (path / "git-daemon-export-ok").exists():
             raise NotFound("There is no repository here.")
         return await self._opened(request, verdict.user, path, environment)
@@ -196,7 +196,7 @@ class _Repositories:
         }
         return Opened(
             path,
-            environment=identity | _configured(environment, {} if self._hooks else {"core.hooksPath": os.devnull}),
+            environment=identity | configured(environment, {} if self._hooks else {"core.hooksPath": os.devnull}),
             plain=plain(path, configuration),
             filters=configuration.flag("uploadpack.allowfilter") or False,
             settings=configuration,
@@ -225,15 +225,6 @@ def _check(environment: Mapping[str, str]) -> None:
     for name in _MISLEADING:
         if name in environment:
             raise ValueError(f"{name} cannot be in the environment of a transport: `find` says where a repository is.")
-
-
-def _configured(environment: Mapping[str, str], configuration: Mapping[str, str]) -> dict[str, str]:
-    """`environment`, with `configuration` in the variables by which git takes it (git-config(1), ENVIRONMENT)."""
-    before = int(environment.get("GIT_CONFIG_COUNT") or 0)
-    found = dict(environment)
-    for number, (key, value) in enumerate(configuration.items(), before):
-        found |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
-    return found | ({"GIT_CONFIG_COUNT": str(before + len(configuration))} if configuration else {})
 
 
 async def _draw(error: AppError | GitError, send: Send) -> None:

@@ -81,6 +81,10 @@ class Opened:
     ends: bool = True
     """Whether clients say that they have sent all. Over SSH many wait for the answer first, and only git sees that a pack is whole."""
 
+    def speaking(self, protocol: str) -> dict[str, str]:
+        """The environment with what git is told of the protocol's version, "" for nothing."""
+        return {**self.environment, **({"GIT_PROTOCOL": protocol} if protocol else {})}
+
 
 class Backend(Protocol):
     async def open(self, request: GitRequest) -> Opened:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from gitperch.transport import commands
 from gitperch.transport.body import ClientGone
+from gitperch.transport.configuration import configured
 from gitperch.transport.hooks_pipe import HookPipe
 from gitperch.transport.packets import FLUSH, LARGEST, packet
 from gitperch.transport.relay import beside, feed, relay
@@ -23,11 +24,11 @@ if TYPE_CHECKING:
 
 # What came is checked against the refs here. git would list them a second time, in a process of its own, since to a quarantine
 # this repository is an alternate; it has no others.
-_NO_ALTERNATES = ("core.alternateRefsCommand", "true")
-_NO_HOOKS = ("core.hooksPath", os.devnull)
+_NO_ALTERNATES = {"core.alternateRefsCommand": "true"}
+_NO_HOOKS = {"core.hooksPath": os.devnull}
 # The check reads every tag to get at its commit. Branches are enough to tell what is here already, or nearly all of it, and what is
 # hidden is left out (since git 2.39).
-_BRANCHES_ALONE = ("receive.hideRefs", "refs/tags")
+_BRANCHES_ALONE = {"receive.hideRefs": "refs/tags"}
 _SMALL = 64 << 10  # bytes of a push that is looked at before git has it
 
 
@@ -36,7 +37,7 @@ async def receive(git: Git, opened: Opened, body: Body, answer: Answer, protocol
 
     Once all of it is here, a push is finished even if the client does not wait for the answer.
     """
-    environment = {**opened.environment, **({"GIT_PROTOCOL": protocol} if protocol else {})}
+    environment = opened.speaking(protocol)
     lines: list[bytes] = []
     ending = _AllButTheEnd(answer)
     with ExitStack() as stack:
@@ -44,10 +45,12 @@ async def receive(git: Git, opened: Opened, body: Body, answer: Answer, protocol
         if opened.receiver:
             if opened.ends and (foreseen := await _foreseen(opened.receiver, body)):
                 branches = all(command.ref.startswith("refs/heads/") for command in foreseen)
-                environment |= _configured(_NO_ALTERNATES, _NO_HOOKS, *([_BRANCHES_ALONE] if branches else []))
+                environment = configured(
+                    environment, _NO_ALTERNATES | _NO_HOOKS | (_BRANCHES_ALONE if branches else {})
+                )
             else:
                 hooks = stack.enter_context(HookPipe(opened.receiver))
-                environment |= _configured(_NO_ALTERNATES) | hooks.environment
+                environment = configured(environment, _NO_ALTERNATES) | hooks.environment
         receiving = git.stream(
             "receive-pack",
             "--stateless-rpc",
@@ -71,14 +74,6 @@ async def receive(git: Git, opened: Opened, body: Body, answer: Answer, protocol
             # In one piece with the end, which the client waits for.
             await answer.write((said if ending.held == FLUSH else b"") + ending.held)
     return True
-
-
-def _configured(*settings: tuple[str, str]) -> dict[str, str]:
-    """Variables that set these (git-config(1), ENVIRONMENT)."""
-    found = {"GIT_CONFIG_COUNT": str(len(settings))}
-    for number, (key, value) in enumerate(settings):
-        found |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
-    return found
 
 
 async def _foreseen(receiver: Receiver, body: Body) -> Sequence[Command]:

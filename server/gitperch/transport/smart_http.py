@@ -97,7 +97,7 @@ class SmartHTTP:
             "--stateless-rpc",
             "--advertise-refs",
             str(opened.path),
-            environment={**opened.environment, **({"GIT_PROTOCOL": protocol} if protocol else {})},
+            environment=opened.speaking(protocol),
             timeout=120,
         )
         try:

@@ -85,7 +85,7 @@ class Uploads:
             "upload-pack",
             "--stateless-rpc",
             str(opened.path),
-            environment={**opened.environment, **({"GIT_PROTOCOL": protocol} if protocol else {})},
+            environment=opened.speaking(protocol),
             timeout=self._git.settings.request_seconds,
             check=False,
             complain=opened.complain,

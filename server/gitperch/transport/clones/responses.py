@@ -216,7 +216,7 @@ class Responses:
             "upload-pack",
             "--stateless-rpc",
             str(opened.path),
-            environment={**opened.environment, "GIT_PROTOCOL": "version=2"},
+            environment=opened.speaking("version=2"),
             timeout=self._git.settings.request_seconds,
             check=False,
         )
