@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gitperch.cli.short_way import request_in
+from support.embedded import Program
 from support.server import Server, commit
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ ASKED = POST + HOST + OF_LISTING % len(LISTING) + b"\r\n" + LISTING
 @pytest.fixture(scope="module")
 def house(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Server:
     work = tmp_path_factory.mktemp("w") / "w"
-    commit(work, {"a": "a"})
+    commit(work, {"a": "a", "info/refs": "a file of that name"})
     server.cli("repo", "add", "alice/short", "--public", "--from", str(work))
     return server
 
@@ -34,7 +35,7 @@ def house(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Server:
 class Line:
     """A connection on which bytes are sent as they are."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server | Program) -> None:
         self.socket = socket.create_connection(("127.0.0.1", server.port), timeout=20)
 
     def say(self, data: bytes) -> tuple[bytes, dict[bytes, bytes], bytes]:
@@ -177,3 +178,57 @@ def test_an_idle_connection_does_not_hold_up_the_servers_end(own_server: Server)
         own_server.stop()
         assert line.socket.recv(1) == b""
         assert time.monotonic() - began < 3
+
+
+def test_an_answer_that_has_no_body_leaves_nothing_on_the_line_for_the_next(line: Line) -> None:
+    asked = GET.replace(b"/alice/short.git/", b"/alice/short/raw/main/") + HOST
+    tag = line.say(asked + b"\r\n")[1][b"etag"]
+    unchanged = asked + b"If-None-Match: " + tag + b"\r\n\r\n"
+    for request in (unchanged, longer(unchanged)):
+        line.socket.sendall(request)
+        assert line._until(b"\r\n\r\n").startswith(b"HTTP/1.1 304 ")
+        assert line.say(GET + HOST + b"\r\n")[0] == b"HTTP/1.1 200 "
+
+
+_BROKEN = """
+from gitperch.cli import connections, short_way
+
+connections.end_with_their_clients()
+short_way.install()
+
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        return
+    name = scope["path"].split("/")[1]
+    headers = {"short": [(b"content-length", b"9")], "long": [(b"content-length", b"2")]}.get(name, [])
+    if name == "split":
+        headers = [(b"location", b"/\\r\\ncontent-length: 0\\r\\n\\r\\nHTTP/1.1 200 forged")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"bytes", "more_body": True})
+    if name == "dead":
+        await send({"type": "http.response.body", "body": b"x" * 100_000, "more_body": True})
+        raise RuntimeError("in the middle")
+    await send({"type": "http.response.body", "body": b""})
+"""
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    yield from Program(tmp_path_factory.mktemp("broken"), _BROKEN, ("--keep-alive", "60")).run()
+
+
+@pytest.mark.parametrize("name", [b"short", b"long", b"split", b"dead"])
+def test_an_answer_that_goes_wrong_ends_its_connection_at_once_and_is_not_taken_for_whole(
+    broken: Program, name: bytes
+) -> None:
+    line = Line(broken)
+    with closing(line.socket):
+        line.socket.settimeout(5)
+        line.socket.sendall(GET.replace(b"alice", name) + HOST + b"\r\n")
+        came = b""
+        while piece := line.socket.recv(65536):
+            came += piece
+        assert b"forged" not in came
+        assert not came.endswith(b"0\r\n\r\n")
+        assert came == b"" or name == b"dead"

@@ -34,6 +34,10 @@ _LEFT_ALONE = frozenset(
 )
 _LONGEST = 16 << 10  # bytes of a whole request
 _PIECE = 64 << 10
+_BODILESS = frozenset(
+    (204, 304)
+)  # after which a client takes whatever comes for the next answer (RFC 9112, section 6.3)
+_ENDS_LINES = re.compile(rb"[\0\r\n]")
 
 
 class Short:
@@ -45,7 +49,8 @@ class Short:
         self._scope = scope
         self._body: bytes | None = body
         self._out = bytearray()
-        self._chunked = False
+        self._chunked = self._bodiless = False
+        self._left: int | None = None  # bytes of the body that are still to come, where that was told
         self.whole = False
         """Whether the answer has come to its end."""
         self.ahead = b""
@@ -56,6 +61,8 @@ class Short:
         app: Any = self._server.app
         try:
             await app(self._scope, self._receive, self._send, None, None)
+        except ConnectionError:
+            pass  # the client's; what was not sent stays so
         except Exception:
             log.exception("the application failed at %s", self._scope["path"])
 
@@ -73,7 +80,8 @@ class Short:
         if message["type"] == "http.response.start":
             self._start(message["status"], message.get("headers", []))
             return
-        data, more = message.get("body", b""), message.get("more_body", False)
+        data, more = b"" if self._bodiless else message.get("body", b""), message.get("more_body", False)
+        self._count(len(data), more)
         if data:
             self._out += b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data
         if not more:
@@ -84,11 +92,23 @@ class Short:
 
     def _start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         lines = [*headers, *self._server.config.response_headers("h11")]
-        self._chunked = not any(name.lower() == b"content-length" for name, _ in headers)
+        lengths = [int(value) for name, value in headers if name.lower() == b"content-length"]
+        self._bodiless = status in _BODILESS
+        self._left = lengths[0] if lengths and not self._bodiless else None
+        self._chunked = not (lengths or self._bodiless)
         if self._chunked:
             lines.append((b"transfer-encoding", b"chunked"))
+        if any(_ENDS_LINES.search(part) for line in lines for part in line):
+            raise ValueError(f"a header would be more than one: {lines!r}")
         self._out += b"HTTP/1.1 %d \r\n" % status
         self._out += b"".join(b"%b: %b\r\n" % (bytes(name), bytes(value)) for name, value in lines) + b"\r\n"
+
+    def _count(self, size: int, more: bool) -> None:
+        """Raises ValueError where the body is longer or shorter than was told: the rest would be part of the next answer."""
+        if self._left is not None:
+            self._left -= size
+            if self._left < 0 or (self._left and not more):
+                raise ValueError(f"the body has not the length that was told: {self._left} bytes are left")
 
     async def _flush(self) -> None:
         out, self._out = bytes(self._out), bytearray()
@@ -159,10 +179,11 @@ class ShortWay:
         self._server = server
         self._reader = reader
         self._used_at = 0.0
+        self._cut = False  # in the middle of an answer
         self._answering = asyncio.Lock()
 
     def at_eof(self) -> bool:
-        return self._reader.at_eof()
+        return self._cut or self._reader.at_eof()
 
     async def read(self, size: int) -> bytes:
         data = await self._reader.read(size)
@@ -172,6 +193,7 @@ class ShortWay:
                 await answer.run()
                 self._used_at = asyncio.get_running_loop().time()
             if not answer.whole:
+                self._cut = True
                 return b""  # as if the client had gone: hypercorn closes the connection
             data = answer.ahead or await self._reader.read(size)
         return data
