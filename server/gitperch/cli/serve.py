@@ -56,6 +56,8 @@ async def _serve(config: Config, listener: socket.socket) -> None:
     settings.graceful_timeout = 3.0
     settings.shutdown_timeout = 10.0
     settings.keep_alive_timeout = 75.0
+    # After so many, HTTP/2 is told that the connection is over, with all answers that are on their way, and that of the last request.
+    settings.keep_alive_max_requests = sys.maxsize
     settings.websocket_max_message_size = 64 << 10
     settings.h11_max_incomplete_size = 64 << 10
     stop = asyncio.Event()

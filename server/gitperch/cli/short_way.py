@@ -140,19 +140,14 @@ def request_in(data: bytes) -> tuple[str, bytes, list[tuple[bytes, bytes]], byte
 def scope_of(
     server: TCPServer, method: str, target: bytes, headers: list[tuple[bytes, bytes]]
 ) -> dict[str, Any] | None:
-    """As hypercorn would make it; None where its own protocol is not between two requests, or would make this the last one."""
+    """As hypercorn would make it; None where its own protocol is not between two requests."""
     wrapper, config = server.protocol, server.config
     protocol: Any = wrapper.protocol
     connection = getattr(protocol, "connection", None)
-    if (
-        not isinstance(connection, h11.Connection)
-        or protocol.stream
-        or protocol.keep_alive_requests >= config.keep_alive_max_requests
-    ):
+    if not isinstance(connection, h11.Connection) or protocol.stream:
         return None
     if connection.states != {h11.CLIENT: h11.IDLE, h11.SERVER: h11.IDLE} or connection.trailing_data != (b"", False):
         return None
-    protocol.keep_alive_requests += 1
     path, _, query = target.partition(b"?")
     return {
         "type": "http",
