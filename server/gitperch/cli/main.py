@@ -17,6 +17,8 @@ from gitperch.git.process import GitError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 -- it has no other name
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. 0 when it did what it was asked, 1 with a sentence on standard error when not, 2 for wrong usage."""
@@ -85,6 +87,16 @@ def _parser() -> argparse.ArgumentParser:
         "--demo", action="store_true", default=None, help="make the repository demo/garden at the first start"
     )
 
+    _people(commands, everywhere)
+    _tokens(commands, everywhere)
+    _repositories(commands, everywhere)
+
+    commands.add_parser("doctor", parents=[everywhere], help="say what is wrong, if anything is")
+    commands.add_parser("version", parents=[everywhere], help="print the version")
+    return parser
+
+
+def _people(commands: Commands, everywhere: argparse.ArgumentParser) -> None:
     user = commands.add_parser("user", help="people").add_subparsers(dest="action", required=True, metavar="ACTION")
     user_add = user.add_parser("add", parents=[everywhere], help="add a person; prints a password unless one is given")
     user_add.add_argument("name", metavar="NAME")
@@ -103,6 +115,8 @@ def _parser() -> argparse.ArgumentParser:
     key_remove.add_argument("name", metavar="NAME")
     key_remove.add_argument("key", metavar="KEY", help="its number or its fingerprint, as the list has them")
 
+
+def _tokens(commands: Commands, everywhere: argparse.ArgumentParser) -> None:
     token = commands.add_parser("token", help="access tokens").add_subparsers(
         dest="action", required=True, metavar="ACTION"
     )
@@ -115,6 +129,8 @@ def _parser() -> argparse.ArgumentParser:
     token_add.add_argument("--days", type=float, metavar="N", help="ends after N days")
     token_add.add_argument("--name", default="command line", metavar="TEXT", help="what its owner sees it as")
 
+
+def _repositories(commands: Commands, everywhere: argparse.ArgumentParser) -> None:
     repo = commands.add_parser("repo", help="repositories").add_subparsers(
         dest="action", required=True, metavar="ACTION"
     )
@@ -134,7 +150,3 @@ def _parser() -> argparse.ArgumentParser:
     repo.add_parser("list", parents=[everywhere], help="list them, one a line")
     upkeep = repo.add_parser("upkeep", parents=[everywhere], help="pack one now, as far as it pays")
     upkeep.add_argument("repository", metavar="OWNER/NAME")
-
-    commands.add_parser("doctor", parents=[everywhere], help="say what is wrong, if anything is")
-    commands.add_parser("version", parents=[everywhere], help="print the version")
-    return parser

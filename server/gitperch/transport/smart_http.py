@@ -75,9 +75,8 @@ class SmartHTTP:
     async def _advertise(self, connection: HTTPConnection, path: str, asked: str, send: Send) -> None:
         service = SERVICES.get(asked)
         if not service or service == "git-upload-archive":  # which has no refs to announce
-            await self._backend.open(
-                GitRequest(connection, path, None, advertise=True)
-            )  # what is not there is 404 first
+            # What is not there is 404 first.
+            await self._backend.open(GitRequest(connection, path, None, advertise=True))
             raise Forbidden(f"The service {asked[:60]!r} is not served here; git 1.6.6 and later ask for one that is.")
         opened = await self._backend.open(GitRequest(connection, path, service, advertise=True))
         protocol = _protocol(connection, opened)
