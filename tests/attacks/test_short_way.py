@@ -209,6 +209,8 @@ def test_an_answer_that_has_no_body_leaves_nothing_on_the_line_for_the_next(line
 
 
 _BROKEN = """
+import asyncio
+
 from gitperch.cli import connections, short_way
 
 connections.end_with_their_clients()
@@ -219,6 +221,10 @@ async def app(scope, receive, send):
     if scope["type"] == "lifespan":
         return
     name = scope["path"].split("/")[1]
+    if name == "watching":
+        await receive()
+        gone = asyncio.ensure_future(receive())
+        await asyncio.sleep(0.01)
     headers = {"short": [(b"content-length", b"9")], "long": [(b"content-length", b"2")]}.get(name, [])
     if name == "split":
         headers = [(b"location", b"/\\r\\ncontent-length: 0\\r\\n\\r\\nHTTP/1.1 200 forged")]
@@ -228,6 +234,8 @@ async def app(scope, receive, send):
         await send({"type": "http.response.body", "body": b"x" * 100_000, "more_body": True})
         raise RuntimeError("in the middle")
     await send({"type": "http.response.body", "body": b""})
+    if name == "watching":
+        gone.cancel()
 """
 
 
@@ -250,3 +258,10 @@ def test_an_answer_that_goes_wrong_ends_its_connection_at_once_and_is_not_taken_
         assert b"forged" not in came
         assert not came.endswith(b"0\r\n\r\n")
         assert came == b"" or name == b"dead"
+
+
+def test_one_who_watches_for_the_clients_end_leaves_the_connection_in_order(broken: Program) -> None:
+    line = Line(broken)
+    with closing(line.socket):
+        for _ in range(3):
+            assert line.say(GET.replace(b"alice", b"watching") + HOST + b"\r\n")[2] == b"bytes"

@@ -51,6 +51,7 @@ class Short:
         self._out = bytearray()
         self._chunked = self._bodiless = False
         self._left: int | None = None  # bytes of the body that are still to come, where that was told
+        self._listening = False
         self.whole = False
         """Whether the answer has come to its end."""
         self.ahead = b""
@@ -65,15 +66,21 @@ class Short:
             pass  # the client's; what was not sent stays so
         except Exception:
             log.exception("the application failed at %s", self._scope["path"])
+        if self._listening:
+            await asyncio.sleep(0)  # somebody who was told to stop, and has not heard of it yet
 
     async def _receive(self) -> Message:
         if self._body is not None:
             body, self._body = self._body, None
             return {"type": "http.request", "body": body, "more_body": False}
-        while data := await self._reader.read(_PIECE):
-            self.ahead += data
-            if len(self.ahead) > _PIECE:
-                break  # who sends so much without waiting for an answer is not a git client
+        self._listening = True
+        try:
+            while data := await self._reader.read(_PIECE):
+                self.ahead += data
+                if len(self.ahead) > _PIECE:
+                    break  # who sends so much without waiting for an answer is not a git client
+        finally:
+            self._listening = False
         return {"type": "http.disconnect"}
 
     async def _send(self, message: Message) -> None:
