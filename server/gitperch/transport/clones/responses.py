@@ -43,6 +43,7 @@ _ON_TRIAL_SECONDS = 120.0  # for which an answer is kept that only one has asked
 _REMEMBERED = 4000  # questions that were asked once
 _LEFT_FREE = 256 << 20  # bytes of the disk that are for others
 _LOOK_AGAIN = 16 << 20  # bytes that are written between two looks at it
+_IDLE_SECONDS = 600.0  # for which an answer in memory is kept that nobody asks for
 _SWEEP_SECONDS = 60.0
 
 
@@ -267,9 +268,10 @@ class Responses:
             await asyncio.sleep(_SWEEP_SECONDS)
             for entry in list(self._entries.values()):
                 question = entry.question
-                tried = time.monotonic() - entry.left_at > _ON_TRIAL_SECONDS
-                once = entry.spool.taken and not (entry.worth or entry.readers)
-                if (once and tried) or self._is_old(entry) or snapshot.identity(question.path) != question.identity:
+                unused = 0.0 if entry.readers else time.monotonic() - entry.left_at
+                once = unused > _ON_TRIAL_SECONDS and entry.spool.taken and not entry.worth
+                idle = unused > _IDLE_SECONDS and entry.spool.contents is not None
+                if once or idle or self._is_old(entry) or snapshot.identity(question.path) != question.identity:
                     self._drop(entry)
             if (now := str(self._counters)) != said:
                 said = now
