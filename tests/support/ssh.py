@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import shlex
+import sqlite3
 import subprocess
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from support.server import GIT_ENVIRONMENT, Server, free_port
 from support.visitor import Visitor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 # Nothing of whoever runs the tests: no configuration, no agent, no other keys.
@@ -126,3 +129,35 @@ def children(server: Server, program: str) -> list[int]:
         if int(pid) in below and arguments and program in arguments[0]:
             found.append(int(pid))
     return [pid for pid in found if pid != server.process.pid]
+
+
+def until(true: Callable[[], Any], seconds: float = 10) -> None:
+    """Wait for it to become true."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.05)
+
+
+def ok(done: subprocess.CompletedProcess[str]) -> str:
+    """What a command that has to succeed said."""
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def raw(ssh: Ssh, line: str, *more: str, key: str = "alice") -> subprocess.Popen[bytes]:
+    """ssh with one command, and pipes to speak git's protocol by hand."""
+    pipe = subprocess.PIPE
+    command = ["ssh", *ssh.options(key, *more), "git@127.0.0.1", line]
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe)
+
+
+def events(ssh: Ssh, full_name: str) -> list[dict[str, Any]]:
+    """What was recorded about refs of a repository, oldest first."""
+    with sqlite3.connect(f"file:{ssh.server.data}/gitperch.db?mode=ro", uri=True) as db:
+        rows = db.execute(
+            "SELECT e.payload FROM events e JOIN repositories r ON r.id = e.repo_id JOIN users u ON u.id = r.owner_id"
+            " WHERE u.name || '/' || r.name = ? AND e.kind = 'refs.updated' ORDER BY e.id",
+            (full_name,),
+        ).fetchall()
+    return [json.loads(payload) for (payload,) in rows]
