@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from support.server import Answer, Server
 
 MEDIA_TYPE = "application/vnd.git-lfs+json"
-needs_git_lfs = pytest.mark.skipif(not shutil.which("git-lfs"), reason="git-lfs is not installed")
+needs_git_lfs = pytest.mark.skipif(not shutil.which("git-lfs"), reason="git-lfs is not installed (apt install git-lfs)")
 
 
 class Person:
