@@ -247,6 +247,24 @@ def test_partial_clones_are_the_repositorys_to_allow(program: Program, tmp_path:
     assert "?" in git(*missing, cwd=tmp_path / "b").stdout
 
 
+def test_a_filter_that_a_branch_describes_is_what_it_says_now(program: Program, tmp_path: Path) -> None:
+    """git's own clients ask for the same commit in the same words, before and after the description has changed."""
+    path = filled(program, "described.git", tmp_path / "w", **{"uploadpack.allowFilter": "true"})
+    commit(tmp_path / "w", {"one": "1", "two": "2"})
+    assert git("push", "-q", str(path), "main", cwd=tmp_path / "w").returncode == 0
+    for number, name in enumerate(("one", "two", "one")):
+        commit(tmp_path / "d", {"filter": f"/{name}\n"}, name)
+        assert git("push", "-qf", str(path), "HEAD:refs/heads/described", cwd=tmp_path / "d").returncode == 0
+        clone = tmp_path / f"c{number}"
+        spoken = ("--filter=sparse:oid=described:filter", "--single-branch", "--no-tags", "--bare", "-b", "main")
+        assert git("clone", *spoken, f"{program.url}/described.git", str(clone)).returncode == 0
+        there = git("rev-list", "--objects", "--missing=print", "main", cwd=clone).stdout
+        missing = {line for line in there.splitlines() if line.startswith("?")}
+        oids = {each: git("rev-parse", f"main:{each}", cwd=clone).stdout.strip() for each in ("one", "two")}
+        assert f"?{oids[name]}" not in missing
+        assert f"?{oids['two' if name == 'one' else 'one']}" in missing
+
+
 def test_a_client_that_filters_against_the_rules_gets_nothing(program: Program, tmp_path: Path) -> None:
     filled(program, "rules.git", tmp_path / "w")
     oid = git("rev-parse", "HEAD", cwd=tmp_path / "w").stdout.strip()

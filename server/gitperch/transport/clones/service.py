@@ -59,8 +59,8 @@ class Clones:
             return False
         if any(line.startswith(b"deepen-not ") for line in request.deepen):
             return False  # it names a ref, and which commit that is may change
-        if request.filter and not opened.filters:
-            return False
+        if request.filter and (not opened.filters or b"sparse" in request.filter or b"%" in request.filter):
+            return False  # the second kind is described by a file, and what that says may change; the last may hide one
         visible = self._shown(opened.path, listing)
         identity = snapshot.identity(opened.path)
         if not identity or not visible.oids.issuperset(request.wants):
