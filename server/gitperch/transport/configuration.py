@@ -32,7 +32,7 @@ _HARMLESS = re.compile(
     r"|extensions\.objectformat|uploadpack\.(allowfilter|keepalive)|transfer\.(fsckobjects|unpacklimit)|protocol\.version"
     r"|http\.(uploadpack|receivepack|uploadarchive|getanyfile|maxrequestbuffer)|remote\..*\.(url|fetch|push|pushurl|mirror)"
     r"|pack\.(threads|window|depth|windowmemory|packsizelimit|compression|deltacachesize|writebitmap\w+)"
-    r"|receive\.(?!hiderefs|certnonce).*|(uploadarchive|user|author|committer|init|safe|color|advice|alias|branch|gc|maintenance|repack|push|pull"
+    r"|receive\.(?!hiderefs|certnonce).*|(uploadarchive|filter|user|author|committer|init|safe|color|advice|alias|branch|gc|maintenance|repack|push|pull"
     r"|merge|rebase|diff|log|commit|tag|gpg|credential|gitweb)\..*",
     re.DOTALL,
 )
