@@ -29,12 +29,8 @@ class Options:
 
 
 GROUPS = ("first", "fetch", "large", "small", "push", "meanwhile", "whole-push")
-_PACKED = (
-    "fetch",
-    "large",
-    "small",
-    "meanwhile",
-)  # what finds repositories well kept; the others, as they happen to lie
+# What finds repositories well kept; the others, as they happen to lie.
+_PACKED = ("fetch", "large", "small", "meanwhile")
 
 
 def bench(folder: Path, inputs: Inputs, options: Options) -> None:

@@ -34,9 +34,8 @@ _LEFT_ALONE = frozenset(
 )
 _LONGEST = 16 << 10  # bytes of a whole request
 _PIECE = 64 << 10
-_BODILESS = frozenset(
-    (204, 304)
-)  # after which a client takes whatever comes for the next answer (RFC 9112, section 6.3)
+# After these, a client takes whatever comes for the next answer (RFC 9112, section 6.3).
+_BODILESS = frozenset((204, 304))
 _ENDS_LINES = re.compile(rb"[\0\r\n]")
 
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from gitperch.errors import BadRequest, Forbidden, NotFound
 from gitperch.git import names
+from gitperch.transport.opened import SERVICES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SERVICES = ("git-upload-pack", "git-receive-pack", "git-upload-archive")
 LFS = "git-lfs-authenticate"  # git-lfs asks it for an address and a header, and speaks HTTP from then on
 _LIMIT = 1000  # characters; two names and a service are far shorter
 _PROTOCOL = re.compile(rb"[A-Za-z0-9=:._-]{1,200}")
@@ -46,7 +46,8 @@ def parse(line: str) -> Command:
     if words[:1] == [LFS] and len(words) == 3:
         return Command(LFS, *_repository(words[1]), words[2])
     if not words or words[0] not in SERVICES:
-        raise Forbidden(f"This server runs {', '.join(SERVICES[:-1])} and {SERVICES[-1]} over SSH, and nothing else.")
+        *others, last = SERVICES
+        raise Forbidden(f"This server runs {', '.join(others)} and {last} over SSH, and nothing else.")
     if len(words) != 2:
         raise BadRequest(f"{words[0]} takes one path here, such as /alice/garden.git, and no options.")
     return Command(words[0], *_repository(words[1]))

@@ -103,11 +103,8 @@ def _match(
     for piece in theirs:
         places.setdefault(piece, at)
         at += len(piece)
-    run, begin, at = (
-        -1,
-        target,
-        target,
-    )  # a copy under way: where in `old` it goes on, or -1; where in the new content it began
+    # A copy under way: where in `old` it goes on, or -1; where in the new content it began.
+    run, begin, at = -1, target, target
     for piece in pieces:
         if run < 0 or not old.startswith(piece, run):
             if run >= 0:

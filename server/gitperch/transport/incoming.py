@@ -40,9 +40,8 @@ class Incoming:
 
     def size(self) -> int:
         """Bytes on disk."""
-        return _size(
-            self._quarantine
-        )  # here and now: packs, or fewer files than a thread is worth (receive.unpackLimit)
+        # Here and now: packs, or fewer files than a thread is worth (receive.unpackLimit).
+        return _size(self._quarantine)
 
     async def files_above(self, limit: int, commands: Sequence[Command]) -> list[LargeFile]:
         """The first few objects of more than `limit` bytes, with a path for each."""

@@ -13,9 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 IN_MEMORY = 1 << 20  # bytes; more lie in a file
-_PIECE = (
-    252 << 10
-)  # bytes read at once: as an object of Python's, still below what the allocator would map and unmap each time
+# Bytes read at once: as an object of Python's, still below what the allocator would map and unmap each time.
+_PIECE = 252 << 10
 _WINDOW = 2 << 20  # bytes on their way when the disk takes no more
 
 
