@@ -12,9 +12,8 @@ from gitperch.demo.scene import HEIGHT, WIDTH, scene
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-BRAND = frozenset(
-    ("beetroot", "carrot", "apple")
-)  # what the name and the lost page are drawn with, before anything is planted
+# What the name and the lost page are drawn with, before anything is planted.
+BRAND = frozenset(("beetroot", "carrot", "apple"))
 NAVIGATION = (
     ("plants", "Plants"),
     ("beds", "Beds"),
