@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
 import time
 from contextlib import closing
@@ -13,6 +14,7 @@ from h2.connection import H2Connection
 from h2.events import ConnectionTerminated, Event, StreamEnded
 
 from gitperch.cli.short_way import request_in
+from gitperch.transport.packets import DELIMITER, FLUSH, packet
 from support.embedded import Program
 from support.server import Server, commit
 
@@ -25,6 +27,15 @@ GET = b"GET /alice/short.git/info/refs?service=git-upload-pack HTTP/1.1\r\n"
 POST = b"POST /alice/short.git/git-upload-pack HTTP/1.1\r\n"
 OF_LISTING = b"Content-Type: application/x-git-upload-pack-request\r\nGit-Protocol: version=2\r\nContent-Length: %d\r\n"
 ASKED = POST + HOST + OF_LISTING % len(LISTING) + b"\r\n" + LISTING
+
+
+def fetch(line: bytes, *, encoded: bool = False) -> bytes:
+    """A request for what is nowhere, with one more line."""
+    lines = (b"command=fetch", b"object-format=sha1", b"", b"want " + b"2" * 40, line, b"done")
+    asked = b"".join(packet(line) if line else DELIMITER for line in lines) + FLUSH
+    body = gzip.compress(asked) if encoded else asked
+    coding = b"Content-Encoding: gzip\r\n" if encoded else b""
+    return POST + HOST + coding + OF_LISTING % len(body) + b"\r\n" + body
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +117,9 @@ def longer(request: bytes) -> bytes:
         ASKED.replace(b"Git-Protocol: version=2\r\n", b""),
         ASKED.replace(b"x-git-upload-pack-request", b"x-git-receive-pack-request"),
         ASKED.replace(b"short", b"absent"),
+        fetch(b"have " + b"1" * 40),
+        fetch(b"have " + b"1" * 40, encoded=True),
+        fetch(b"have nothing"),
     ],
 )
 def test_both_ways_say_the_same(line: Line, request_: bytes) -> None:

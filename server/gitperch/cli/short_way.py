@@ -1,4 +1,4 @@
-"""A short way for the requests that come most: those of a git client that only asks which refs there are.
+"""A short way for the requests that come most: those of a git client that asks which refs there are, and for what is new.
 
 hypercorn takes a request through two parsers, three tasks, two queues and eight turns of the event loop, which is most of what a fetch
 without news costs. A request of that kind that has come whole, in one piece and in the plainest form (RFC 9112), goes straight to the
@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import re
+import zlib
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -27,7 +28,7 @@ _REQUEST = re.compile(
     rb"(?:(GET) (/[!-~]+/info/refs\?service=git-(?:upload|receive)-pack)|(POST) (/[!-~]+/git-upload-pack)) HTTP/1\.1\r\n"
     rb"((?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[ \t!-~]*\r\n)+)\r\n"
 )
-_LISTING = b"command=ls-refs"
+_LISTING, _FETCH, _HAVE = b"command=ls-refs", b"command=fetch", b"have "
 # What has a say in how a message is framed, or what the connection is for afterwards.
 _LEFT_ALONE = frozenset(
     (b"transfer-encoding", b"connection", b"upgrade", b"expect", b"te", b"trailer", b"http2-settings")
@@ -138,9 +139,19 @@ def request_in(data: bytes) -> tuple[str, bytes, list[tuple[bytes, bytes]], byte
     lengths = [value for name, value in headers if name == b"content-length"]
     if found[1]:
         return None if lengths or body else ("GET", found[2], headers, b"")
-    if lengths != [b"%d" % len(body)] or body[4 : 4 + len(_LISTING)] != _LISTING:
+    if lengths != [b"%d" % len(body)] or not _asks_little(body, b"content-encoding" in names):
         return None
     return "POST", found[4], headers, body
+
+
+def _asks_little(body: bytes, encoded: bool) -> bool:
+    """Whether a short answer is likely: which refs there are, or what is new to somebody who has the rest."""
+    if encoded:
+        try:
+            body = zlib.decompressobj(wbits=31).decompress(body, _PIECE)
+        except zlib.error:
+            return False
+    return body.startswith(_LISTING, 4) or (body.startswith(_FETCH, 4) and _HAVE in body)
 
 
 def scope_of(
