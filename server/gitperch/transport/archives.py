@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gitperch.transport.relay import beside, feed, relay
+from gitperch.transport.relay import beside, check_whole, feed, relay
 
 if TYPE_CHECKING:
     from gitperch.git import Git
@@ -21,8 +21,10 @@ async def answer(git: Git, opened: Opened, body: Body, answer: Answer) -> None:
         environment=opened.environment,
         timeout=git.settings.request_seconds,
         check=False,
+        complain=opened.complain,
     )
     # A client that goes away ends the block, and with it git's process group.
     async with git.children.turn(opened.client), making as process, beside(feed(body, process, body.gone)):
         await relay(process, answer)
+    check_whole(process, answer, "upload-archive")
     await answer.end()

@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any, Protocol
 
-from gitperch.git.process import READ_SIZE
+from gitperch.git.process import READ_SIZE, GitError
 from gitperch.transport.body import ClientGone
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine
+
+    from gitperch.transport.answer import Answer
 
 
 class Taker(Protocol):
@@ -64,3 +66,9 @@ async def relay(process: asyncio.subprocess.Process, answer: Taker, *, patient: 
                 if not patient:
                     raise
                 listening = False
+
+
+def check_whole(process: asyncio.subprocess.Process, answer: Answer, command: str) -> None:
+    """Nobody is to take for whole what a git that was killed has said: raises GitError, or ClientGone once the answer has begun."""
+    if process.returncode and process.returncode < 0:
+        raise ClientGone if answer.begun else GitError((command,), process.returncode, "killed")

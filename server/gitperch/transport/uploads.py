@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from gitperch.git import GitError
 from gitperch.transport import fetch_request, ls_refs, packets
-from gitperch.transport.body import ClientGone
 from gitperch.transport.clones import Clones
-from gitperch.transport.relay import beside, feed, relay
+from gitperch.transport.relay import beside, check_whole, feed, relay
 from gitperch.transport.said import Said
 from gitperch.transport.small_fetch import SmallFetches
 from gitperch.transport.wants import NotShownError, Wants
@@ -101,7 +99,5 @@ class Uploads:
                     await relay(process, answer)
         except NotShownError as error:
             return await answer.whole(packets.packet(b"ERR upload-pack: not our ref " + error.oid))
-        if process.returncode and process.returncode < 0:
-            # Killed: nobody is to take what came for all of it.
-            raise ClientGone if answer.begun else GitError(("upload-pack",), process.returncode, "killed")
+        check_whole(process, answer, "upload-pack")
         return await answer.end()
