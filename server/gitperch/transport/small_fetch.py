@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections import OrderedDict
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from gitperch.git.process import UnreadableRepository
@@ -31,26 +32,35 @@ _WANTS, _HAVES = 32, 128
 # About what git, too, would be ready with by then: beyond this it is faster.
 _BOUNDS = Bounds(objects=400, size=1 << 20, packed=256 << 10)
 _AT_ONCE = Bounds(objects=40, size=256 << 10, packed=16 << 10)
-_MOMENT = 0.002  # seconds, waiting for the thread included
+_MOMENT = 0.004  # seconds, waiting for the thread included
 _OLDER = 4096  # bytes of old content that may be sent without need
 _TAGS = b"refs/tags/"
+_OID = itemgetter(0)
 _LEFT = 1000  # requests
-_REMEMBERED = 8  # repositories, whose refs are kept as sets
+_REMEMBERED = 16  # repositories
 # A repository with one of these has objects that are missing or elsewhere, or parents that are not in its commits.
 _UNUSUAL = ("shallow", "info/grafts", "objects/info/alternates", "objects/info/http-alternates")
 _PIECE = LARGEST - 5  # bytes of a pack in one packet: less its length and band
 
 
 class _Refs:
-    """A listing as it is looked up here: the refs' oids; of annotated tags what they are of, and themselves."""
+    """A listing, and what became of requests about it."""
 
     def __init__(self, listing: Listing, *, quick: bool) -> None:
         """`quick` is whether the last answer took but a moment."""
         self.listing = listing
         self.quick = quick
         self.left: set[int] = set()  # hashes of requests that were left to git: to try them again would be in vain
-        self.oids = frozenset([oid for oid, _, _ in listing.entries])
-        self.tags = [(peeled, oid) for oid, name, peeled in listing.entries if peeled and name.startswith(_TAGS)]
+
+    def show(self, wants: Sequence[bytes]) -> bool:
+        """Whether all of these are refs'. Looked through rather than kept: after a push, most listings are asked once."""
+        return not set(wants).difference(map(_OID, self.listing.entries))
+
+    def tags_of(self, found: Collection[bytes]) -> list[bytes]:
+        """The annotated tags of any of these."""
+        return [
+            oid for oid, name, peeled in self.listing.entries if peeled in found and peeled and name.startswith(_TAGS)
+        ]
 
 
 class SmallFetches:
@@ -68,7 +78,7 @@ class SmallFetches:
         if request.object_format != b"sha1" or listing.object_format != b"sha1":
             return None
         refs = self._looked_up(path, listing)
-        if not refs.oids.issuperset(request.wants) or hash(request) in refs.left:
+        if hash(request) in refs.left or not refs.show(request.wants):
             return None
         begun = time.perf_counter()
         try:
@@ -123,7 +133,7 @@ def _decided(objects: Objects, request: FetchRequest, refs: _Refs, bitmapped: st
     tags = [tag for _, tags in wants for tag in tags]
     if b"include-tag" in request.flags:
         found = {oid.hex().encode() for oid in sent.found()}
-        tags += [tag for peeled, oid in refs.tags if peeled in found for tag in objects.peeled(_binary(oid))[1]]
+        tags += [tag for oid in refs.tags_of(found) for tag in objects.peeled(_binary(oid))[1]]
     for tag in tags:
         if tag not in haves:
             sent.tag(tag)
