@@ -29,6 +29,8 @@ _NO_HOOKS = {"core.hooksPath": os.devnull}
 # The check reads every tag to get at its commit. Branches are enough to tell what is here already, or nearly all of it, and what is
 # hidden is left out (since git 2.39).
 _BRANCHES_ALONE = {"receive.hideRefs": "refs/tags"}
+# What came is indexed by all cores: somebody waits for it, as nobody does for packing in the background.
+_THREADS = {"pack.threads": str(min(os.cpu_count() or 1, 4))}
 _SMALL = 64 << 10  # bytes of a push that is looked at before git has it
 
 
@@ -50,7 +52,7 @@ async def receive(git: Git, opened: Opened, body: Body, answer: Answer, protocol
                 )
             else:
                 hooks = stack.enter_context(HookPipe(opened.receiver))
-                environment = configured(environment, _NO_ALTERNATES) | hooks.environment
+                environment = configured(environment, _NO_ALTERNATES | _THREADS) | hooks.environment
         receiving = git.stream(
             "receive-pack",
             "--stateless-rpc",
