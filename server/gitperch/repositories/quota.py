@@ -61,7 +61,7 @@ class Quota:
         known = self._counted.get(repo.id)
         if known and known[0] == stamp and known[1] > now:
             return known[2]
-        found = await asyncio.to_thread(_folder_bytes, objects)
+        found = await asyncio.to_thread(folder_bytes, objects)
         if len(self._counted) >= _KEPT:
             self._counted.clear()
         self._counted[repo.id] = (stamp, now + KEPT_SECONDS, found)
@@ -75,14 +75,15 @@ def _changed(folder: Path) -> int:
         return 0
 
 
-def _folder_bytes(folder: Path | str) -> int:
+def folder_bytes(folder: Path | str) -> int:
+    """Bytes of all files below `folder`, here and now; what vanishes meanwhile does not count."""
     found = 0
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
                 try:
                     if entry.is_dir(follow_symlinks=False):
-                        found += _folder_bytes(entry.path)
+                        found += folder_bytes(entry.path)
                     else:
                         found += entry.stat(follow_symlinks=False).st_size
                 except FileNotFoundError:

@@ -5,13 +5,14 @@ git-receive-pack(1), "QUARANTINE ENVIRONMENT".
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from gitperch.repositories.quota import folder_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from gitperch.git import Git
     from gitperch.transport.hooks_pipe import Command
@@ -41,7 +42,7 @@ class Incoming:
     def size(self) -> int:
         """Bytes on disk."""
         # Here and now: packs, or fewer files than a thread is worth (receive.unpackLimit).
-        return _size(self._quarantine)
+        return folder_bytes(self._quarantine)
 
     async def files_above(self, limit: int, commands: Sequence[Command]) -> list[LargeFile]:
         """The first few objects of more than `limit` bytes, with a path for each."""
@@ -83,11 +84,3 @@ class Incoming:
                 if oid in oids:
                     paths[oid] = name
         return paths
-
-
-def _size(folder: str) -> int:
-    total = 0
-    for inside, _, files in os.walk(folder):
-        for file in files:
-            total += (Path(inside) / file).lstat().st_size
-    return total
