@@ -9,8 +9,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
+from gitperch.accounts.access import client_address
 from gitperch_preview import kinds, sites
 from gitperch_preview.keep import Kept
 
@@ -101,7 +103,7 @@ class Streamed(Response):
         self._span = span
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with self._git.children.turn(scope["client"][0] if scope.get("client") else ""):
+        async with self._git.children.turn(client_address(HTTPConnection(scope))):
             gone = asyncio.ensure_future(_gone(receive))
             try:
                 await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})

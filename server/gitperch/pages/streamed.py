@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
+
+from gitperch.accounts.access import client_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,7 +40,7 @@ class StreamedBlob(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] == "HEAD":
             return await super().__call__(scope, receive, send)
-        async with self._git.children.turn(scope["client"][0] if scope.get("client") else ""):
+        async with self._git.children.turn(client_address(HTTPConnection(scope))):
             gone = asyncio.ensure_future(_gone(receive))
             try:
                 await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
