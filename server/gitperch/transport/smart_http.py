@@ -7,8 +7,8 @@ request may have it. Statuses and headers are those of git's own CGI, `git http-
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
+import traceback
 from typing import TYPE_CHECKING
 
 from starlette.requests import HTTPConnection
@@ -127,14 +127,16 @@ class SmartHTTP:
         limit = settings.push_max_bytes + commands.BYTES if receives else _NEGOTIATION_LIMIT
         body = Body(receive, connection.headers.get("content-encoding", ""), limit, settings.stall_seconds)
         protocol = _protocol(connection, opened)
-        with contextlib.suppress(ClientGone):
+        try:
             if receives:
                 await self._push(opened, body, answer, protocol)
             elif service == "git-upload-archive":
                 await archives.answer(self._git, opened, body, answer)
             else:
                 await self._uploads.answer(opened, body, answer, protocol)
-        return None
+        except ClientGone as gone:
+            # It and the frames refer to each other in circles: what they hold, open files too, would wait for the garbage collector.
+            traceback.clear_frames(gone.__traceback__)
 
     async def _push(self, opened: Opened, body: Body, answer: Answer, protocol: str) -> None:
         async with self._git.children.turn(opened.client):

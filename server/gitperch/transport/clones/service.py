@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections import OrderedDict
+from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,7 +81,8 @@ class Clones:
                 await answer.whole(b"".join([piece async for piece in pieces]))
                 return True
             answer.length(pack.length)
-            async with beside(gone()):
+            # Closed here and now, and with it the file, if the client leaves in the middle.
+            async with aclosing(pieces), beside(gone()):
                 async for piece in pieces:
                     await answer.write(piece)
         except (virtual_pack.DamagedError, files.FileEndedError, OSError) as error:

@@ -13,7 +13,7 @@ from gitperch.transport.clones import files
 from gitperch.transport.packets import FLUSH, LARGEST, packet
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
     from pathlib import Path
     from typing import Final
 
@@ -67,7 +67,7 @@ class VirtualPack:
         return len(_BEGINNING) + payload + 5 * -(-payload // _BAND) + len(FLUSH)
 
 
-async def answer(pack: VirtualPack, file: files.OpenFile) -> AsyncIterator[bytes]:
+async def answer(pack: VirtualPack, file: files.OpenFile) -> AsyncGenerator[bytes, None]:
     """The answer to a `fetch` in protocol v2: the section `packfile` and the end. `file` is the base pack.
 
     Raises DamagedError before the end when the base pack has not the bytes of its checksum, OSError as the disk does.
@@ -93,7 +93,7 @@ async def answer(pack: VirtualPack, file: files.OpenFile) -> AsyncIterator[bytes
     yield before + _framed(rest) + FLUSH
 
 
-async def _behind(pack: VirtualPack, at: int) -> AsyncIterator[bytes]:
+async def _behind(pack: VirtualPack, at: int) -> AsyncGenerator[bytes, None]:
     """What follows the base pack's objects, which end at `at`: the tail's objects and the checksum."""
     base = pack.base
     if not base.sound:
