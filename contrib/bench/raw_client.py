@@ -7,7 +7,7 @@ import os
 import socket
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -163,7 +163,7 @@ def _crowd(url: str, requests: Sequence[Request], clients: int, for_seconds: flo
 
 
 class Load:
-    """Inside the block, `clients` clone again and again in a process of their own; at its end they hang up."""
+    """Inside the block, `clients` clone again and again in a process of their own, what the refs are then; at its end they hang up."""
 
     def __init__(self, url: str, requests: Sequence[Request], clients: int) -> None:
         context = multiprocessing.get_context("spawn")
@@ -183,10 +183,15 @@ class Load:
 
 
 def _load(url: str, requests: Sequence[Request], clients: int, begun: Event) -> None:
+    with Connection(url) as connection:
+        before = _refs([connection.ask(request) for request in requests[:-1]][-1])
+
     def client() -> None:
         while True:
             try:
-                clone(url, requests)
+                with Connection(url) as connection:
+                    listed = [connection.ask(request) for request in requests[:-1]][-1]
+                    connection.drain(_moved(requests[-1], before, _refs(listed)))
             except (RuntimeError, OSError):
                 os._exit(1)  # whoever waits for us sees it
 
@@ -194,3 +199,20 @@ def _load(url: str, requests: Sequence[Request], clients: int, begun: Event) -> 
         threading.Thread(target=client).start()
     time.sleep(0.3)  # all of them are at it
     begun.set()
+
+
+def _refs(listed: bytes) -> dict[bytes, bytes]:
+    """The oid of every ref in the answer to `ls-refs` (gitprotocol-v2(5))."""
+    refs, at = {}, 0
+    while size := int(listed[at : at + 4], 16):
+        oid, name = listed[at + 4 : at + size].split()[:2]
+        refs[name], at = oid, at + size
+    return refs
+
+
+def _moved(request: Request, before: dict[bytes, bytes], now: dict[bytes, bytes]) -> Request:
+    """The request with the wants of somebody to whom the refs were listed as they are `now`."""
+    body = request.body
+    for name, oid in before.items():
+        body = body.replace(b"want " + oid, b"want " + now.get(name, oid))
+    return replace(request, body=body)

@@ -13,14 +13,13 @@ from starlette.routing import Route
 from gitperch import first_start
 from gitperch.assembly import assembled
 from gitperch.delivery import Lanes
-from gitperch.doorway import Doorway
+from gitperch.doorway import GIT_PATHS, Doorway, Failed
 from gitperch.lfs.routes import lfs_routes
 from gitperch.metrics import metrics_route
 from gitperch.pages.errors import exception_handlers
 from gitperch.pages.routes import routes as page_routes
 from gitperch.transport import SmartHTTP, hooks_pipe
 from gitperch.transport.door import GitDoor
-from gitperch.transport.opened import SERVICES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -47,8 +46,9 @@ def create_app(config: Config, ready: Callable[[first_start.Welcome], None] | No
             door = await _door(host)
             git = SmartHTTP(host.git, door)
             plugin_routes = await host.plugins.start(host)
+            doorway.git = git
             app.router.routes[:] = [
-                *_git_routes(git),  # first, since they are asked for most and in haste
+                *(Route(f"/{{owner}}/{{name}}/{path}", Failed(), include_in_schema=False) for path in GIT_PATHS),
                 Route("/healthz", _healthz),
                 metrics_route(git),
                 *plugin_routes,
@@ -82,11 +82,6 @@ async def _door(host: Host) -> GitDoor:
     if not (empty / "HEAD").exists():
         await host.git.run("init", "--bare", "--quiet", "--template=", str(empty))
     return GitDoor(host, empty)
-
-
-def _git_routes(git: SmartHTTP) -> list[Route]:
-    paths = ("info/refs", *SERVICES)
-    return [Route(f"/{{owner}}/{{name}}/{path}", git, include_in_schema=False) for path in paths]
 
 
 async def _reconcile(host: Host) -> None:

@@ -31,7 +31,9 @@ def setting(default: Any, help: str) -> Any:  # noqa: A002 -- reads as argparse 
 
 @dataclass(frozen=True)
 class GitSettings:
-    children: int = setting(12, "git processes at once; further requests wait their turn")
+    children: int = setting(
+        12, "git processes at once, and a third as many for pushes; further requests wait their turn"
+    )
     wait_seconds: float = setting(30.0, "how long a request waits for its turn before it is told to come back")
     push_max_bytes: int = setting(2 << 30, "largest pack a push may bring, in bytes")
     file_max_bytes: int = setting(100 << 20, "largest single file a push may bring; larger ones belong into LFS")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import ipaddress
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -12,16 +13,22 @@ from starlette.responses import PlainTextResponse
 from starlette.websockets import WebSocketClose
 
 from gitperch.config import ConfigError
+from gitperch.transport.opened import SERVICES
 from gitperch.unread import with_unread_taken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from starlette.applications import Starlette
-    from starlette.types import Receive, Scope, Send
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from gitperch.config import Config
     from gitperch.host import Host
+
+GIT_PATHS = ("info/refs", *SERVICES)
+"""What follows a repository's address where git asks for something."""
+_GITS = re.compile(rf"/[^/]+/[^/]+/(?:{'|'.join(GIT_PATHS)})", re.DOTALL)
+_FAILURE = "gitperch.failure"
 
 
 class Doorway:
@@ -36,6 +43,8 @@ class Doorway:
         self._own = {config.host_name, "localhost"}
         self.failure: ConfigError | None = None
         self._trusted = frozenset(config.trusted_proxies)
+        self.git: ASGIApp | None = None
+        """Serves what git asks for. It is asked most, and in haste, so that nothing stands before it."""
 
     @contextmanager
     def noting_failure(self) -> Iterator[None]:
@@ -65,6 +74,8 @@ class Doorway:
             _believe(scope, headers, self._trusted)
         name = host_name(headers.get("host", ""))
         if name in self._own or _is_address(name) or scope["path"] == "/healthz":
+            if self.git and scope["type"] == "http" and _GITS.fullmatch(scope["path"]):
+                return await self._gits(self.git, scope, receive, send)
             return await self._app(scope, receive, send)
         host: Host = self._app.state.host
         if site := await host.plugins.site(name):
@@ -73,6 +84,28 @@ class Doorway:
             return await WebSocketClose(1008)(scope, receive, send)
         text = f"Nothing is served here under the name {name[:200]!r}. If it should be, set base_url to it.\n"
         return await PlainTextResponse(text, 421)(scope, receive, send)
+
+    async def _gits(self, git: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def sending(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await git(scope, receive, sending)
+        except Exception as error:
+            if begun:
+                raise
+            await self._app({**scope, _FAILURE: error}, receive, send)
+
+
+class Failed:
+    """What raises again, where errors are drawn, what a request of git's has raised before it was answered."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        raise scope[_FAILURE]
 
 
 def host_name(header: str) -> str:

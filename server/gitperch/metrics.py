@@ -32,12 +32,12 @@ def metrics_route(git: SmartHTTP) -> Route:
             raise Unauthorized("Sign in as an administrator to see the server's numbers.")
         if not viewer.user.is_admin or viewer.rank < 3 or viewer.repo_id is not None:
             raise Forbidden("The server's numbers are for administrators.")
-        places = host.git.children
+        places = (host.git.children, host.git.receivers)
         lines = [
             _line("process_resident_memory_bytes", "gauge", _resident()),
             _line("process_open_fds", "gauge", _descriptors()),
-            _line("gitperch_git_places_taken", "gauge", places.taken),
-            _line("gitperch_git_places_awaited", "gauge", places.awaited),
+            _line("gitperch_git_places_taken", "gauge", sum(each.taken for each in places)),
+            _line("gitperch_git_places_awaited", "gauge", sum(each.awaited for each in places)),
         ]
         for name, value in dataclasses.asdict(git.counters).items():
             gauge = name in _GAUGES

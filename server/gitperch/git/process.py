@@ -108,7 +108,11 @@ class UnreadableRepository(AppError):
 
 
 class Git:
-    """Runs git and libgit2 for the whole server. `children` are the places for processes that serve clients."""
+    """Runs git and libgit2 for the whole server.
+
+    `children` are the places for processes that serve clients, `receivers` those that are kept for pushes: who has something to
+    say does not wait for ten who listen.
+    """
 
     def __init__(self, settings: GitSettings, folder: Path, nonce_seed: str = "") -> None:
         """`folder` will hold `config` and `hooks/`, both written anew by `prepare`. Without a `nonce_seed` pushes cannot be signed."""
@@ -117,6 +121,7 @@ class Git:
         self.config_path = folder / "config"
         self.hooks_path = folder / "hooks"
         self.children = Admission(settings.children, settings.wait_seconds)
+        self.receivers = Admission(max(2, settings.children // 3), settings.wait_seconds)
         self.lookers = asyncio.Semaphore(LOOKERS)
         self._executor = ThreadPoolExecutor(2, "libgit2")
         self.environment = {

@@ -139,7 +139,7 @@ class SmartHTTP:
             traceback.clear_frames(gone.__traceback__)
 
     async def _push(self, opened: Opened, body: Body, answer: Answer, protocol: str) -> None:
-        async with self._git.children.turn(opened.client):
+        async with self._git.receivers.turn(opened.client):
             told = False
             try:
                 told = await pushes.receive(self._git, opened, body, answer, protocol)
