@@ -1,0 +1,42 @@
+"""The process that draws: one request after the other on standard input, each a length, a line of JSON and a body.
+
+python -m gitperch.drawing
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import resource
+import sys
+from typing import Any
+
+from gitperch.drawing import LENGTH
+from gitperch.drawing.colours import coloured
+
+NICENESS = 4
+MEMORY = 512 << 20  # bytes of address space
+
+
+def answer(job: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
+    """What a job comes out as: facts about it, and HTML."""
+    lines = coloured(job["path"], body.decode("utf-8", "surrogatepass"))
+    return {"known": lines is not None}, "\n".join(lines or ()).encode()
+
+
+def main() -> None:
+    os.nice(NICENESS)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    gc.freeze()
+    given, taken = sys.stdin.buffer, sys.stdout.buffer
+    while head := given.read(LENGTH.size):
+        first, _, body = given.read(LENGTH.unpack(head)[0]).partition(b"\n")
+        facts, html = answer(json.loads(first), body)
+        content = json.dumps(facts).encode() + b"\n" + html
+        taken.write(LENGTH.pack(len(content)) + content)
+        taken.flush()
+
+
+if __name__ == "__main__":
+    main()
