@@ -9,6 +9,7 @@ from gitperch.plugin import Mode, Plugin
 from gitperch_graph.events import GraphChanged, told
 from gitperch_graph.repository import SHOWN
 from gitperch_graph.routes import GraphRoutes
+from gitperch_graph.sharing.pages import SharedPages
 from gitperch_graph.store import Graphs
 from gitperch_graph.upkeep import tidy_up
 
@@ -41,7 +42,7 @@ class GraphPlugin(Plugin):
         await self.graphs.sweep()
 
     def routes(self) -> Sequence[BaseRoute]:
-        return GraphRoutes(self._host, self.graphs).routes()
+        return [*GraphRoutes(self._host, self.graphs).routes(), *SharedPages(self._host, self.graphs).routes()]
 
     async def handle(self, event: Event) -> None:
         if isinstance(event, RepositoryDeleted):
