@@ -47,12 +47,14 @@ class GraphRoutes:
         return [
             Route("/api/repos/{owner}/{name}/graph", self.window, name="graph-window"),
             Route("/api/repos/{owner}/{name}/graph/refs", self.refs, name="graph-refs"),
+            Route("/api/repos/{owner}/{name}/graph/outline", self.outline, name="graph-outline"),
         ]
 
     async def window(self, request: Request) -> Response:
         """`?at=ROW|ref|oid&rows=N`: N rows from a row on, or around a ref's or an oid's."""
         repo = await self._repository(request)
-        at, rows = request.query_params.get("at", "0"), _rows(request)
+        at = request.query_params.get("at", "0")
+        rows = _number(request, "rows", ROWS, ROWS_AT_MOST)
         try:
             index = await self._graphs.index(repo)
         except Building:
@@ -90,6 +92,20 @@ class GraphRoutes:
         body, packed = _encoded(windows.listing(index), _takes_gzip(request))
         return _answer(body, packed, tag)
 
+    async def outline(self, request: Request) -> Response:
+        """`?points=N`: when the commits of N evenly spaced rows were made, for a map of the whole."""
+        repo = await self._repository(request)
+        points = _number(request, "points", windows.POINTS, windows.POINTS_AT_MOST)
+        try:
+            index = await self._graphs.index(repo)
+        except Building:
+            return _building()
+        tag = _tag(index.generation, "outline", str(points))
+        if _is_known(request, tag):
+            return Response(status_code=304, headers=_headers(tag))
+        body, packed = _encoded(windows.outline(index, points), _takes_gzip(request))
+        return _answer(body, packed, tag)
+
     async def _repository(self, request: Request) -> Repository:
         viewer = await self._host.access.viewer(request)
         return await self._host.access.repository(viewer, request.path_params["owner"], request.path_params["name"])
@@ -118,10 +134,10 @@ class _Recent:
             self._size -= len(body)
 
 
-def _rows(request: Request) -> int:
-    text = request.query_params.get("rows", str(ROWS))
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:9]) <= ROWS_AT_MOST:
-        raise BadRequest(f"rows has to be a whole number from 1 to {ROWS_AT_MOST}.", field="rows")
+def _number(request: Request, name: str, usual: int, most: int) -> int:
+    text = request.query_params.get(name, str(usual))
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:9]) <= most:
+        raise BadRequest(f"{name} has to be a whole number from 1 to {most}.", field=name)
     return int(text[:9])
 
 

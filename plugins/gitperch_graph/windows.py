@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from gitperch_graph.extend import Read
     from gitperch_graph.row_index import RowIndex
 
+POINTS = 600
+POINTS_AT_MOST = 2000
+
 _HEX = frozenset("0123456789abcdef")
 _SHORTEST_PREFIX = 4
 _LONGEST_NUMBER = 10  # digits; longer ones are oids
@@ -94,6 +97,14 @@ def listing(index: RowIndex) -> dict[str, Any]:
         if ref.height >= 0
     ]
     return {"generation": index.generation, "head": index.columns.head or None, "refs": refs}
+
+
+def outline(index: RowIndex, points: int) -> dict[str, Any]:
+    """When the commits of evenly spaced rows were made, the first and the last among them. No commit is read for it."""
+    top, dates = index.total - 1, index.columns.dates
+    count = min(points, index.total)
+    rows = [top * nth // max(1, count - 1) for nth in range(count)]
+    return {"generation": index.generation, "total": index.total, "times": [dates[top - row] for row in rows]}
 
 
 def _row(index: RowIndex, row: int, read: Read) -> dict[str, Any]:

@@ -1,26 +1,37 @@
-/** Labels of refs: branches are pills, tags are flags, the default branch is filled; a branch with a preview carries its dot. */
+/** Labels of refs: branches are pills, tags are flags, stashes and other refs are boxes, the default branch is filled; a branch with a preview carries its dot. */
 
 import { element } from "./dom.js";
 import { hueOf } from "./edges.js";
 
 const SHOWN = 3;
-const WORDS = /** @type {Record<string, string>} */ ({ heads: "branch", tags: "tag" });
+const WORDS = /** @type {Record<string, string>} */ ({ heads: "branch", tags: "tag", pull: "pull request", notes: "notes" });
+export const STASH = "refs/stash";
 
 /** @typedef {Map<string, import("./types.js").BranchLink>} Links */
 
 /**
+ * @typedef {object} RefName
+ * @property {string} ref the full name
+ * @property {"heads" | "tags" | "pull" | "stash" | "other"} kind
+ * @property {string} short as people say it
+ * @property {string} word what it is
+ */
+
+/**
  * @param {string} ref a full name
- * @returns {{kind: "heads" | "tags" | "other", short: string, word: string}}
+ * @returns {RefName}
  */
 export function nameOf(ref) {
+  if (ref === STASH) return { ref, kind: "stash", short: "stash", word: "" };
   const [, kind = "", short = ""] = /^refs\/([^/]+)\/(.+)$/s.exec(ref) ?? [];
-  if (kind === "heads" || kind === "tags") return { kind, short, word: WORDS[kind] ?? "" };
-  return { kind: "other", short: ref.replace(/^refs\//, ""), word: "ref" };
+  if (kind === "heads" || kind === "tags") return { ref, kind, short, word: WORDS[kind] ?? "" };
+  if (kind === "pull") return { ref, kind, short: `#${short.replace(/\/(head|merge)$/, "")}`, word: WORDS[kind] ?? "" };
+  return { ref, kind: "other", short: ref.replace(/^refs\//, ""), word: "ref" };
 }
 
 /**
  * @param {string[]} refs full names
- * @param {number} lane of the commit that they name
+ * @param {number} lane of the commit that they name; -1 for no colour
  * @param {string} defaultBranch
  * @param {Links} links
  * @returns {HTMLElement[]}
@@ -38,7 +49,7 @@ export function chips(refs, lane, defaultBranch, links) {
 }
 
 /**
- * @param {ReturnType<typeof nameOf>} name
+ * @param {RefName} name
  * @param {string} defaultBranch
  */
 function rank({ kind, short }, defaultBranch) {
@@ -47,16 +58,17 @@ function rank({ kind, short }, defaultBranch) {
 }
 
 /**
- * @param {ReturnType<typeof nameOf>} name
+ * @param {RefName} name
  * @param {number} lane
  * @param {boolean} isDefault
  * @param {Links} links
  */
-function chip({ kind, short, word }, lane, isDefault, links) {
+function chip({ ref, kind, short, word }, lane, isDefault, links) {
+  const hue = lane < 0 ? null : hueOf(lane);
   const made = element(
     "span",
-    { class: `chip chip-${kind}`, "data-hue": hueOf(lane), "data-default": isDefault, title: `${word} ${short}` },
-    element("span", { class: "visually-hidden" }, `${word} `),
+    { class: `chip chip-${kind}`, "data-hue": hue, "data-ref": ref, "data-default": isDefault, title: `${word} ${short}`.trim() },
+    element("span", { class: "visually-hidden" }, word ? `${word} ` : ""),
     element("span", { class: "chip-name" }, short),
   );
   const link = kind === "heads" ? links.get(short) : undefined;

@@ -1,6 +1,7 @@
 /** The lanes of the rows in sight, on a canvas. The list beside it says the same in words. */
 
 import { HUES, WIDEST, edgePaths, hueOf, laneX, pitchOf } from "./edges.js";
+import { fitted } from "./palette.js";
 
 const LINE = 2;
 const FAINT = 0.3;
@@ -16,58 +17,12 @@ const FADE = 22; // px over which lanes end that do not fit
 /**
  * @param {HTMLCanvasElement} canvas
  * @param {Store} store
- * @param {() => void} onChange called when they have to be drawn anew: in other colours, for other pixels
+ * @param {ReturnType<typeof import("./palette.js").createPalette>} palette
  */
-export function createLanes(canvas, store, onChange) {
+export function createLanes(canvas, store, palette) {
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-  /** @type {string[]} */
-  let colours = [];
-  const listeners = new AbortController();
-  const forget = () => {
-    colours = [];
-    onChange();
-  };
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", forget, { signal: listeners.signal });
-  const theme = new MutationObserver(forget);
-  theme.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
-  watchScale();
-
-  /** The page may be moved to a screen with other pixels, or zoomed. */
-  function watchScale() {
-    const again = () => {
-      onChange();
-      watchScale();
-    };
-    matchMedia(`(resolution: ${devicePixelRatio}dppx)`).addEventListener("change", again, { once: true, signal: listeners.signal });
-  }
-
-  /** Custom properties are resolved by an element; the canvas wants a colour. */
-  function readColours() {
-    const probe = document.createElement("span");
-    canvas.before(probe);
-    for (let hue = 0; hue <= HUES; hue++) {
-      probe.style.color = `var(--lane-${hue})`;
-      colours.push(getComputedStyle(probe).color);
-    }
-    probe.remove();
-  }
-
-  /**
-   * @param {number} width CSS pixels
-   * @param {number} height
-   */
-  function fit(width, height) {
-    const scale = devicePixelRatio || 1;
-    const [w, h] = [Math.round(width * scale), Math.round(height * scale)];
-    if (canvas.width !== w || canvas.height !== h) {
-      canvas.width = w;
-      canvas.height = h;
-      canvas.style.width = `${width}px`;
-      canvas.style.height = `${height}px`;
-    }
-    context.setTransform(scale, 0, 0, scale, 0, 0);
-    context.clearRect(0, 0, width, height);
-  }
+  /** @param {number} hue */
+  const colourOf = (hue) => palette.colour(`var(--lane-${hue})`);
 
   /**
    * @param {View} view
@@ -76,8 +31,7 @@ export function createLanes(canvas, store, onChange) {
    * @returns {{count: number, width: number}} how many nodes in sight the column cannot show, and the width that shows them
    */
   function draw(view, width, isHead) {
-    if (!colours.length) readColours();
-    fit(width, view.height);
+    fitted(canvas, width, view.height);
     const first = Math.floor(view.top);
     const last = Math.min(store.total - 1, Math.ceil(view.top + view.count));
     const shift = Math.round(view.top * view.rowHeight);
@@ -114,7 +68,7 @@ export function createLanes(canvas, store, onChange) {
     for (let hue = HUES; hue >= 0; hue--) {
       const path = paths[hue];
       if (!path) continue;
-      context.strokeStyle = /** @type {string} */ (colours[hue]);
+      context.strokeStyle = colourOf(hue);
       context.stroke(path);
     }
   }
@@ -141,7 +95,7 @@ export function createLanes(canvas, store, onChange) {
    * @param {boolean} isHead
    */
   function drawNode(commit, x, y, width, isHead) {
-    const colour = /** @type {string} */ (colours[hueOf(commit.lane)]);
+    const colour = colourOf(hueOf(commit.lane));
     context.strokeStyle = colour;
     context.fillStyle = colour;
     if (x > width - EDGE) {
@@ -205,11 +159,5 @@ export function createLanes(canvas, store, onChange) {
     context.stroke();
   }
 
-  return {
-    draw,
-    destroy() {
-      listeners.abort();
-      theme.disconnect();
-    },
-  };
+  return { draw };
 }

@@ -1,13 +1,16 @@
 /** The rows in sight, as a grid for eyes, keyboards and screen readers; elements go round, there are never more than fit. */
 
+import { createHeadings } from "./headings.js";
 import { createRow } from "./row.js";
 
 const SPARE = 2;
 const IDLE = 250; // ms without a change, after which the order is told
+const FAR = 1_000_000; // px from where the rows are counted; browsers draw imprecisely beyond
 
 /**
  * @typedef {import("./row.js").Row} Row
  * @typedef {import("./types.js").View} View
+ * @typedef {import("./types.js").Commit} Commit
  * @typedef {ReturnType<typeof import("./store.js").createStore>} Store
  */
 
@@ -15,17 +18,22 @@ const IDLE = 250; // ms without a change, after which the order is told
  * @param {object} options
  * @param {HTMLElement} options.grid has the focus and the role
  * @param {HTMLElement} options.body where the rows lie
+ * @param {HTMLElement} options.heading that stays at the upper edge
  * @param {Store} options.store
  * @param {import("./row.js").RowContext} options.context
- * @param {(row: number) => void} options.onPick a row was clicked
+ * @param {(row: number, chip: string) => void} options.onPick a row was clicked, or the label of a ref in it
  */
-export function createList({ grid, body, store, context, onPick }) {
+export function createList({ grid, body, heading, store, context, onPick }) {
   /** @type {Row[]} */
   let pool = [];
   /** @type {Row | undefined} */
   let current;
   /** @type {number | undefined} */
   let telling;
+  let origin = 0; // px
+  let shiftShown = "";
+  let ownsShown = "";
+  const headings = createHeadings(heading);
   const listeners = new AbortController();
 
   body.addEventListener(
@@ -34,17 +42,19 @@ export function createList({ grid, body, store, context, onPick }) {
       const target = /** @type {Element} */ (event.target);
       if (target.closest("a") || getSelection()?.type === "Range") return;
       const row = target.closest('[role="row"]');
-      if (row) onPick(Number(row.ariaRowIndex) - 1);
+      const chip = target.closest("[data-ref]");
+      if (row) onPick(Number(row.ariaRowIndex) - 1, chip instanceof HTMLElement ? (chip.dataset.ref ?? "") : "");
     },
     { signal: listeners.signal },
   );
-  const ageing = setInterval(() => pool.forEach((row) => row.age()), 30_000);
+  const ageing = setInterval(() => pool.forEach((row) => row.relabel(context)), 30_000);
 
   /** Rows go round, so their order in the document is not the one on the screen. */
   function tellOrder() {
     const inSight = pool.filter((row) => !row.node.hidden);
     inSight.sort((a, b) => Number(a.node.ariaRowIndex) - Number(b.node.ariaRowIndex));
-    body.setAttribute("aria-owns", inSight.map((row) => row.node.id).join(" "));
+    const owns = inSight.map((row) => row.node.id).join(" ");
+    if (owns !== ownsShown) body.setAttribute("aria-owns", (ownsShown = owns));
   }
 
   /** @param {number} size */
@@ -57,34 +67,49 @@ export function createList({ grid, body, store, context, onPick }) {
   return {
     /**
      * @param {View} view
-     * @param {number} cursor the row where the keyboard is; -1 nowhere
-     * @param {string} selected oid
-     * @param {number} fresh as many rows from the top have just arrived
+     * @param {object} how
+     * @param {number} how.cursor the row where the keyboard is; -1 nowhere
+     * @param {string} how.selected oid
+     * @param {number} how.fresh as many rows from the top have just arrived
+     * @param {(commit: Commit) => boolean} how.isDim
      */
-    draw(view, cursor, selected, fresh) {
+    draw(view, { cursor, selected, fresh, isDim }) {
       const first = Math.max(0, Math.floor(view.top));
       const last = Math.min(store.total - 1, Math.ceil(view.top + view.count) - 1);
       resize(Math.ceil(view.count) + SPARE);
-      const shift = Math.round(view.top * view.rowHeight);
+      const shift = Math.round(view.top * view.rowHeight * devicePixelRatio) / devicePixelRatio;
+      if (Math.abs(shift - origin) > FAR) origin = shift;
       current = undefined;
       /** @type {Set<Row>} */
       const used = new Set();
+      headings.begin(store.commit(first - 1));
       for (let at = first; at <= last; at++) {
         // By height: a row keeps its element when commits arrive above it.
         const row = /** @type {Row} */ (pool[(store.total - 1 - at) % pool.length]);
         used.add(row);
         const commit = store.commit(at);
         row.fill(commit, context);
-        row.place(at, at * view.rowHeight - shift);
-        row.mark(at === cursor, commit !== undefined && commit.oid === selected);
-        row.node.toggleAttribute("data-fresh", at < fresh);
-        row.node.hidden = false;
+        row.place(at, at * view.rowHeight - origin);
+        row.mark({
+          current: at === cursor,
+          selected: commit !== undefined && commit.oid === selected,
+          fresh: at < fresh,
+          dim: commit !== undefined && isDim(commit),
+          period: headings.next(commit, at * view.rowHeight - shift),
+        });
+        if (row.node.hidden) row.node.hidden = false;
         if (at === cursor) current = row;
       }
-      for (const row of pool) if (!used.has(row)) row.node.hidden = true;
-      grid.ariaRowCount = String(store.total);
-      if (current) grid.setAttribute("aria-activedescendant", current.node.id);
-      else grid.removeAttribute("aria-activedescendant");
+      headings.end(view.rowHeight);
+      for (const row of pool) if (!used.has(row) && !row.node.hidden) row.node.hidden = true;
+      const moved = `translateY(${origin - shift}px)`;
+      if (moved !== shiftShown) body.style.transform = shiftShown = moved;
+      if (grid.ariaRowCount !== String(store.total)) grid.ariaRowCount = String(store.total);
+      const active = current?.node.id ?? null;
+      if (active !== grid.getAttribute("aria-activedescendant")) {
+        if (active) grid.setAttribute("aria-activedescendant", active);
+        else grid.removeAttribute("aria-activedescendant");
+      }
       clearTimeout(telling);
       telling = setTimeout(tellOrder, IDLE);
     },

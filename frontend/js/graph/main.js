@@ -7,16 +7,25 @@ import { createBeyond } from "./beyond.js";
 import { createCursor } from "./cursor.js";
 import { createDetails } from "./details.js";
 import { find } from "./dom.js";
+import { placeInAddress } from "./early.js";
 import { pitchOf, widthOf } from "./edges.js";
 import { createKeys } from "./keys.js";
 import { createLanes } from "./lanes.js";
 import { createList } from "./list.js";
+import { createMinimap } from "./minimap.js";
 import { createNews } from "./news.js";
+import { createNotices } from "./notices.js";
+import { createOpener } from "./opener.js";
+import { createOutline } from "./outline.js";
+import { createPalette } from "./palette.js";
 import { createRefs } from "./refs.js";
 import { createSelection } from "./selection.js";
+import { createSettings } from "./settings.js";
 import { createSplitter } from "./splitter.js";
 import { createStore } from "./store.js";
+import { createView } from "./view.js";
 import { createViewport } from "./viewport.js";
+import { createZoom } from "./zoom.js";
 
 const AHEAD = 12; // rows fetched beyond the view
 const LANES_AT_FIRST = 240; // px, unless somebody wants more
@@ -25,40 +34,78 @@ const LANES_NARROW = 5;
 const LEAST_DETAILS = 340;
 const LEAST_ROWS = 420;
 
+/**
+ * @typedef {"graph" | "view" | "selection"} Reason
+ * @typedef {ReturnType<typeof createGraph>["graph"]} Graph
+ */
+
 /** @param {HTMLElement} root */
 export function createGraph(root) {
   const { repository = "", head = "" } = root.dataset;
   const api = `/api/repos/${repository}`;
   const grid = find(root, ".graph-list", HTMLElement);
   const stage = find(root, ".graph-stage", HTMLElement);
-  const notice = find(root, ".graph-notice", HTMLElement);
   const help = find(root, "dialog.graph-help", HTMLDialogElement);
   const panel = find(root, ".graph-details", HTMLElement);
   const narrow = matchMedia("(max-width: 40rem)");
-  /** @type {import("./row.js").RowContext} */
-  const context = { defaultBranch: head, links: readLinks(root) };
+  /** @type {Set<(reason: Reason) => void>} */
+  const hearers = new Set();
   let frame = 0;
 
   const redraw = () => {
     frame ||= requestAnimationFrame(draw);
   };
+  /** @param {Reason} reason */
+  const tell = (reason) => hearers.forEach((hear) => hear(reason));
+  const notices = createNotices({ root, notice: find(root, ".graph-notice", HTMLElement), card: find(root, ".graph-card", HTMLElement) });
+  const view = createView(() => {
+    refs.expire();
+    void opener.again(selection.oid);
+    tell("view");
+  });
+  const settings = createSettings((changed) => {
+    if (changed === "mode") zoom.apply();
+    else list.relabel();
+    showSettings();
+    redraw();
+  });
+  const showSettings = () => {
+    const { now } = settings;
+    root.dataset.mode = now.mode;
+    root.dataset.times = now.times;
+    root.dataset.hide = /** @type {const} */ (["author", "date", "hash"]).filter((column) => !now[column]).join(" ");
+  };
+  showSettings();
+  /** @type {import("./row.js").RowContext} */
+  const context = { defaultBranch: head, links: readLinks(root), settings: settings.now };
   const store = createStore({
     url: `${api}/graph`,
+    view: () => view.params,
     onRows() {
       arrivals.rowsArrived();
       redraw();
     },
-    onStale: () => void news.reopen(),
-    onState(state, message) {
-      root.dataset.store = state;
-      notice.textContent = state === "building" ? "Drawing the graph for the first time…" : (message ?? "");
-      notice.hidden = state === "ready";
-    },
+    onStale: () => void opener.again(),
+    onState: notices.show,
   });
   const viewport = createViewport(grid, find(root, ".graph-track", HTMLElement), () => {
-    arrivals?.moved();
+    if (stage.dataset.ready !== undefined) arrivals.moved();
     redraw();
   });
+  const palette = createPalette(root, () => {
+    minimap.redraw();
+    redraw();
+  });
+  const outline = createOutline({ url: `${api}/graph`, view: () => view.params, store, onChange: () => minimap.redraw() });
+  const minimap = createMinimap({ map: find(root, ".graph-map", HTMLElement), store, viewport, outline, palette });
+  const zoom = createZoom({
+    grid,
+    viewport,
+    settings,
+    closer: find(root, "[data-zoom='closer']", HTMLButtonElement),
+    wider: find(root, "[data-zoom='wider']", HTMLButtonElement),
+  });
+  const opener = createOpener({ store, viewport, notices, onOpened: opened, onRefused: refused });
   const arrivals = createArrivals({
     store,
     viewport,
@@ -72,10 +119,23 @@ export function createGraph(root) {
     url: `/${repository}`,
     onClose: () => close(),
   });
-  const selection = createSelection({ details, onChange: redraw });
+  const selection = createSelection({
+    details,
+    onChange() {
+      redraw();
+      tell("selection");
+    },
+  });
   const cursor = createCursor({ store, viewport, grid, onChange: redraw });
-  const lanes = createLanes(find(root, "canvas", HTMLCanvasElement), store, redraw);
-  const list = createList({ grid, body: find(root, ".graph-rows", HTMLElement), store, context, onPick: (row) => pick(row) });
+  const lanes = createLanes(find(stage, "canvas", HTMLCanvasElement), store, palette);
+  const list = createList({
+    grid,
+    body: find(root, ".graph-rows", HTMLElement),
+    heading: find(root, ".graph-heading", HTMLElement),
+    store,
+    context,
+    onPick: (row) => pick(row),
+  });
   const refs = createRefs({
     input: find(root, ".graph-filter input", HTMLInputElement),
     list: find(root, ".graph-filter ul", HTMLElement),
@@ -117,7 +177,7 @@ export function createGraph(root) {
     help: () => help.showModal(),
     head: () => void goTo("HEAD"),
   });
-  const news = createNews({ url: `${api}/graph`, store, viewport, arrivals, cursor, refs, list, links: context.links, onChange: redraw });
+  const news = createNews({ store, arrivals, cursor, refs, list, links: context.links, reopen: opener.again, onChange: grown });
   const badge = createBadge(find(document, "#live", HTMLElement));
   const live = createLive({ path: `${api}/live`, onState: badge.show, onMessage: news.hear });
   const helpButton = root.querySelector(".graph-help-button");
@@ -126,15 +186,16 @@ export function createGraph(root) {
 
   function draw() {
     frame = 0;
-    const { view } = viewport;
+    const { view: sight } = viewport;
     context.defaultBranch = defaultBranch();
-    const last = Math.ceil(view.top + view.count);
-    store.want(arrivals.unfolding ? 0 : Math.floor(view.top) - AHEAD, last + AHEAD);
+    const last = Math.ceil(sight.top + sight.count);
+    store.want(arrivals.unfolding ? 0 : Math.floor(sight.top) - AHEAD, last + AHEAD);
     const width = narrow.matches ? widthOf(Math.min(store.lanes, LANES_NARROW), pitchOf(store.lanes)) : lanesSplitter.size;
     root.style.setProperty("--lanes-width", `${width}px`);
-    list.draw(view, cursor.row, selection.oid, arrivals.fresh);
-    const nodes = lanes.draw(view, width, (commit) => commit.refs.includes(`refs/heads/${context.defaultBranch}`));
+    list.draw(sight, { cursor: cursor.row, selected: selection.oid, fresh: arrivals.fresh, isDim: () => false });
+    const nodes = lanes.draw(sight, width, (commit) => commit.refs.includes(`refs/heads/${context.defaultBranch}`));
     beyond.show(nodes);
+    minimap.draw();
   }
 
   /** It may have been changed in the settings since the page was drawn. */
@@ -164,10 +225,10 @@ export function createGraph(root) {
     grid.focus({ preventScroll: true });
   }
 
-  /** @param {string} at a ref or oid */
+  /** @param {number | string} at a row, ref or oid */
   async function goTo(at) {
     try {
-      const row = await store.find(at);
+      const row = typeof at === "number" ? at : await store.find(at);
       viewport.setTotal(store.total);
       cursor.place(row);
       viewport.show(row);
@@ -179,30 +240,102 @@ export function createGraph(root) {
     }
   }
 
-  async function begin() {
-    const row = await store.open(selection.oid || 0).catch((error) => {
-      if (!selection.oid) throw error;
-      return store.open(0);
-    });
-    viewport.setTotal(store.total);
-    lanesSplitter.suggest(Math.min(widthOf(store.lanes, pitchOf(store.lanes)), LANES_AT_FIRST));
-    if (selection.oid && row > 0) viewport.show(row);
-    if (selection.oid) cursor.place(row);
+  /** The history, or another view of it, is here. */
+  function opened() {
     stage.dataset.ready = "";
+    lanesSplitter.suggest(Math.min(widthOf(store.lanes, pitchOf(store.lanes)), LANES_AT_FIRST));
+    cursor.refresh();
+    outline.refresh();
+    minimap.redraw();
+    if (!store.total) nothing();
     redraw();
-    news.opened();
+    tell("graph");
   }
 
-  void begin().catch((error) => {
-    notice.textContent = error.message;
-    notice.hidden = false;
-  });
+  /** Commits have come on top, or refs have moved. */
+  function grown() {
+    outline.refresh();
+    redraw();
+    tell("graph");
+  }
+
+  function nothing() {
+    const path = view.params.get("path");
+    const whole = { label: "Show the whole history", act: () => view.set(new URLSearchParams()), primary: true };
+    if (view.whole) notices.stop("Nothing here yet", "No branch or tag has a commit.", []);
+    else notices.stop(path ? "No commit touches this path" : "No commit fits these filters", path ?? "", [whole]);
+  }
+
+  /** @param {string} message */
+  function refused(message) {
+    const again = { label: "Try again", act: () => void opener.again(), primary: view.whole };
+    const whole = { label: "Show the whole history", act: () => view.set(new URLSearchParams()), primary: true };
+    notices.stop("This graph cannot be drawn", message, view.whole ? [again] : [again, whole]);
+  }
+
+  void (async () => {
+    const row = await opener.begin(placeInAddress());
+    if (row > 0) viewport.show(row);
+    if (row >= 0 && selection.oid) cursor.place(row);
+    redraw();
+    news.opened();
+  })();
+
+  /** What other parts of the page build on. */
+  const graph = {
+    root,
+    api,
+    grid,
+    store,
+    viewport,
+    goTo,
+    say: arrivals.say,
+    setMarks: minimap.setMarks,
+
+    /** @param {string} oid "" closes the details */
+    select(oid) {
+      selection.set(oid);
+    },
+
+    /** The oid whose details are shown; "" when none are. */
+    get selected() {
+      return selection.oid;
+    },
+
+    /** The row where the keyboard is; -1 nowhere. */
+    get row() {
+      return cursor.row;
+    },
+
+    /** The parameters of the view: a copy, to be changed and handed to `setView`. */
+    get view() {
+      return view.params;
+    },
+
+    /** @param {URLSearchParams} params */
+    setView(params) {
+      view.set(params);
+    },
+
+    /**
+     * Hear of changes: "graph" (opened, grown or rebuilt), "view" (other parameters), "selection".
+     * @param {(reason: Reason) => void} hear
+     * @returns {() => void} to hear no more
+     */
+    onChange(hear) {
+      hearers.add(hear);
+      return () => hearers.delete(hear);
+    },
+  };
 
   return {
+    graph,
     destroy() {
       cancelAnimationFrame(frame);
+      hearers.clear();
       helpButton?.removeEventListener("click", openHelp);
-      for (const part of [live, badge, beyond, news, keys, refs, list, lanes, cursor, selection, details, arrivals, viewport, store, lanesSplitter, detailsSplitter]) part.destroy();
+      const parts = [live, badge, beyond, news, keys, refs, list, cursor, selection, details, arrivals, zoom, minimap, outline, opener];
+      for (const part of [...parts, viewport, store, palette, view, settings, notices, lanesSplitter, detailsSplitter]) part.destroy();
     },
   };
 }

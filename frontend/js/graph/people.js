@@ -1,4 +1,4 @@
-/** A colour and a letter for everybody, the same ones that the server's pages show. */
+/** A colour and initials for everybody, the same ones that the server's pages show. */
 
 const HUES = 11;
 /** @type {Map<string, number>} */
@@ -15,9 +15,14 @@ export function hue(name) {
   return value;
 }
 
-/** @param {string} name */
-export function initial(name) {
-  return /[\p{L}\p{N}]/u.exec(name)?.[0] ?? "?";
+/**
+ * The first letters of the first and the last word of a name; one letter where there is one word.
+ * @param {string} name
+ */
+export function initials(name) {
+  const letters = name.replace(/[([{<].*/su, "").match(/(?<![\p{L}\p{N}\p{M}'’])[\p{L}\p{N}]\p{M}*/gu) ?? /[\p{L}\p{N}]/u.exec(name) ?? ["?"];
+  const [first = "?", last = ""] = [letters[0], letters.length > 1 ? letters.at(-1) : ""];
+  return first + last;
 }
 
 /** @param {Uint8Array} bytes */

@@ -2,32 +2,50 @@
 
 import { element } from "./dom.js";
 import { chips } from "./chips.js";
-import { hue, initial } from "./people.js";
-import { absoluteTime, relativeTime } from "./time.js";
+import { hue, initials } from "./people.js";
+import { absoluteTime, relativeTime, shortTime } from "./time.js";
 
 /**
  * @typedef {import("./types.js").Commit} Commit
- * @typedef {{defaultBranch: string, links: import("./chips.js").Links}} RowContext
+ * @typedef {{defaultBranch: string, links: import("./chips.js").Links, settings: Readonly<import("./settings.js").Settings>}} RowContext
  * @typedef {ReturnType<typeof createRow>} Row
  */
 
 /** @param {string} id */
 export function createRow(id) {
   const refs = element("span", { class: "row-refs" });
+  const kind = element("span", { class: "visually-hidden" });
   const subject = element("span", { class: "row-subject" });
+  const period = element("span", { class: "row-period", "aria-hidden": "true" });
+  const hash = element("span", { class: "oid" });
   const avatar = element("span", { class: "avatar", "aria-hidden": "true" });
   const author = element("span", { class: "row-author-name" });
   const time = element("time");
   const node = element(
     "div",
     { role: "row", id, class: "row" },
-    element("div", { role: "gridcell", class: "row-title" }, refs, subject),
+    element("div", { role: "gridcell", class: "row-title" }, refs, kind, subject, period),
+    element("div", { role: "gridcell", class: "row-hash" }, hash),
     element("div", { role: "gridcell", class: "row-author" }, avatar, author),
     element("div", { role: "gridcell", class: "row-time" }, time),
   );
   /** @type {Commit | undefined} */
   let shown;
-  let shownAt = -1;
+  let shownAt = NaN;
+  let shownRow = -1;
+  let marks = "";
+
+  /** @param {RowContext} context */
+  function tellTime({ settings }) {
+    if (shown) time.textContent = settings.times === "absolute" ? shortTime(shown.time) : relativeTime(shown.time);
+  }
+
+  /** @param {RowContext} context */
+  function label({ defaultBranch, links, settings }) {
+    if (!shown) return refs.replaceChildren();
+    const named = settings.tags ? shown.refs : shown.refs.filter((ref) => !ref.startsWith("refs/tags/"));
+    if (named.length || refs.firstChild) refs.replaceChildren(...chips(named, settings.color === "lane" ? shown.lane : -1, defaultBranch, links));
+  }
 
   return {
     node,
@@ -42,35 +60,33 @@ export function createRow(id) {
     fill(commit, context) {
       if (commit === shown && (commit || node.dataset.waiting !== undefined)) return;
       shown = commit;
+      label(context);
       if (!commit) {
         node.dataset.waiting = "";
-        refs.replaceChildren();
-        for (const cell of [subject, author, time, avatar]) cell.textContent = "";
+        for (const cell of [subject, author, time, avatar, hash, kind, period]) cell.textContent = "";
         return;
       }
       delete node.dataset.waiting;
-      refs.replaceChildren(...chips(commit.refs, commit.lane, context.defaultBranch, context.links));
+      const parents = commit.parents.length;
+      kind.textContent = parents > 1 ? `merge of ${parents}, ` : parents ? "" : "first commit, ";
       subject.textContent = commit.subject || "(no message)";
       subject.title = commit.subject;
+      hash.textContent = commit.oid.slice(0, 8);
       author.textContent = commit.author || "unknown";
       author.title = commit.email ? `${commit.author} <${commit.email}>` : commit.author;
-      avatar.textContent = initial(commit.author);
+      avatar.textContent = initials(commit.author);
       avatar.dataset.hue = String(hue(commit.author));
       time.dateTime = new Date(commit.time * 1000).toISOString();
       time.title = absoluteTime(commit.time);
-      time.textContent = relativeTime(commit.time);
+      tellTime(context);
     },
 
-    /** Its chips have other links now, or the default branch is another.
+    /** Its chips have other links now, the default branch is another, or the settings are.
      * @param {RowContext} context
      */
     relabel(context) {
-      if (shown) refs.replaceChildren(...chips(shown.refs, shown.lane, context.defaultBranch, context.links));
-    },
-
-    /** Time has passed. */
-    age() {
-      if (shown) time.textContent = relativeTime(shown.time);
+      label(context);
+      tellTime(context);
     },
 
     /**
@@ -78,19 +94,30 @@ export function createRow(id) {
      * @param {number} offset px
      */
     place(row, offset) {
-      if (shownAt === offset && node.ariaRowIndex === String(row + 1)) return;
+      if (row !== shownRow) node.ariaRowIndex = String(row + 1);
+      if (offset !== shownAt) node.style.transform = `translateY(${offset}px)`;
+      shownRow = row;
       shownAt = offset;
-      node.ariaRowIndex = String(row + 1);
-      node.style.transform = `translateY(${offset}px)`;
     },
 
     /**
-     * @param {boolean} current where the keyboard is
-     * @param {boolean} selected whose details are shown
+     * @param {object} is
+     * @param {boolean} is.current where the keyboard is
+     * @param {boolean} is.selected whose details are shown
+     * @param {boolean} is.fresh just arrived
+     * @param {boolean} is.dim not of what is looked at
+     * @param {string} is.period the stretch of time that begins with it
      */
-    mark(current, selected) {
-      node.toggleAttribute("data-current", current);
-      node.ariaSelected = String(selected);
+    mark(is) {
+      const next = `${is.current}${is.selected}${is.fresh}${is.dim}${is.period}`;
+      if (next === marks) return;
+      marks = next;
+      node.toggleAttribute("data-current", is.current);
+      node.ariaSelected = String(is.selected);
+      node.toggleAttribute("data-fresh", is.fresh);
+      node.toggleAttribute("data-dim", is.dim);
+      node.toggleAttribute("data-period", is.period !== "");
+      period.textContent = is.period;
     },
   };
 }

@@ -2,37 +2,40 @@
 
 import { ApiError, getJson, isAbort } from "../api.js";
 import { BLOCK, blockOf, blocksFrom } from "./blocks.js";
+import { FIRST_ROWS, early, windowQuery } from "./early.js";
 
 const KEEP = 64; // blocks: some 8,000 commits, 3 MB
-const AT_ONCE = 3;
-const SETTLE = 60; // ms a fast scroll has to rest before its rows are fetched,
-const RESTLESS = 200; // or that it may go on before they are fetched all the same
+const AT_ONCE = 3; // requests
+const RUN = 4; // blocks that one of them asks for
+const PACE = 70; // ms between requests while rows fly by: what is passed is worth a glance, not the server's whole time
 const RETRY = 150;
 const LONGEST_RETRY = 5000;
-export const FIRST_ROWS = 2 * BLOCK;
 
 /**
  * @typedef {import("./types.js").Block} Block
  * @typedef {import("./types.js").Commit} Commit
  * @typedef {import("./types.js").WireWindow} WireWindow
- * @typedef {"building" | "ready" | "failed"} StoreState
+ * @typedef {"opening" | "building" | "ready" | "failed"} StoreState
+ * @typedef {{progress?: number, commits?: number, message?: string}} StoreNews how far a build is, or what went wrong
+ * @typedef {{low: number, high: number, control: AbortController}} Request of the blocks from `low` to `high`
  */
 
 /**
  * @param {object} options
  * @param {string} options.url of the graph
+ * @param {() => URLSearchParams} options.view which part of the history is followed
  * @param {() => void} options.onRows called when rows that were wanted have arrived
  * @param {() => void} options.onStale called when the server's graph is not the one that we follow: open it again
- * @param {(state: StoreState, message?: string) => void} options.onState
+ * @param {(state: StoreState, news?: StoreNews) => void} options.onState
  */
-export function createStore({ url, onRows, onStale, onState }) {
+export function createStore({ url, view, onRows, onStale, onState }) {
   /** @type {Map<number, Block>} in the order of their last use */
   const blocks = new Map();
-  /** @type {Map<number, AbortController>} */
-  const fetching = new Map();
+  /** @type {Set<Request>} oldest first */
+  const requests = new Set();
   /** @type {[number, number]} */
   let wanted = [0, -1];
-  let movedAt = 0;
+  let askedAt = 0;
   let strange = 0;
   let failures = 0;
   /** @type {number | undefined} */
@@ -58,11 +61,12 @@ export function createStore({ url, onRows, onStale, onState }) {
     async open(at) {
       opening?.abort();
       const mine = (opening = new AbortController());
+      onState("opening");
       const answer = await ask(at, FIRST_ROWS, mine.signal);
       forget();
       Object.assign(store, { total: answer.total, lanes: answer.lanes, head: answer.head, generation: answer.generation, opened: true });
       for (const block of blocksFrom(answer)) blocks.set(block.index, block);
-      strange = 0;
+      strange = failures = 0;
       onState("ready");
       return answer.focus ?? answer.at;
     },
@@ -79,6 +83,12 @@ export function createStore({ url, onRows, onStale, onState }) {
       return answer.focus ?? answer.at;
     },
 
+    /** Whether the server's graph is still this one. */
+    async isCurrent() {
+      const answer = await getJson(url + windowQuery(0, 1, view())).catch(() => null);
+      return !answer || answer.building || answer.generation === store.generation;
+    },
+
     /**
      * Follow the server: `added` commits are new on top. What is shown stays, and is asked for again when it is looked at.
      * @param {{generation: string | number, total: number, added: number, head?: string | null}} change
@@ -86,12 +96,12 @@ export function createStore({ url, onRows, onStale, onState }) {
      */
     advance(change) {
       if (!store.opened || change.generation === store.generation) return "known";
-      if (change.added < 0 || store.total + change.added !== change.total) return "rebuilt";
+      // What is told is about the whole history; a part of it has to be asked for.
+      if (view().toString() || change.added < 0 || store.total + change.added !== change.total) return "rebuilt";
       store.generation = change.generation;
       store.total = change.total;
       if (change.head !== undefined) store.head = change.head;
-      for (const request of fetching.values()) request.abort();
-      fetching.clear();
+      letGo(0);
       return "grown";
     },
 
@@ -100,7 +110,14 @@ export function createStore({ url, onRows, onStale, onState }) {
      * @returns {Commit | undefined} undefined while it is on its way
      */
     commit(row) {
-      const height = store.total - 1 - row;
+      return store.at(store.total - 1 - row);
+    },
+
+    /**
+     * @param {number} height
+     * @returns {Commit | undefined}
+     */
+    at(height) {
       const block = blocks.get(blockOf(height));
       const top = block?.commits[0];
       return block && top && height >= 0 ? block.commits[top.height - height] : undefined;
@@ -133,16 +150,9 @@ export function createStore({ url, onRows, onStale, onState }) {
       ];
       const jumped = next[1] < wanted[0] - 1 || next[0] > wanted[1] + 1;
       wanted = next;
-      for (const [index, request] of fetching) {
-        if (index < wanted[0] - 1 || index > wanted[1] + 1) {
-          request.abort();
-          fetching.delete(index);
-        }
-      }
-      const now = performance.now();
-      if (!jumped) return pump();
-      if (!timer || now - movedAt > RESTLESS) movedAt = now;
-      later(Math.min(SETTLE, Math.max(0, RESTLESS - (now - movedAt))));
+      const pause = askedAt + PACE - performance.now();
+      if (jumped && pause > 0) return later(pause);
+      if (!timer) pump();
     },
 
     destroy() {
@@ -153,54 +163,76 @@ export function createStore({ url, onRows, onStale, onState }) {
   };
 
   function forget() {
-    for (const request of fetching.values()) request.abort();
-    fetching.clear();
+    letGo(0);
     blocks.clear();
+  }
+
+  /**
+   * End requests, the oldest first, until so many are left.
+   * @param {number} most
+   */
+  function letGo(most) {
+    for (const request of requests) {
+      if (requests.size <= most) break;
+      requests.delete(request);
+      request.control.abort();
+    }
   }
 
   /** @param {number} pause ms */
   function later(pause) {
-    clearTimeout(timer);
-    timer = setTimeout(() => {
+    timer ??= setTimeout(() => {
       timer = undefined;
       pump();
     }, pause);
   }
 
+  /** @param {number} index whether that block is here as it is, or on its way */
+  function isCovered(index) {
+    const block = blocks.get(index);
+    if (block?.generation === store.generation && block.commits.length === Math.min(BLOCK, store.total - index * BLOCK)) return true;
+    return [...requests].some((request) => index >= request.low && index <= request.high);
+  }
+
   function pump() {
-    for (let index = wanted[1]; index >= wanted[0]; index--) {
-      const block = blocks.get(index);
+    for (let high = wanted[1]; high >= wanted[0]; high--) {
+      const block = blocks.get(high);
       if (block) {
-        blocks.delete(index);
-        blocks.set(index, block);
+        blocks.delete(high);
+        blocks.set(high, block);
       }
-      const full = block && block.commits.length === Math.min(BLOCK, store.total - index * BLOCK);
-      if (full && block.generation === store.generation) continue;
-      if (!fetching.has(index) && fetching.size < AT_ONCE) void load(index);
+      if (isCovered(high)) continue;
+      let low = high;
+      while (low > wanted[0] && high - low < RUN - 1 && !isCovered(low - 1)) low--;
+      letGo(AT_ONCE - 1);
+      void load(low, high);
+      high = low;
     }
   }
 
-  /** @param {number} index */
-  async function load(index) {
-    const request = new AbortController();
-    fetching.set(index, request);
-    const above = Math.min(store.total, (index + 1) * BLOCK);
+  /**
+   * @param {number} low
+   * @param {number} high
+   */
+  async function load(low, high) {
+    const request = { low, high, control: new AbortController() };
+    requests.add(request);
+    askedAt = performance.now();
+    const above = Math.min(store.total, (high + 1) * BLOCK);
     try {
-      const answer = await ask(store.total - above, above - index * BLOCK, request.signal);
-      if (fetching.get(index) !== request) return;
-      fetching.delete(index);
-      failures = 0;
+      const answer = await ask(store.total - above, above - low * BLOCK, request.control.signal);
+      if (!requests.delete(request)) return;
       if (answer.generation !== store.generation) return stray();
-      strange = 0;
+      if (failures) onState("ready");
+      strange = failures = 0;
       store.lanes = Math.max(store.lanes, answer.lanes);
       for (const block of blocksFrom(answer)) keep(block);
       onRows();
       pump();
     } catch (error) {
-      if (fetching.get(index) === request) fetching.delete(index);
-      if (isAbort(error)) return;
+      if (!requests.delete(request) || isAbort(error)) return;
       failures += 1;
-      onState("failed", error instanceof ApiError ? error.message : String(error));
+      onState("failed", { message: error instanceof ApiError ? error.message : String(error) });
       later(Math.min(LONGEST_RETRY, RETRY * 2 ** failures));
     }
   }
@@ -231,12 +263,16 @@ export function createStore({ url, onRows, onStale, onState }) {
    * @returns {Promise<WireWindow>}
    */
   async function ask(at, rows, signal) {
+    const query = windowQuery(at, rows, view());
     for (let pause = 200; ; pause = Math.min(2000, pause * 1.5)) {
-      const answer = await getJson(`${url}?at=${encodeURIComponent(at)}&rows=${rows}`, signal);
+      const taken = early.query === query ? early.answer : null;
+      early.answer = null;
+      const answer = await (taken ?? getJson(url + query, signal));
       signal?.throwIfAborted();
       if (!answer.building) return answer;
-      onState("building");
+      onState("building", answer);
       await new Promise((resolve) => setTimeout(resolve, pause));
+      signal?.throwIfAborted();
     }
   }
 

@@ -5,6 +5,7 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
 const month = new Intl.DateTimeFormat("en-GB", { month: "short", year: "numeric" });
+const short = new Intl.DateTimeFormat("en-GB", { day: "2-digit", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" });
 const exact = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeStyle: "medium" });
 
 /**
@@ -26,4 +27,9 @@ export function relativeTime(seconds, now = Date.now()) {
 /** @param {number} seconds Unix time */
 export function absoluteTime(seconds) {
   return exact.format(seconds * 1000);
+}
+
+/** @param {number} seconds Unix time: `03 Mar 2024, 14:05` */
+export function shortTime(seconds) {
+  return short.format(seconds * 1000);
 }

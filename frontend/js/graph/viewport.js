@@ -65,8 +65,6 @@ export function createViewport(scroller, track, onMove) {
   }
 
   function measure() {
-    const style = getComputedStyle(scroller);
-    rowHeight = Number.parseFloat(style.getPropertyValue("--row-height")) || rowHeight;
     height = scroller.clientHeight;
     width = scroller.clientWidth;
     scroller.style.setProperty("--view-height", `${height}px`);
@@ -115,6 +113,21 @@ export function createViewport(scroller, track, onMove) {
     },
 
     jump,
+
+    /**
+     * Zoom: rows of another height, around what is `y` pixels below the upper edge.
+     * @param {number} pixels
+     * @param {number} [y]
+     */
+    setRowHeight(pixels, y = height / 2) {
+      if (pixels === rowHeight) return;
+      stopAnimation();
+      const held = top < 0.5 ? 0 : top + y / rowHeight - y / pixels;
+      rowHeight = pixels;
+      scroller.style.setProperty("--row-height", `${pixels}px`);
+      track.style.height = `${trackHeight()}px`;
+      jump(held);
+    },
 
     /** Let what is above the view unfold into it. */
     unfold() {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import zlib
 from datetime import UTC, datetime
@@ -25,6 +26,8 @@ _UNITS = (
 )
 HUES = 11
 _SAFE = "/!$'()*,:;=@~"
+_INITIALS = re.compile(r"(?<![^\W_])(?<!['’])[^\W_]")
+_ASIDE = re.compile(r"[(\[{<].*", re.DOTALL)
 
 
 def install(environment: jinja2.Environment) -> None:
@@ -33,7 +36,7 @@ def install(environment: jinja2.Environment) -> None:
         "bytes": in_bytes,
         "count": count,
         "hue": hue,
-        "initial": initial,
+        "initials": initials,
         "plural": plural,
         "short": short,
         "urlpath": urlpath,
@@ -77,8 +80,10 @@ def hue(name: str) -> int:
     return zlib.crc32(name.lower().encode("utf-8", "surrogateescape")) % HUES + 1
 
 
-def initial(name: str) -> str:
-    return next((letter for letter in name if letter.isalnum()), "?")
+def initials(name: str) -> str:
+    """The first letters of the first and the last word; one where there is one word. The graph's script says the same."""
+    letters: list[str] = _INITIALS.findall(_ASIDE.sub("", name)) or [next((letter for letter in name if letter.isalnum()), "?")]
+    return letters[0] + (letters[-1] if len(letters) > 1 else "")
 
 
 def urlpath(path: str) -> Markup:
