@@ -37,7 +37,6 @@ _LONGEST = 16 << 10  # bytes of a whole request
 _PIECE = 64 << 10
 # After these, a client takes whatever comes for the next answer (RFC 9112, section 6.3).
 _BODILESS = frozenset((204, 304))
-_ENDS_LINES = re.compile(rb"[\0\r\n]")
 
 
 class Short:
@@ -105,10 +104,10 @@ class Short:
         self._chunked = not (lengths or self._bodiless)
         if self._chunked:
             lines.append((b"transfer-encoding", b"chunked"))
-        if any(_ENDS_LINES.search(part) for line in lines for part in line):
+        head = b"".join([b"%b: %b\r\n" % (name, value) for name, value in lines])
+        if not head.count(b"\r") == head.count(b"\n") == len(lines) or b"\0" in head:
             raise ValueError(f"a header would be more than one: {lines!r}")
-        self._out += b"HTTP/1.1 %d \r\n" % status
-        self._out += b"".join(b"%b: %b\r\n" % (bytes(name), bytes(value)) for name, value in lines) + b"\r\n"
+        self._out += b"HTTP/1.1 %d \r\n%b\r\n" % (status, head)
 
     def _count(self, size: int, more: bool) -> None:
         """Raises ValueError where the body is longer or shorter than was told: the rest would be part of the next answer."""

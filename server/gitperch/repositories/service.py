@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import secrets
 import shutil
 import sqlite3
@@ -58,15 +59,14 @@ class Repositories:
         self._git = git
         self._events = events
         self._storage = storage
+        # The same Path each time: it keeps its hash, by which much is looked up.
+        self._path = functools.lru_cache(1000)(lambda repo_id: storage / f"{repo_id}.git")
 
     def _from(self, row: Row) -> Repository:
         values = dict(row)
         values["private"] = bool(values["private"])
         values["open_previews"] = bool(values["open_previews"])
         return Repository(**values, path=self._path(row["id"]))
-
-    def _path(self, repo_id: int) -> Path:
-        return self._storage / f"{repo_id}.git"
 
     async def find(self, owner: str, name: str) -> Repository | None:
         """By its names, in any case; None where there is none."""

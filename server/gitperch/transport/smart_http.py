@@ -7,10 +7,12 @@ request may have it. Statuses and headers are those of git's own CGI, `git http-
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
 import traceback
 from typing import TYPE_CHECKING
 
+from starlette.datastructures import QueryParams
 from starlette.requests import HTTPConnection
 
 from gitperch.errors import Forbidden, NotFound
@@ -67,8 +69,8 @@ class SmartHTTP:
             return await _wrong_method(scope, send, "POST" if service else "GET, HEAD")
         if service:
             return await self._exchange(connection, path, service, receive, send)
-        if name == "info/refs" and "service" in connection.query_params:
-            return await self._advertise(connection, path, connection.query_params.getlist("service")[-1], send)
+        if name == "info/refs" and (asked := _service(scope["query_string"])) is not None:
+            return await self._advertise(connection, path, asked, send)
         opened = await self._backend.open(GitRequest(connection, path, None))
         return await dumb_files.answer(self._git, opened, name, send)
 
@@ -146,6 +148,12 @@ class SmartHTTP:
             finally:
                 await asyncio.shield(self._backend.ended(opened, told=told))
         await answer.end()
+
+
+@functools.lru_cache(100)
+def _service(query: bytes) -> str | None:
+    """The last `service` in a query; None where there is none, which is how the dumb protocol asks."""
+    return QueryParams(query).get("service")
 
 
 def _protocol(connection: HTTPConnection, opened: Opened) -> str:

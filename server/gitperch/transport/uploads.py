@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from typing import TYPE_CHECKING
 
 from gitperch.transport import fetch_request, ls_refs, packets
@@ -24,6 +25,15 @@ _SHORT = 2 << 10  # bytes of prefixes in a request that may come again
 _LOOKED_AT = 256 << 10  # bytes; a longer request is git's to answer
 
 
+def _request(asked: bytes) -> ls_refs.Request | FetchRequest | None:
+    """What is asked in a body of protocol v2; None for what is git's to answer."""
+    command = packets.command(asked)
+    return (ls_refs.parse(command) or fetch_request.parse(command)) if command else None
+
+
+_usual = functools.lru_cache(200)(_request)  # clients of a kind ask for the refs in the same words
+
+
 class Uploads:
     def __init__(self, git: Git, listings: Listings) -> None:
         self._git = git
@@ -37,19 +47,17 @@ class Uploads:
         """Answer one POST to `git-upload-pack`. `protocol` is the Git-Protocol header."""
         if protocol == "version=2" and opened.plain:
             asked = await body.whole(_LOOKED_AT)
-            command = packets.command(asked) if asked else None
-            if asked and command and await self._answered(opened, command, body, answer):
+            if asked and await self._answered(opened, asked, body, answer):
                 return
         async with self._git.children.turn(opened.client):
             await self._by_git(opened, body, answer, protocol)
 
-    async def _answered(self, opened: Opened, command: packets.Command, body: Body, answer: Answer) -> bool:
+    async def _answered(self, opened: Opened, asked: bytes, body: Body, answer: Answer) -> bool:
         """Whether the request could be answered without a process of its own."""
-        if listing_request := ls_refs.parse(command):
-            return await self._listed(opened, listing_request, answer)
-        if request := fetch_request.parse(command):
-            return await self._fetched(opened, request, body, answer)
-        return False
+        request = _usual(asked) if len(asked) < _SHORT else _request(asked)
+        if isinstance(request, ls_refs.Request):
+            return await self._listed(opened, request, answer)
+        return request is not None and await self._fetched(opened, request, body, answer)
 
     async def _listed(self, opened: Opened, request: ls_refs.Request, answer: Answer) -> bool:
         listing = await self._listings.of(opened.path)
