@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from gitperch.events import RefsUpdated, RepositoryChanged, RepositoryDeleted
 from gitperch.plugin import Mode, Plugin
 from gitperch_graph.events import GraphChanged, told
+from gitperch_graph.lookups import Lookups
 from gitperch_graph.repository import SHOWN
 from gitperch_graph.routes import GraphRoutes
 from gitperch_graph.sharing.pages import SharedPages
@@ -42,7 +43,8 @@ class GraphPlugin(Plugin):
         await self.graphs.sweep()
 
     def routes(self) -> Sequence[BaseRoute]:
-        return [*GraphRoutes(self._host, self.graphs).routes(), *SharedPages(self._host, self.graphs).routes()]
+        parts = [kind(self._host, self.graphs) for kind in (GraphRoutes, SharedPages, Lookups)]
+        return [route for part in parts for route in part.routes()]
 
     async def handle(self, event: Event) -> None:
         if isinstance(event, RepositoryDeleted):

@@ -10,6 +10,7 @@ from starlette.routing import Route
 from gitperch.host import host_of
 from gitperch.pages import account, commit, files, new, settings, signin
 from gitperch.pages.branches import Branches
+from gitperch.pages.cards import Cards
 from gitperch.pages.files import Files
 from gitperch.pages.graph import Graph
 from gitperch.pages.index import Index
@@ -23,7 +24,7 @@ ROBOTS = "User-agent: *\nDisallow: /*/*/commit/\nDisallow: /*/*/raw/\nDisallow: 
 
 def routes() -> list[BaseRoute]:
     """To be put after those of the API, of git and of the plugins: the last ones take any owner and any name."""
-    index, graph, tree, refs = Index(), Graph(), Files(), Branches()
+    index, graph, tree, refs, cards = Index(), Graph(), Files(), Branches(), Cards()
     return [
         Route("/", index.show),
         Route("/favicon.ico", _favicon),
@@ -48,6 +49,7 @@ def routes() -> list[BaseRoute]:
         Route("/{owner}/{name}/branches", refs.branches),
         Route("/{owner}/{name}/tags", refs.tags),
         Route("/{owner}/{name}/commit/{oid}", commit.show),
+        Route("/{owner}/{name}/card", cards.show),
         Route("/{owner}/{name}/settings", settings.show),
         Route("/{owner}/{name}/settings", settings.change, methods=["POST"]),
         Route("/{owner}/{name}/settings/delete", settings.delete, methods=["POST"]),

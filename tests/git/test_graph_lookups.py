@@ -1,0 +1,106 @@
+"""Names of refs while somebody types, and the parents and children of any commit: asked over HTTP, held to git's own account."""
+
+from __future__ import annotations
+
+import subprocess
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import pytest
+from contrib.bench.histories import generate
+
+from support.graph import facts
+from support.graph_client import Client
+from support.house import House, Test, runner
+from support.server import commit, git
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Test], None]:
+    return runner(tmp_path / "data", monkeypatch, "gitperch_graph:GraphPlugin")
+
+
+def test_every_commit_knows_its_parents_and_children(run: Callable[[Test], None], tmp_path: Path) -> None:
+    source = generate(tmp_path / "source.git", commits=400, branches=12, seed=9, wild=True)
+    known = facts(source)
+    children = defaultdict(set)
+    for oid, parents in known.parents.items():
+        for parent in parents:
+            children[parent].add(oid)
+
+    async def test(it: House) -> None:
+        client = await Client.of(it, source)
+        rows = {row["oid"]: row for row in (await client.whole())["rows"]}
+        for oid in known.order[::3]:
+            told = await client.graph(f"/kin?oid={oid}")
+            assert [one["oid"] for one in told["parents"]] == known.parents[oid]
+            assert {one["oid"] for one in told["children"]} == children[oid]
+            assert not told["more"]
+            for one in told["parents"] + told["children"]:
+                row = rows[one["oid"]]
+                assert (one["row"], one["subject"], one["author"]) == (row["row"], row["subject"], row["author"])
+
+    run(test)
+
+
+def test_a_commit_that_everything_begins_at_tells_its_first_children(
+    run: Callable[[Test], None], tmp_path: Path
+) -> None:
+    work = tmp_path / "work"
+    commit(work, {"a": "a"}, "Root")
+    stream = "".join(
+        f"commit refs/heads/b{number}\ncommitter A <a@b> {1_800_000_000 + number} +0000\ndata 1\nx\nfrom refs/heads/main^0\n"
+        for number in range(60)
+    )
+    subprocess.run(["git", "fast-import", "--quiet"], cwd=work, input=stream.encode(), check=True)
+
+    async def test(it: House) -> None:
+        client = await Client.of(it, work / ".git")
+        root = git("rev-parse", "main", cwd=work).stdout.strip()
+        told = await client.graph(f"/kin?oid={root[:12]}")
+        assert (len(told["children"]), told["more"], told["parents"]) == (50, True, [])
+
+    run(test)
+
+
+def test_refs_are_found_by_what_is_typed_the_likeliest_first(run: Callable[[Test], None], tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    commit(work, {"a": "a"}, "One")
+    for name in ("fix", "feature/fix-it", "prefix", "fixture", "other"):
+        git("branch", name, cwd=work)
+    git("tag", "fix-1.0", cwd=work)
+
+    async def test(it: House) -> None:
+        client = await Client.of(it, work / ".git")
+        told = await client.graph("/names?q=FIX")
+        names = [ref["name"].removeprefix("refs/") for ref in told["refs"]]
+        assert names == ["heads/fix", "heads/fixture", "tags/fix-1.0", "heads/feature/fix-it", "heads/prefix"]
+        assert told["count"] == 5
+        assert (await client.graph("/names?q=it+fix"))["count"] == 1
+        assert (await client.graph("/names"))["refs"][0]["name"] == "refs/heads/main"
+        assert (await client.graph("/names?q=nothing"))["refs"] == []
+
+    run(test)
+
+
+def test_what_cannot_be_asked_is_said(run: Callable[[Test], None], tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    commit(work, {"a": "a"}, "One")
+
+    async def test(it: House) -> None:
+        client = await Client.of(it, work / ".git")
+        for path, status, field in (
+            ("/kin?oid=xyz", 400, "oid"),
+            ("/kin", 400, "oid"),
+            ("/kin?oid=" + "0" * 40, 404, "oid"),
+            ("/names?q=" + "a" * 300, 400, "q"),
+        ):
+            answer = await client.answer(path)
+            assert (answer.status, answer.json()["field"]) == (status, field), path
+        assert (await client.answer("/names", Authorization="")).status == 401
+
+    run(test)
