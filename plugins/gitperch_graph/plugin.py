@@ -10,6 +10,7 @@ from gitperch_graph.events import GraphChanged, told
 from gitperch_graph.lookups import Lookups
 from gitperch_graph.repository import SHOWN
 from gitperch_graph.routes import GraphRoutes
+from gitperch_graph.search.routes import SearchRoutes
 from gitperch_graph.sharing.pages import SharedPages
 from gitperch_graph.store import Graphs
 from gitperch_graph.upkeep import tidy_up
@@ -41,12 +42,18 @@ class GraphPlugin(Plugin):
         self._host = host
         self.graphs = Graphs(host, host.folder(self.name))
         await self.graphs.sweep()
+        self.search = SearchRoutes(host, self.graphs)
+        await self.search.texts.sweep()
 
     def routes(self) -> Sequence[BaseRoute]:
         parts = [kind(self._host, self.graphs) for kind in (GraphRoutes, SharedPages, Lookups)]
-        return [route for part in parts for route in part.routes()]
+        return [route for part in (*parts, self.search) for route in part.routes()]
+
+    async def stop(self) -> None:
+        self.search.texts.close()
 
     async def handle(self, event: Event) -> None:
+        await self.search.handle(event)
         if isinstance(event, RepositoryDeleted):
             await self.graphs.remove(event.repo_id)
             return

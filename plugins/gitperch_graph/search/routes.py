@@ -1,0 +1,108 @@
+"""Search over HTTP: lines of JSON, sent as they are found."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import time
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+from starlette.responses import JSONResponse, StreamingResponse
+from starlette.routing import Route
+
+from gitperch.accounts.access import client_address
+from gitperch.errors import BadRequest
+from gitperch.events import RefsUpdated, RepositoryDeleted
+from gitperch_graph.search.answers import Search
+from gitperch_graph.search.grammar import LONGEST, parsed
+from gitperch_graph.search.texts import Texts
+from gitperch_graph.search.turns import Turns
+from gitperch_graph.store import Building
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.types import Receive, Scope, Send
+
+    from gitperch.events import Event
+    from gitperch.host import Host
+    from gitperch_graph.store import Graphs
+
+LIMIT = 200
+LIMIT_AT_MOST = 1000
+REST_SECONDS = 3.0  # pushes come in bursts
+
+
+class SearchRoutes:
+    def __init__(self, host: Host, graphs: Graphs) -> None:
+        self._host = host
+        self._graphs = graphs
+        self._turns = Turns()
+        self.texts = Texts(host, host.folder("graph_texts"))
+
+    def routes(self) -> list[Route]:
+        return [Route("/api/repos/{owner}/{name}/graph/search", self.search, name="graph-search")]
+
+    async def handle(self, event: Event) -> None:
+        """Keep the texts up to date, in the background."""
+        if isinstance(event, RepositoryDeleted):
+            await self.texts.remove(event.repo_id)
+        elif isinstance(event, RefsUpdated):
+            self._host.tasks.start(f"graph texts of {event.repo_id}", functools.partial(self._keep_up, event.repo_id))
+
+    async def _keep_up(self, repo_id: int) -> None:
+        await asyncio.sleep(REST_SECONDS)
+        if repo := await self._host.repositories.by_id(repo_id):
+            await self.texts.write(repo, await self._graphs.index(repo))
+
+    async def search(self, request: Request) -> Response:
+        """`?q=QUERY&limit=N`: what the query finds, N commits of it with what a list shows."""
+        viewer = await self._host.access.viewer(request)
+        access = self._host.access
+        repo = await access.repository(viewer, request.path_params["owner"], request.path_params["name"])
+        text, limit = _text(request), _limit(request)
+        try:
+            index = await self._graphs.index(repo)
+        except Building:
+            return JSONResponse({"building": True}, 202, {"cache-control": "no-store", "retry-after": "1"})
+        client = client_address(request)
+        query = parsed(text, time.time())
+        found = Search(self._host.git, self.texts, repo, index, index, query, limit, client)
+        return _Answer(found, self._turns)
+
+
+class _Answer(StreamingResponse):
+    """The lines of a search, once it is its turn. It ends when the client goes. Raises Busy."""
+
+    def __init__(self, search: Search, turns: Turns) -> None:
+        super().__init__(_encoded(search), 200, {"cache-control": "no-store"}, "application/x-ndjson")
+        self._turn = turns.turn(search.client)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with self._turn:
+            await super().__call__(scope, receive, send)
+
+
+async def _encoded(search: Search) -> AsyncIterator[bytes]:
+    async with aclosing(search.lines()) as lines:
+        async for line in lines:
+            text = json.dumps(line, ensure_ascii=False, separators=(",", ":"))
+            yield text.encode("utf-8", "replace") + b"\n"
+
+
+def _text(request: Request) -> str:
+    text = request.query_params.get("q", "")
+    if len(text) > LONGEST:
+        raise BadRequest(f"A search takes {LONGEST} characters at most; this one has {len(text)}.", field="q")
+    return text
+
+
+def _limit(request: Request) -> int:
+    text = request.query_params.get("limit", str(LIMIT))
+    if not (text.isascii() and text.isdigit()) or int(text[:9]) > LIMIT_AT_MOST:
+        raise BadRequest(f"limit has to be a whole number from 0 to {LIMIT_AT_MOST}.", field="limit")
+    return int(text[:9])

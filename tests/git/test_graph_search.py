@@ -1,0 +1,148 @@
+"""Search in a history over HTTP, held against what git itself finds."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import pytest
+from contrib.bench.histories import generate
+
+from gitperch_graph.search import texts
+from support.graph_client import Client, News
+from support.house import House, Test, runner
+from support.server import git
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+Line = dict[str, Any]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Test], None]:
+    return runner(tmp_path / "data", monkeypatch, "gitperch_graph:GraphPlugin")
+
+
+async def lines(client: Client, query: str, options: str = "&limit=1000") -> list[Line]:
+    answer = await client.answer(f"/search?q={quote(query)}{options}")
+    assert answer.status == 200, answer.text
+    assert answer.headers["content-type"] == "application/x-ndjson"
+    return [json.loads(line) for line in answer.text.splitlines()]
+
+
+async def found(client: Client, query: str) -> list[str]:
+    """The oids of what a query finds, in the order of the answer."""
+    said = await lines(client, query)
+    hits = [hit for line in said for hit in line.get("hits", ())]
+    assert said[-1]["count"] == len(hits)
+    assert not said[-1]["more"]
+    return [hit["oid"] for hit in hits]
+
+
+def by_git(repository: Path, *options: str) -> set[str]:
+    return set(git("log", "--branches", "--tags", "--format=%H", *options, cwd=repository).stdout.split())
+
+
+@pytest.mark.parametrize("tail", [0, 1000], ids=["files", "memory"])
+def test_a_search_finds_what_git_finds(
+    run: Callable[[Test], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tail: int
+) -> None:
+    monkeypatch.setattr(texts, "TAIL", tail)
+    source = generate(tmp_path / "source.git", commits=900, branches=12, seed=3, wild=True)
+    everything = by_git(source)
+    merges, main = by_git(source, "--merges"), set(git("rev-list", "main", cwd=source).stdout.split())
+    lovelace, ada = by_git(source, "--author=Ada Lovelace"), by_git(source, "--author=ada@example.com")
+    parser = by_git(source, "-i", "--grep=parser")
+    topic = set(git("rev-list", "topic-0001", "topic-0002", cwd=source).stdout.split())
+    v3 = set(git("rev-list", "v3", cwd=source).stdout.split())
+    dated = git("log", "--branches", "--tags", "--format=%H %ct", cwd=source).stdout.splitlines()
+    times = {oid: int(time) for oid, time in map(str.split, dated)}
+    middle = sorted(times.values())[450]
+    late = {oid for oid, time in times.items() if time >= middle}
+    oid = sorted(everything)[77]
+
+    async def test(it: House) -> None:
+        news = News(it)
+        client = await Client.of(it, source)
+        await news.next()
+        rows = {row["oid"]: row for row in (await client.whole())["rows"]}
+        for query, expected in {
+            "PARSER": parser,
+            "message:parser": parser,
+            "author:lovelace": lovelace,
+            "author:ADA@example.com": ada,
+            'author:"ada lovelace" parser': lovelace & parser,
+            "parser -author:ada": parser - ada,
+            "merge:only": merges,
+            "merge:exclude": everything - merges,
+            "-ada -parser": everything - ada - parser,
+            "branch:main": main,
+            "-branch:main": everything - main,
+            "branch:topic-000[12] parser": topic & parser,
+            "tag:v3": v3,
+            "tag:v3 -merge:only": v3 - merges,
+            f"after:{middle}": late,
+            f"before:{middle} parser": parser - late,
+            f"hash:{oid[:9].upper()}": {oid},
+            oid[:12]: {oid},
+            "räume": by_git(source, "--grep=Räume"),
+            "日本語": by_git(source, "--grep=日本語"),
+            '"second line of the"': by_git(source, "--grep=second line of the"),
+            "no-such-thing-anywhere": set(),
+            "branch:nowhere": set(),
+        }.items():
+            oids = await found(client, query)
+            assert set(oids) == expected, query
+            assert len(oids) == len(expected)
+            assert oids == sorted(oids, key=lambda oid: rows[oid]["row"]), "the newest first"
+
+    run(test)
+
+
+def test_hits_are_rows_of_the_graph_and_further_ones_are_numbers(run: Callable[[Test], None], tmp_path: Path) -> None:
+    source = generate(tmp_path / "source.git", commits=300, branches=3, seed=5)
+
+    async def test(it: House) -> None:
+        news = News(it)
+        client = await Client.of(it, source)
+        await news.next()
+        graph = await client.whole()
+        first, *middle, last = await lines(client, "the nowhere:x after:never", "&limit=5")
+        assert (first["generation"], first["total"]) == (graph["generation"], 300)
+        assert [(hint["at"], hint["text"].split()[0]) for hint in first["hints"]] == [(4, "nowhere:"), (14, "never")]
+        assert (last["done"], last["count"], last["more"]) == (True, 0, False)
+        assert not middle
+        _, *middle, last = await lines(client, "the", "&limit=5")
+        hits = [hit for line in middle for hit in line.get("hits", ())]
+        assert hits == [{name: row[name] for name in hits[0]} for row in graph["rows"][:5]]
+        assert [row for line in middle for row in line.get("rows", ())] == list(range(5, 300))
+        assert last["count"] == 300
+        _, last = await lines(client, "")
+        assert (last["done"], last["count"]) == (True, 0)
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [("?q=x&limit=-1", "limit"), ("?q=x&limit=1001", "limit"), ("?q=x&limit=ten", "limit"), (f"?q={'x' * 1001}", "q")],
+)
+def test_bad_arguments_are_named(run: Callable[[Test], None], query: str, field: str) -> None:
+    async def test(it: House) -> None:
+        answer = await (await Client.of(it)).answer(f"/search{query}")
+        assert (answer.status, answer.json()["field"]) == (400, field)
+
+    run(test)
+
+
+def test_a_private_history_looks_like_none_at_all(run: Callable[[Test], None]) -> None:
+    async def test(it: House) -> None:
+        client = await Client.of(it)
+        assert (await client.answer("/search?q=x", Authorization="")).status == 401
+        client.token = await it.token("bob")
+        assert (await client.answer("/search?q=x")).status == 404
+
+    run(test)
