@@ -12,7 +12,7 @@ from base64 import b64encode
 from typing import TYPE_CHECKING
 
 from contrib.bench.cgi_hosts import Nginx
-from contrib.bench.live import push_to_browser
+from contrib.bench.live import push_to_browser, push_to_crowd
 from contrib.bench.servers import GIT, PASSWORD, Gitperch
 from contrib.bench.table import compare, milliseconds, row, seconds
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from contrib.bench.inputs import Inputs
+
+PAGES = 990  # open at once; the server lets in 1,000
 
 
 def bench(folder: Path, inputs: Inputs, *, rounds: int, pushes: int) -> None:
@@ -68,12 +70,16 @@ def _windows(server: Gitperch, rounds: int) -> None:
 
 async def _pushes(folder: Path, server: Gitperch, pushes: int) -> None:
     for name in ("small", "large"):
-        after, whole = await push_to_browser(folder / f"work-{name}", server, name, pushes)
-        row(
-            f"push of one commit → message in the browser, {name} repository, after `git push` has ended",
-            milliseconds(after),
-        )
-        row(f"the same, from the start of `git push`, {name} repository", milliseconds(whole))
+        for commits, words in ((1, "one commit"), (10, "10 commits")):
+            after, whole = await push_to_browser(folder / f"work-{name}-{commits}", server, name, pushes, commits)
+            what = f"push of {words} → message in the browser, {name} repository"
+            row(f"{what}, after `git push` has ended", milliseconds(after))
+            row("the same, from the start of `git push`", milliseconds(whole))
+    median, last, each = await push_to_crowd(folder / "work-crowd", server, "small", min(10, pushes), PAGES)
+    what = f"push of 10 commits → {PAGES} open pages, from the start of `git push`"
+    row(f"{what}, the median page", milliseconds(median))
+    row("the same, the last page", milliseconds(last))
+    row("the same, private memory of the server for each open page", f"{each:.0f} KB")
 
 
 def _side_by_side(folder: Path, server: Gitperch, inputs: Inputs, rounds: int) -> None:

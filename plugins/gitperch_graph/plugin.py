@@ -72,14 +72,18 @@ class GraphPlugin(Plugin):
         added = update.added
         if added is None:
             # Delivered twice, or found by a reader before it was delivered. Only the first time has news in it.
-            if not refs or await self._was_told(event, update.index.generation):
+            if not refs or await self._was_told(event, update.index.generation, refs):
                 return
             added = -1
         await self._record(repo, update, refs, more, added)
 
-    async def _was_told(self, event: RefsUpdated, generation: str) -> bool:
+    async def _was_told(self, event: RefsUpdated, generation: str, refs: list[list[str | None]]) -> bool:
+        # The graph may be told of by the event before, which was late: what this one moved was not.
         since = await self._host.events.since(event.repo_id, event.id, [GraphChanged.kind], _ENOUGH)
-        return any(isinstance(later, GraphChanged) and later.generation == generation for later in since or ())
+        return any(
+            isinstance(later, GraphChanged) and (later.generation, later.refs) == (generation, refs)
+            for later in since or ()
+        )
 
     async def _record(
         self, repo: Repository, update: Update, refs: list[list[str | None]], more: int, added: int

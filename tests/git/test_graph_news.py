@@ -69,6 +69,31 @@ def test_pushes_are_told_and_shown(run: Callable[[Test], None], tmp_path: Path) 
     run(test)
 
 
+def test_tags_on_old_commits_are_told_and_shown(run: Callable[[Test], None], tmp_path: Path) -> None:
+    async def test(it: House) -> None:
+        client, news, work = await Client.of(it), News(it), tmp_path / "work"
+        oids = [commit(work, {"a": str(number)}) for number in range(5)]
+        await client.push(work, "HEAD:main")
+        await news.next()
+        assert git("tag", "light", oids[1], cwd=work).returncode == 0
+        assert git("tag", "-m", "words", "heavy", oids[2], cwd=work).returncode == 0
+        await client.push(work, "--tags")
+        event = await news.next()
+        heavy = git("rev-parse", "heavy", cwd=work).stdout.strip()
+        assert (event.added, event.total) == (0, 5)
+        assert sorted(event.refs) == [["refs/tags/heavy", None, heavy], ["refs/tags/light", None, oids[1]]]
+        graph = await client.graph()
+        assert graph["generation"] == event.generation
+        shown = {row["oid"]: row["refs"] for row in graph["rows"]}
+        assert (shown[oids[1]], shown[oids[2]]) == (["refs/tags/light"], ["refs/tags/heavy"])
+        await client.push(work, ":refs/tags/light")
+        event = await news.next()
+        assert (event.added, event.refs) == (0, [["refs/tags/light", oids[1], None]])
+        assert [row["refs"] for row in (await client.graph())["rows"] if row["oid"] == oids[1]] == [[]]
+
+    run(test)
+
+
 def test_an_event_delivered_twice_is_told_once(run: Callable[[Test], None], tmp_path: Path) -> None:
     async def test(it: House) -> None:
         client, news, work = await Client.of(it), News(it), tmp_path / "work"

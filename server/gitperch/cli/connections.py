@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+from typing import Any
 
 DESCRIPTORS = 65_536
 
@@ -34,3 +35,22 @@ def end_with_their_clients() -> None:
             await idle.stop()
 
     setattr(TCPServer, name, read_until_the_end)
+
+
+def send_messages_plain() -> None:
+    """Let hypercorn pack no WebSocket messages: ours are short, and zlib keeps 100 KB for every page that is open.
+
+    There is no setting for it. Where another version is built differently, it is left alone.
+    """
+    from hypercorn.protocol import ws_stream
+
+    handshake = getattr(ws_stream, "Handshake", None)
+    if handshake is None:
+        return
+    accept = handshake.accept
+
+    def accept_without_extensions(self: Any, *arguments: Any) -> Any:
+        self.extensions = None
+        return accept(self, *arguments)
+
+    handshake.accept = accept_without_extensions

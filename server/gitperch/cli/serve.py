@@ -48,6 +48,7 @@ async def _serve(config: Config, listener: socket.socket) -> None:
     from gitperch.cli import short_way
 
     connections.end_with_their_clients()
+    connections.send_messages_plain()
     short_way.install()
     settings = HypercornConfig()
     settings.bind = [f"fd://{listener.fileno()}"]

@@ -1,0 +1,209 @@
+"""A history with some of its commits hidden: each that is shown gets the nearest shown ones among its ancestors as parents.
+
+In a helper process: numpy. Commits are heights, 0 is the oldest; `to[first[h]:first[h + 1]]` are the parents of h, ABSENT for one
+that the repository does not have.
+
+A parent that is shown stays. In the place of a hidden one come the nearest shown ancestors on each way down from it, without
+those that another parent reaches anyway (as git's --simplify-merges has it): so what was reachable still is, by as few edges as
+that takes. Where histories meet all the time behind what is shown this has its bounds: `MOST` parents, `STEPS` commits looked at.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    Numbers = NDArray[np.uint32]
+    Mask = NDArray[np.bool_]
+
+ABSENT = 0xFFFFFFFF
+MOST = 8  # parents, unless a commit really has more; also bits of `skipped`
+STEPS = 256  # commits that are looked at to find out whether one parent reaches another
+
+
+@dataclass(frozen=True)
+class Narrowed:
+    """What is left. `kept` are the old heights in order; `first` and `to` its edges in new ones.
+
+    Bit n of `skipped[h]`: the edge to the nth parent runs over hidden commits. `solid[h]` is the greatest height of a commit whose
+    edge to h does not, 0 where there is none. Both are empty where no edge is skipped.
+    """
+
+    kept: Numbers
+    first: Numbers
+    to: Numbers
+    skipped: NDArray[np.uint8]
+    solid: Numbers
+
+
+def straight(first: Numbers, to: Numbers) -> tuple[Numbers, Numbers]:
+    """The edges to first parents alone."""
+    has = first[1:] > first[:-1]
+    return np.concatenate(([0], np.cumsum(has))).astype(np.uint32), to[first[:-1][has]]
+
+
+def replaced(count: int, parents: Iterable[tuple[int, Sequence[int]]]) -> tuple[Numbers, Numbers, Mask]:
+    """The edges that these commits have in a history that somebody else has narrowed, and which they are."""
+    shown = np.zeros(count, np.bool_)
+    degree = np.zeros(count, np.uint32)
+    listed = sorted(parents)
+    for height, tos in listed:
+        shown[height] = True
+        degree[height] = len(tos)
+    first = np.concatenate(([0], np.cumsum(degree))).astype(np.uint32)
+    return first, np.array([to for _, tos in listed for to in tos], np.uint32), shown
+
+
+def narrowed(first: Numbers, to: Numbers, shown: Mask, real: tuple[Numbers, Numbers] | None = None) -> Narrowed:
+    """The history of the commits that are `shown`. `real` are the edges as they are, where `first` and `to` are not."""
+    kept = np.flatnonzero(shown).astype(np.uint32)
+    changed = _rewritten(first, to, shown, kept) if len(kept) else {}
+    degree = np.diff(first.astype(np.int64))
+    altered = np.fromiter(changed, np.uint32, len(changed))
+    degree[altered] = [len(tos) for tos in changed.values()]
+    new_first = np.concatenate(([0], np.cumsum(degree[kept]))).astype(np.uint32)
+    rank = np.zeros(len(shown), np.uint32)
+    rank[kept] = np.arange(len(kept), dtype=np.uint32)
+    new_to = np.empty(int(new_first[-1]), np.uint32)
+
+    owner = np.repeat(np.arange(len(shown), dtype=np.uint32), np.diff(first))
+    plain = shown.copy()
+    plain[altered] = False
+    edges = np.flatnonzero(plain[owner])
+    new_to[new_first[rank[owner[edges]]] + (edges - first[owner[edges]])] = to[edges]
+    for height, tos in changed.items():
+        begin = int(new_first[rank[height]])
+        new_to[begin : begin + len(tos)] = tos
+
+    old_to = new_to.copy()
+    here = new_to != ABSENT
+    new_to[here] = rank[new_to[here]]
+    doubtful = np.flatnonzero(shown) if real else altered
+    skipped, solid = _skipped(real or (first, to), doubtful, rank, new_first, new_to, old_to)
+    return Narrowed(kept, new_first, new_to, skipped, solid)
+
+
+def _skipped(
+    real: tuple[Numbers, Numbers], doubtful: NDArray[Any], rank: Numbers, first: Numbers, to: Numbers, old_to: Numbers
+) -> tuple[NDArray[np.uint8], Numbers]:
+    """`skipped` and `solid`: an edge is skipped that is none of the `real` ones; only the `doubtful` commits may have such."""
+    none = np.zeros(0, np.uint8), np.zeros(0, np.uint32)
+    is_skipped = np.zeros(len(to), np.bool_)
+    there, real_to = real[0].data, real[1].data
+    starts, tos = first.data, old_to.data
+    masks = np.zeros(len(first) - 1, np.uint8)
+    for height in doubtful.tolist():
+        new = int(rank[height])
+        begin, end = starts[new], starts[new + 1]
+        true = set(real_to[there[height] : there[height + 1]])
+        for nth, parent in enumerate(tos[begin:end]):
+            if parent not in true and nth < MOST:
+                is_skipped[begin + nth] = True
+                masks[new] |= 1 << nth
+    if not is_skipped.any():
+        return none
+    child = np.repeat(np.arange(len(first) - 1, dtype=np.uint32), np.diff(first))
+    solid = np.zeros(len(first) - 1, np.uint32)
+    firm = ~is_skipped & (to != ABSENT)
+    np.maximum.at(solid, to[firm], child[firm])
+    return masks, solid
+
+
+def _rewritten(first: Numbers, to: Numbers, shown: Mask, kept: Numbers) -> dict[int, Sequence[int]]:
+    """The parents of those shown commits that have a hidden parent."""
+    low, high = int(kept[0]), int(kept[-1])
+    owner = np.repeat(np.arange(len(shown), dtype=np.uint32), np.diff(first))
+    hidden_edge = (to != ABSENT) & ~shown[np.where(to == ABSENT, 0, to)]
+    looked_at = ~shown
+    looked_at[owner[hidden_edge]] = True
+    looked_at[:low] = False
+    looked_at[high + 1 :] = False
+    return _Rewriting(first, to, shown, low).parents(np.flatnonzero(looked_at).tolist())
+
+
+class _Rewriting:
+    """Goes up through a history, knowing for each hidden commit which shown ones are next below it."""
+
+    def __init__(self, first: Numbers, to: Numbers, shown: Mask, low: int) -> None:
+        # Views give Python's own integers, and faster than arrays of numpy do.
+        self._first, self._to = np.ascontiguousarray(first).data, np.ascontiguousarray(to).data
+        self._shown = shown.view(np.uint8).data
+        self._low = low
+        self._nearest: list[tuple[int, ...]] = []
+        self._changed: dict[int, Sequence[int]] = {}
+
+    def parents(self, heights: Sequence[int]) -> dict[int, Sequence[int]]:
+        if not heights:
+            return {}
+        self._nearest = [()] * (heights[-1] + 1 - self._low)
+        shown, first, to = self._shown, self._first, self._to
+        for height in heights:
+            begin, end = first[height], first[height + 1]
+            if shown[height]:
+                self._changed[height] = self._of_shown(to[begin:end])
+            elif end - begin == 1:
+                self._nearest[height - self._low] = self._below(to[begin])
+            elif end > begin:
+                self._nearest[height - self._low] = self._of_hidden(to[begin:end])
+        return self._changed
+
+    def _below(self, parent: int) -> tuple[int, ...]:
+        if parent == ABSENT:
+            return ()
+        if self._shown[parent]:
+            return (parent,)
+        return self._nearest[parent - self._low] if parent >= self._low else ()
+
+    def _of_hidden(self, parents: Iterable[int]) -> tuple[int, ...]:
+        ways = {way for parent in parents if (way := self._below(parent))}
+        if len(ways) < 2:
+            return next(iter(ways), ())
+        # In the order of the parents, which a set does not keep.
+        found = list(dict.fromkeys(to for parent in parents for to in self._below(parent)))
+        reached = self._reached(found)
+        return tuple(to for to in found if to not in reached)[:MOST]
+
+    def _of_shown(self, parents: Sequence[int]) -> Sequence[int]:
+        direct = {parent for parent in parents if parent == ABSENT or self._shown[parent]}
+        found: list[int] = []
+        for parent in parents:
+            found.extend([parent] if parent in direct else self._below(parent))
+        here = list(dict.fromkeys(to for to in found if to != ABSENT))
+        reached = self._reached(here) - direct
+        kept, room = [], MOST - len(direct)
+        for to in dict.fromkeys(found):
+            if to in direct:
+                kept.append(to)
+            elif to not in reached and room > 0:
+                kept.append(to)
+                room -= 1
+        return kept
+
+    def _parents(self, height: int) -> Sequence[int]:
+        found = self._changed.get(height)
+        return self._to[self._first[height] : self._first[height + 1]] if found is None else found
+
+    def _reached(self, found: Sequence[int]) -> set[int]:
+        """Those that another one reaches, as far as `STEPS` go."""
+        if len(found) < 2:
+            return set()
+        wanted, lowest = set(found), min(found)
+        waiting, seen, reached = list(found), set(found), set()
+        steps = STEPS
+        while waiting and steps:
+            steps -= 1
+            height = waiting.pop()
+            for parent in self._parents(height):
+                if parent in wanted:
+                    reached.add(parent)
+                elif lowest < parent < ABSENT and parent not in seen:
+                    seen.add(parent)
+                    waiting.append(parent)
+        return reached
