@@ -60,6 +60,31 @@ export async function getHtml(url, signal) {
   return (await get(url, "text/html", signal)).text();
 }
 
+/**
+ * What the server says line by line (application/x-ndjson), as it says it. Leaving the loop ends the request.
+ * @param {string} url
+ * @param {AbortSignal} [signal]
+ * @returns {AsyncGenerator<any, void, void>}
+ */
+export async function* getLines(url, signal) {
+  const response = await get(url, "application/x-ndjson, application/json", signal);
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+  if (!reader) return;
+  try {
+    let rest = "";
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) break;
+      const lines = (rest + value).split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) if (line) yield JSON.parse(line);
+    }
+    if (rest) yield JSON.parse(rest);
+  } finally {
+    reader.cancel().catch(() => {});
+  }
+}
+
 /** @param {unknown} error whether it only says that we did not want the answer any more */
 export function isAbort(error) {
   return error instanceof DOMException && error.name === "AbortError";

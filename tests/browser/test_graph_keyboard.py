@@ -81,11 +81,11 @@ def test_details_open_follow_and_close_by_keys(graph: GraphPage) -> None:
 def test_the_box_jumps_to_a_branch_or_tag(graph: GraphPage) -> None:
     keyboard = graph.page.keyboard
     keyboard.press("/")
-    box = graph.page.get_by_role("combobox", name="Go to a branch or tag")
+    box = graph.page.get_by_role("combobox", name="Find branches, tags and commits")
     expect(box).to_be_focused()
-    expect(graph.page.get_by_role("option")).to_have_count(3)
+    expect(graph.page.get_by_role("group", name="Branches and tags").get_by_role("option")).to_have_count(3)
     keyboard.type("plan")
-    expect(graph.page.get_by_role("option")).to_have_count(1)
+    expect(graph.page.get_by_role("group", name="Branches and tags").get_by_role("option")).to_have_count(1)
     keyboard.press("Enter")
     expect(current(graph)).to_contain_text("Hedge 8")
     expect(current(graph)).to_be_in_viewport()

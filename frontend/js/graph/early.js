@@ -6,10 +6,10 @@ import { viewOf } from "./view.js";
 /** Rows of the first window: two blocks, which are more than a screen at any zoom. */
 export const FIRST_ROWS = 256;
 
-/** Where an address begins: a commit that it shows, a place, or the top. */
-export function placeInAddress() {
+/** Where an address begins, as far as that is there: at a place, a commit that it shows, the top. */
+export function placesInAddress() {
   const { searchParams } = new URL(location.href);
-  return searchParams.get("commit") || searchParams.get("at") || "0";
+  return /** @type {[string, ...string[]]} */ ([searchParams.get("at"), searchParams.get("commit"), "0"].filter(Boolean));
 }
 
 /**
@@ -22,7 +22,7 @@ export function windowQuery(at, rows, view) {
 }
 
 const [, owner, name] = location.pathname.split("/");
-const query = windowQuery(placeInAddress(), FIRST_ROWS, viewOf(new URL(location.href).searchParams));
+const query = windowQuery(placesInAddress()[0], FIRST_ROWS, viewOf(new URL(location.href).searchParams));
 
 /** @type {{query: string, answer: Promise<any> | null}} taken once, by whoever opens the graph with the same query */
 export const early = { query, answer: getJson(`/api/repos/${owner}/${name}/graph${query}`) };

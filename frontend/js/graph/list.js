@@ -72,8 +72,9 @@ export function createList({ grid, body, heading, store, context, onPick }) {
      * @param {string} how.selected oid
      * @param {number} how.fresh as many rows from the top have just arrived
      * @param {(commit: Commit) => boolean} how.isDim
+     * @param {(row: number) => boolean} how.isHit whether a search has found it
      */
-    draw(view, { cursor, selected, fresh, isDim }) {
+    draw(view, { cursor, selected, fresh, isDim, isHit }) {
       const first = Math.max(0, Math.floor(view.top));
       const last = Math.min(store.total - 1, Math.ceil(view.top + view.count) - 1);
       resize(Math.ceil(view.count) + SPARE);
@@ -95,6 +96,7 @@ export function createList({ grid, body, heading, store, context, onPick }) {
           selected: commit !== undefined && commit.oid === selected,
           fresh: at < fresh,
           dim: commit !== undefined && isDim(commit),
+          hit: isHit(at),
           period: headings.next(commit, at * view.rowHeight - shift),
         });
         if (row.node.hidden) row.node.hidden = false;

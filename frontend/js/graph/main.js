@@ -7,8 +7,10 @@ import { createBeyond } from "./beyond.js";
 import { createCursor } from "./cursor.js";
 import { createDetails } from "./details.js";
 import { find } from "./dom.js";
-import { placeInAddress } from "./early.js";
+import { placesInAddress } from "./early.js";
 import { pitchOf, widthOf } from "./edges.js";
+import { createFinding } from "./finding.js";
+import { createHelp } from "./help.js";
 import { createKeys } from "./keys.js";
 import { createLanes } from "./lanes.js";
 import { createList } from "./list.js";
@@ -18,7 +20,6 @@ import { createNotices } from "./notices.js";
 import { createOpener } from "./opener.js";
 import { createOutline } from "./outline.js";
 import { createPalette } from "./palette.js";
-import { createRefs } from "./refs.js";
 import { createSelection } from "./selection.js";
 import { createSettings } from "./settings.js";
 import { createSplitter } from "./splitter.js";
@@ -45,7 +46,6 @@ export function createGraph(root) {
   const api = `/api/repos/${repository}`;
   const grid = find(root, ".graph-list", HTMLElement);
   const stage = find(root, ".graph-stage", HTMLElement);
-  const help = find(root, "dialog.graph-help", HTMLDialogElement);
   const panel = find(root, ".graph-details", HTMLElement);
   const narrow = matchMedia("(max-width: 40rem)");
   /** @type {Set<(reason: Reason) => void>} */
@@ -59,7 +59,6 @@ export function createGraph(root) {
   const tell = (reason) => hearers.forEach((hear) => hear(reason));
   const notices = createNotices({ root, notice: find(root, ".graph-notice", HTMLElement), card: find(root, ".graph-card", HTMLElement) });
   const view = createView(() => {
-    refs.expire();
     void opener.again(selection.oid);
     tell("view");
   });
@@ -89,7 +88,10 @@ export function createGraph(root) {
     onState: notices.show,
   });
   const viewport = createViewport(grid, find(root, ".graph-track", HTMLElement), () => {
-    if (stage.dataset.ready !== undefined) arrivals.moved();
+    if (stage.dataset.ready !== undefined) {
+      arrivals.moved();
+      finding.link.moved();
+    }
     redraw();
   });
   const palette = createPalette(root, () => {
@@ -105,7 +107,7 @@ export function createGraph(root) {
     closer: find(root, "[data-zoom='closer']", HTMLButtonElement),
     wider: find(root, "[data-zoom='wider']", HTMLButtonElement),
   });
-  const opener = createOpener({ store, viewport, notices, onOpened: opened, onRefused: refused });
+  const opener = createOpener({ store, viewport, notices, onOpened: opened, onRefused: refused, onMissing: (place) => finding.missing(place) });
   const arrivals = createArrivals({
     store,
     viewport,
@@ -136,13 +138,6 @@ export function createGraph(root) {
     context,
     onPick: (row) => pick(row),
   });
-  const refs = createRefs({
-    input: find(root, ".graph-filter input", HTMLInputElement),
-    list: find(root, ".graph-filter ul", HTMLElement),
-    url: `${api}/graph/refs`,
-    onPick: ({ name }) => void goTo(name),
-    onLeave: () => grid.focus(),
-  });
   const lanesSplitter = createSplitter({
     handle: find(root, ".graph-lanes-handle", HTMLElement),
     root,
@@ -164,26 +159,6 @@ export function createGraph(root) {
     onResize: redraw,
   });
   const beyond = createBeyond(find(root, ".graph-beyond", HTMLButtonElement), lanesSplitter);
-  const keys = createKeys(grid, {
-    next: () => step(1),
-    previous: () => step(-1),
-    pageDown: () => step(Math.max(1, Math.floor(viewport.view.count) - 1)),
-    pageUp: () => step(-Math.max(1, Math.floor(viewport.view.count) - 1)),
-    first: () => step(-Infinity),
-    last: () => step(Infinity),
-    open: () => cursor.row >= 0 && pick(cursor.row),
-    close: () => close(),
-    filter: () => refs.focus(),
-    help: () => help.showModal(),
-    head: () => void goTo("HEAD"),
-  });
-  const news = createNews({ store, arrivals, cursor, refs, list, links: context.links, reopen: opener.again, onChange: grown });
-  const badge = createBadge(find(document, "#live", HTMLElement));
-  const live = createLive({ path: `${api}/live`, onState: badge.show, onMessage: news.hear });
-  const helpButton = root.querySelector(".graph-help-button");
-  const openHelp = () => help.showModal();
-  helpButton?.addEventListener("click", openHelp);
-
   function draw() {
     frame = 0;
     const { view: sight } = viewport;
@@ -192,7 +167,7 @@ export function createGraph(root) {
     store.want(arrivals.unfolding ? 0 : Math.floor(sight.top) - AHEAD, last + AHEAD);
     const width = narrow.matches ? widthOf(Math.min(store.lanes, LANES_NARROW), pitchOf(store.lanes)) : lanesSplitter.size;
     root.style.setProperty("--lanes-width", `${width}px`);
-    list.draw(sight, { cursor: cursor.row, selected: selection.oid, fresh: arrivals.fresh, isDim: () => false });
+    list.draw(sight, { cursor: cursor.row, selected: selection.oid, fresh: arrivals.fresh, isDim: () => false, isHit: finding.isHit });
     const nodes = lanes.draw(sight, width, (commit) => commit.refs.includes(`refs/heads/${context.defaultBranch}`));
     beyond.show(nodes);
     minimap.draw();
@@ -220,9 +195,12 @@ export function createGraph(root) {
     else grid.focus({ preventScroll: true });
   }
 
+  /** Whether the details were open. */
   function close() {
+    if (!selection.oid) return false;
     selection.set("");
     grid.focus({ preventScroll: true });
+    return true;
   }
 
   /** @param {number | string} at a row, ref or oid */
@@ -236,7 +214,7 @@ export function createGraph(root) {
       if (commit) selection.follow(commit.oid);
       grid.focus({ preventScroll: true });
     } catch (error) {
-      arrivals.say(error instanceof Error ? error.message : String(error));
+      finding.say(error instanceof Error ? error.message : String(error));
     }
   }
 
@@ -273,14 +251,6 @@ export function createGraph(root) {
     notices.stop("This graph cannot be drawn", message, view.whole ? [again] : [again, whole]);
   }
 
-  void (async () => {
-    const row = await opener.begin(placeInAddress());
-    if (row > 0) viewport.show(row);
-    if (row >= 0 && selection.oid) cursor.place(row);
-    redraw();
-    news.opened();
-  })();
-
   /** What other parts of the page build on. */
   const graph = {
     root,
@@ -290,7 +260,16 @@ export function createGraph(root) {
     viewport,
     goTo,
     say: arrivals.say,
-    setMarks: minimap.setMarks,
+
+    /**
+     * Show where something was found.
+     * @param {Uint32Array | null} rows
+     * @param {number} current -1 for none
+     */
+    setMarks(rows, current) {
+      minimap.setMarks(rows, current);
+      redraw();
+    },
 
     /** @param {string} oid "" closes the details */
     select(oid) {
@@ -327,14 +306,44 @@ export function createGraph(root) {
       return () => hearers.delete(hear);
     },
   };
+  const finding = createFinding({ root, repository, graph });
+  const keys = createKeys(grid, {
+    ...finding.actions,
+    next: () => step(1),
+    previous: () => step(-1),
+    pageDown: () => step(Math.max(1, Math.floor(viewport.view.count) - 1)),
+    pageUp: () => step(-Math.max(1, Math.floor(viewport.view.count) - 1)),
+    first: () => step(-Infinity),
+    last: () => step(Infinity),
+    open: () => cursor.row >= 0 && pick(cursor.row),
+    head: () => void goTo("HEAD"),
+    zoomIn: () => zoom.step(1),
+    zoomOut: () => zoom.step(-1),
+    settings: () => {},
+    help: () => help.open(),
+    escape: () => finding.escape(close),
+  });
+  const help = createHelp({ dialog: find(root, "dialog.graph-help", HTMLDialogElement), button: root.querySelector(".graph-help-button"), keys });
+
+  const news = createNews({ store, arrivals, cursor, refs: finding, list, links: context.links, reopen: opener.again, onChange: grown });
+  const badge = createBadge(find(document, "#live", HTMLElement));
+  const live = createLive({ path: `${api}/live`, onState: badge.show, onMessage: news.hear });
+
+  void (async () => {
+    const row = await opener.begin(placesInAddress());
+    if (row > 0) finding.link.center(row);
+    if (row >= 0 && selection.oid) cursor.place(await store.find(selection.oid).catch(() => row));
+    redraw();
+    finding.begin();
+    news.opened();
+  })();
 
   return {
     graph,
     destroy() {
       cancelAnimationFrame(frame);
       hearers.clear();
-      helpButton?.removeEventListener("click", openHelp);
-      const parts = [live, badge, beyond, news, keys, refs, list, cursor, selection, details, arrivals, zoom, minimap, outline, opener];
+      const parts = [live, badge, beyond, news, keys, help, finding, list, cursor, selection, details, arrivals, zoom, minimap, outline, opener];
       for (const part of [...parts, viewport, store, palette, view, settings, notices, lanesSplitter, detailsSplitter]) part.destroy();
     },
   };

@@ -9,7 +9,7 @@ const CATCH_UP = 400; // ms that missed events have to arrive after the connecti
  * @param {ReturnType<typeof import("./store.js").createStore>} options.store
  * @param {ReturnType<typeof import("./arrivals.js").createArrivals>} options.arrivals
  * @param {ReturnType<typeof import("./cursor.js").createCursor>} options.cursor
- * @param {ReturnType<typeof import("./refs.js").createRefs>} options.refs
+ * @param {{expire: () => void}} options.refs whoever keeps something of refs
  * @param {ReturnType<typeof import("./list.js").createList>} options.list
  * @param {import("./chips.js").Links} options.links
  * @param {() => Promise<void>} options.reopen load again what the server has, and stay where we are

@@ -11,9 +11,10 @@ const LONGEST_PAUSE = 8000;
  * @param {ReturnType<typeof import("./viewport.js").createViewport>} options.viewport
  * @param {ReturnType<typeof import("./notices.js").createNotices>} options.notices
  * @param {() => void} options.onOpened
+ * @param {(place: string) => void} options.onMissing where the page was to begin is not in this graph
  * @param {(message: string) => void} options.onRefused the server will not draw this view, and says why
  */
-export function createOpener({ store, viewport, notices, onOpened, onRefused }) {
+export function createOpener({ store, viewport, notices, onOpened, onRefused, onMissing }) {
   let turn = 0;
   /** @type {number | undefined} */
   let timer;
@@ -54,13 +55,14 @@ export function createOpener({ store, viewport, notices, onOpened, onRefused }) 
 
   return {
     /**
-     * @param {string | number} place a row, ref or oid
-     * @returns {Promise<number>} its row; 0 where it is not there, -1 where nothing could be opened
+     * @param {string[]} places rows, refs or oids; the first that is there
+     * @returns {Promise<number>} its row, -1 where nothing could be opened
      */
-    async begin(place) {
-      const opened = await open(place === "0" || place === 0 ? [0] : [place, 0]);
+    async begin(places) {
+      const opened = await open(places);
       if (!opened) return -1;
       onOpened();
+      if (opened.nth) onMissing(/** @type {string} */ (places[0]));
       return opened.row;
     },
 

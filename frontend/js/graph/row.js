@@ -106,16 +106,18 @@ export function createRow(id) {
      * @param {boolean} is.selected whose details are shown
      * @param {boolean} is.fresh just arrived
      * @param {boolean} is.dim not of what is looked at
+     * @param {boolean} is.hit found by a search
      * @param {string} is.period the stretch of time that begins with it
      */
     mark(is) {
-      const next = `${is.current}${is.selected}${is.fresh}${is.dim}${is.period}`;
+      const next = `${is.current}${is.selected}${is.fresh}${is.dim}${is.hit}${is.period}`;
       if (next === marks) return;
       marks = next;
       node.toggleAttribute("data-current", is.current);
       node.ariaSelected = String(is.selected);
       node.toggleAttribute("data-fresh", is.fresh);
       node.toggleAttribute("data-dim", is.dim);
+      node.toggleAttribute("data-hit", is.hit);
       node.toggleAttribute("data-period", is.period !== "");
       period.textContent = is.period;
     },

@@ -134,24 +134,14 @@ export function createZoom({ grid, viewport, settings, closer, wider }) {
   grid.addEventListener("touchend", release, { signal });
   grid.addEventListener("touchcancel", release, { signal });
 
-  document.addEventListener(
-    "keydown",
-    (event) => {
-      if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-      if (/** @type {Element} */ (event.target).closest("input, textarea, select, [contenteditable], dialog")) return;
-      const steps = /** @type {Record<string, number>} */ ({ "+": 1, "=": 1, "-": -1 })[event.key];
-      if (!steps) return;
-      event.preventDefault();
-      step(steps);
-    },
-    { signal },
-  );
   closer.addEventListener("click", () => step(1), { signal });
   wider.addEventListener("click", () => step(-1), { signal });
   for (const query of [narrow, coarse]) query.addEventListener("change", () => apply(), { signal });
   apply();
 
   return {
+    step,
+
     /** The mode is another one. */
     apply() {
       const y = around;

@@ -27,10 +27,11 @@ async function copy(button) {
 }
 
 /**
+ * Put `text` on the clipboard.
  * @param {string} text
- * @returns {Promise<boolean>}
+ * @returns {Promise<boolean>} whether it is there
  */
-async function write(text) {
+export async function write(text) {
   try {
     await navigator.clipboard.writeText(text);
     return true;

@@ -1,0 +1,278 @@
+/** Searching the history: the server finds, streamed; the page lists it, marks it in the graph and leads from one to the next. */
+
+import { ApiError, getLines, isAbort } from "../api.js";
+import { needles } from "./search-grammar.js";
+import { createHits } from "./search-hits.js";
+import { createPanel } from "./search-panel.js";
+
+const TOLD = 200; // hits that are listed; of more than these only the rows are known
+const AGAIN = 400; // ms after news until the search is made again
+const AGAIN_AT_LEAST = 3000; // ms between two of these
+const BUILDING = 600; // ms until an index that is being built is asked again
+
+/**
+ * @typedef {import("./main.js").Graph} Graph
+ * @typedef {"idle" | "running" | "done" | "cancelled" | "failed"} State
+ */
+
+/**
+ * @param {object} options
+ * @param {Graph} options.graph
+ * @param {string} options.url of the search
+ * @param {HTMLElement} options.beside the rows
+ * @param {HTMLElement} options.status for the screen reader
+ * @param {(query: string, how?: {replace?: boolean}) => void} options.onQuery "" when the search is closed
+ */
+export function createSearch({ graph, url, beside, status, onQuery }) {
+  const hits = createHits();
+  const panel = createPanel({ after: beside, hits, onPick: (nth, open) => void pick(nth, { open }), onStep: step, onCancel: cancel, onClose: () => search.close() });
+  let query = "";
+  /** @type {State} */
+  let state = "idle";
+  let current = -1;
+  let found = 0; // as the server counts; more than there are rows for, perhaps
+  let atLeast = false;
+  let took = 0;
+  let building = -1; // the part of the texts that is written, while the server has to read the history first
+  let problem = "";
+  /** @type {string[]} */
+  let hints = [];
+  /** @type {AbortController | null} */
+  let running = null;
+  let wantsFirst = false;
+  let seen = ""; // generation and view that the hits are of
+  let lastRun = 0;
+  /** @type {number | undefined} */
+  let timer;
+
+  const now = () => `${graph.store.generation} ${graph.view}`;
+
+  /**
+   * @param {boolean} anew whether what was found before is shown until there is something new
+   */
+  async function run(anew) {
+    running?.abort();
+    clearTimeout(timer);
+    const mine = (running = new AbortController());
+    const kept = hits.height(current);
+    state = "running";
+    building = -1;
+    seen = now();
+    lastRun = performance.now();
+    if (anew) reset();
+    draw();
+    try {
+      await receive(mine.signal, anew, kept);
+      if (running === mine) state = "done";
+    } catch (error) {
+      if (isAbort(error) || running !== mine) return;
+      state = "failed";
+      problem = error instanceof ApiError ? error.message : "The search was cut off. Search again.";
+      if (anew) reset();
+    }
+    draw();
+    if (anew || state === "failed") tell(sentence());
+  }
+
+  function reset() {
+    hits.clear();
+    panel.clear();
+    current = -1;
+    found = 0;
+    hints = [];
+  }
+
+  /**
+   * @param {AbortSignal} signal
+   * @param {boolean} anew
+   * @param {number} kept the height of the hit where one is
+   */
+  async function receive(signal, anew, kept) {
+    let words = needles([]);
+    let total = 0;
+    let fresh = anew;
+    for await (const line of patiently(signal)) {
+      signal.throwIfAborted();
+      building = line.building ?? -1;
+      if (line.total !== undefined) total = line.total;
+      if (line.query) words = needles(line.query.terms);
+      if (line.hints) hints = line.hints.map((/** @type {{text: string}} */ hint) => hint.text);
+      if (!fresh && (line.total !== undefined || line.hits || line.rows || line.done)) {
+        fresh = true; // what was found before stays until now
+        hits.clear();
+        panel.clear();
+        current = -1;
+      }
+      if (line.hits) hits.add(total, line.hits);
+      if (line.rows) hits.addRows(total, line.rows);
+      if (line.done) {
+        found = line.count;
+        atLeast = Boolean(line.more);
+        took = line.ms;
+        if (line.failed) throw new ApiError(0, line.failed);
+      } else {
+        found = hits.count;
+      }
+      if (line.hits) panel.more(words);
+      if (!anew && current < 0 && kept >= 0) current = hits.indexOf(kept);
+      if (wantsFirst && hits.count) void first();
+      draw();
+    }
+    if (wantsFirst && !hits.count) wantsFirst = false;
+  }
+
+  /** The lines of the answer, asked for again while the graph itself is being built.
+   * @param {AbortSignal} signal
+   */
+  async function* patiently(signal) {
+    const address = `${url}?${new URLSearchParams([["q", query], ["limit", String(TOLD)], ...graph.view])}`;
+    for (;;) {
+      let unready = false;
+      for await (const line of getLines(address, signal)) {
+        unready = line.building === true;
+        if (!unready) yield line;
+      }
+      if (!unready) return;
+      await new Promise((resolve) => setTimeout(resolve, BUILDING));
+      signal.throwIfAborted();
+    }
+  }
+
+  function first() {
+    wantsFirst = false;
+    return pick(0, {});
+  }
+
+  function sentence() {
+    if (state === "failed") return problem;
+    const commits = `${found.toLocaleString("en")}${atLeast ? " or more" : ""} ${found === 1 ? "commit" : "commits"}`;
+    if (state === "running" && building >= 0) return `Reading the history, ${Math.floor(building * 100)} %`;
+    if (state === "running") return found ? `${commits} so far…` : "Searching…";
+    if (state === "cancelled") return found ? `${commits}, then cancelled` : "Cancelled";
+    return found ? `${commits} found` : "No commit found";
+  }
+
+  function draw() {
+    const [says = "", ...rest] = sentence().split(", ");
+    const aside = state === "done" ? [duration(took)] : rest;
+    panel.show({ running: state === "running", says, aside, nth: current, hints, failed: state === "failed" });
+    mark();
+  }
+
+  function mark() {
+    const { total } = graph.store;
+    graph.setMarks(hits.rows(total), current < 0 ? -1 : total - 1 - hits.height(current));
+  }
+
+  /** @param {string} text */
+  function tell(text) {
+    status.textContent = text;
+  }
+
+  /**
+   * @param {number} nth
+   * @param {{open?: boolean}} how
+   */
+  async function pick(nth, { open = false }) {
+    const height = hits.height(nth);
+    if (height < 0) return;
+    current = nth;
+    draw();
+    const focused = document.activeElement;
+    await graph.goTo(graph.store.total - 1 - height);
+    const told = hits.told(nth);
+    if (open && told) graph.select(told.oid);
+    // Walking the list is walking the list: the focus goes to the rows only for those who came from the box.
+    else if (focused instanceof HTMLElement && panel.panel.contains(focused)) focused.focus({ preventScroll: true });
+    tell(`${sentence()}, ${(nth + 1).toLocaleString("en")} of ${hits.count.toLocaleString("en")}`);
+  }
+
+  /** @param {1 | -1} direction 1 is older */
+  function step(direction) {
+    if (!hits.count) {
+      if (query) tell(sentence());
+      return;
+    }
+    const at = graph.store.total - 1 - graph.row;
+    const from = current >= 0 && hits.height(current) === at ? current : -1;
+    let nth = from >= 0 ? from + direction : hits.beyond(at, direction);
+    if (nth < 0 || nth >= hits.count) nth = direction > 0 ? 0 : hits.count - 1; // round the end
+    void pick(nth, {});
+  }
+
+  function cancel() {
+    if (state !== "running") return;
+    running?.abort();
+    state = "cancelled";
+    wantsFirst = false;
+    draw();
+    tell(sentence());
+  }
+
+  const forget = graph.onChange((reason) => {
+    if (reason === "selection" || !query || seen === now()) return;
+    const sameView = seen.endsWith(` ${graph.view}`);
+    seen = now();
+    if (!sameView) return void run(true);
+    mark();
+    clearTimeout(timer);
+    timer = setTimeout(() => void run(false), Math.max(AGAIN, lastRun + AGAIN_AT_LEAST - performance.now()));
+  });
+
+  const search = {
+    /** "" while there is none */
+    get query() {
+      return query;
+    },
+
+    /**
+     * @param {string} text
+     * @param {{goToFirst?: boolean, replace?: boolean, quiet?: boolean}} [how] `quiet`: the address has it already
+     */
+    run(text, { goToFirst = true, replace = false, quiet = false } = {}) {
+      const next = text.trim();
+      if (!next) return search.close({ quiet });
+      if (next === query && state === "done" && goToFirst) return void first();
+      query = next;
+      wantsFirst = goToFirst;
+      if (!quiet) onQuery(query, { replace });
+      void run(true);
+    },
+
+    /** @param {number} row */
+    isHit: (row) => hits.count > 0 && hits.has(graph.store.total - 1 - row),
+
+    next: () => step(1),
+    previous: () => step(-1),
+
+    /**
+     * The graph stays where it is.
+     * @param {{quiet?: boolean}} [how]
+     */
+    close({ quiet = false } = {}) {
+      if (!query) return;
+      running?.abort();
+      clearTimeout(timer);
+      query = "";
+      state = "idle";
+      const had = panel.panel.contains(document.activeElement);
+      reset();
+      panel.hide();
+      graph.setMarks(null, -1);
+      tell("");
+      if (!quiet) onQuery("");
+      if (had) graph.grid.focus({ preventScroll: true });
+    },
+
+    destroy() {
+      running?.abort();
+      clearTimeout(timer);
+      forget();
+      panel.destroy();
+    },
+  };
+  return search;
+}
+
+/** @param {number} ms */
+const duration = (ms) => (ms < 1000 ? `${Math.max(1, Math.round(ms))} ms` : `${(ms / 1000).toFixed(1)} s`);
