@@ -249,6 +249,20 @@ class Git:
             self._executor, _with_repository, str(path), function, arguments
         )
 
+    async def look_up(self, path: Path, function: Callable[..., T], *arguments: Any) -> T:
+        """As `read`; where libgit2 does not know the repository's object ids, `git cat-file` stands in for it (`CatFile`).
+
+        For functions that read whole objects by their ids, and nothing else of pygit2.
+        """
+        try:
+            return await self.read(path, function, *arguments)
+        except UnreadableRepository as error:
+            if "objectformat" not in error.message:
+                raise
+            return await asyncio.get_running_loop().run_in_executor(
+                self._executor, _with_git, str(path), self.environment | AS_NAMED, function, arguments
+            )
+
     def read_here(self, path: Path, function: Callable[..., T], *arguments: Any) -> T:
         """As `read`, but in this thread: for what is sure to take less time than to wake another one up, a fraction of a millisecond."""
         return _with_repository(str(path), function, arguments)
@@ -265,6 +279,16 @@ class Git:
 
 def _with_repository(path: str, function: Callable[..., T], arguments: Sequence[Any]) -> T:
     repository = _open(path)
+    try:
+        return function(repository, *arguments)
+    finally:
+        repository.free()
+
+
+def _with_git(path: str, environment: Mapping[str, str], function: Callable[..., T], arguments: Sequence[Any]) -> T:
+    from gitperch.git.cat_file import CatFile
+
+    repository = CatFile(path, environment)
     try:
         return function(repository, *arguments)
     finally:

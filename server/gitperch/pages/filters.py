@@ -82,7 +82,9 @@ def hue(name: str) -> int:
 
 def initials(name: str) -> str:
     """The first letters of the first and the last word; one where there is one word. The graph's script says the same."""
-    letters: list[str] = _INITIALS.findall(_ASIDE.sub("", name)) or [next((letter for letter in name if letter.isalnum()), "?")]
+    letters: list[str] = _INITIALS.findall(_ASIDE.sub("", name)) or [
+        next((letter for letter in name if letter.isalnum()), "?")
+    ]
     return letters[0] + (letters[-1] if len(letters) > 1 else "")
 
 

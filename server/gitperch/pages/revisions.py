@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote_to_bytes
 
@@ -38,16 +38,24 @@ class Place:
         parts = self.path.split("/") if self.path else []
         return [(part, "/".join(parts[: n + 1])) for n, part in enumerate(parts)]
 
+    def at(self, path: str) -> Place:
+        """Another path of the same commit."""
+        return replace(self, path=path)
+
     @property
     def parent(self) -> str:
         return self.path.rpartition("/")[0]
 
 
-def rest_of(request: Request) -> str:
+def rest_of(request: Request, parts_before: int = 3) -> str:
     """What follows `/owner/name/tree/` in the address, with bytes that are not UTF-8 kept as surrogates."""
     raw = request.scope.get("raw_path") or quote(request.scope["path"]).encode("ascii")
-    parts = raw.partition(b"?")[0].split(b"/", 4)
-    return unquote_to_bytes(parts[4] if len(parts) > 4 else b"").decode("utf-8", "surrogateescape").strip("/")
+    parts = raw.partition(b"?")[0].split(b"/", parts_before + 1)
+    return (
+        unquote_to_bytes(parts[parts_before + 1] if len(parts) > parts_before + 1 else b"")
+        .decode("utf-8", "surrogateescape")
+        .strip("/")
+    )
 
 
 async def resolve(page: RepositoryPage, rest: str) -> Place:
@@ -63,12 +71,12 @@ async def resolve(page: RepositoryPage, rest: str) -> Place:
                 wanted[folder + name] = (name, kind)
     found = refs.read(path, wanted)
     for ref, (name, kind) in wanted.items():
-        oid = found.get(ref) and await host.git.read(path, objects.commit_oid, found[ref])
+        oid = found.get(ref) and await host.git.look_up(path, objects.commit_oid, found[ref])
         if oid:
             return Place(name, kind, oid, names.tree_path(rest[len(name) :]), False)
     name = parts[0]
     if 4 <= len(name) <= 64 and all(digit in "0123456789abcdef" for digit in name):
-        oid = await host.git.read(path, objects.commit_oid, name)
+        oid = await host.git.look_up(path, objects.commit_oid, name)
         if oid:
             return Place(name, "commit", oid, names.tree_path(rest[len(name) :]), names.is_oid(name))
     raise NotFound(

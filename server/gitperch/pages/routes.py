@@ -8,24 +8,35 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from gitperch.host import host_of
-from gitperch.pages import account, commit, files, new, settings, signin
+from gitperch.pages import account, blame, blob, commit, files_api, history, new, settings, signin
+from gitperch.pages.blame import Blame
+from gitperch.pages.blob import BlobPage
 from gitperch.pages.branches import Branches
 from gitperch.pages.cards import Cards
 from gitperch.pages.files import Files
 from gitperch.pages.graph import Graph
 from gitperch.pages.index import Index
+from gitperch.pages.last import Last
+from gitperch.pages.lines import Lines
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.routing import BaseRoute
 
-ROBOTS = "User-agent: *\nDisallow: /*/*/commit/\nDisallow: /*/*/raw/\nDisallow: /signin\n"
+ROBOTS = "User-agent: *\nDisallow: /*/*/commit/\nDisallow: /*/*/raw/\nDisallow: /*/*/blame/\nDisallow: /*/*/history/\nDisallow: /signin\n"
 
 
 def routes() -> list[BaseRoute]:
     """To be put after those of the API, of git and of the plugins: the last ones take any owner and any name."""
-    index, graph, tree, refs, cards = Index(), Graph(), Files(), Branches(), Cards()
+    index, graph, refs, last, lines, cards = Index(), Graph(), Branches(), Last(), Lines(), Cards()
+    tree, file, lines_of = Files(last), BlobPage(last, lines), Blame(lines)
     return [
+        Route("/api/repos/{owner}/{name}/tree", files_api.folder),
+        Route("/api/repos/{owner}/{name}/tree/{rest:path}", files_api.folder),
+        Route("/api/repos/{owner}/{name}/last-commits/{rest:path}", last.stream),
+        Route("/api/repos/{owner}/{name}/paths/{rest:path}", files_api.paths),
+        Route("/api/repos/{owner}/{name}/refs", files_api.refs_named),
+        Route("/api/repos/{owner}/{name}/blame/{rest:path}", blame.stream),
         Route("/", index.show),
         Route("/favicon.ico", _favicon),
         Route("/robots.txt", _robots),
@@ -44,8 +55,11 @@ def routes() -> list[BaseRoute]:
         Route("/{owner}/{name}", graph.show),
         Route("/{owner}/{name}/tree", tree.tree),
         Route("/{owner}/{name}/tree/{rest:path}", tree.tree),
-        Route("/{owner}/{name}/blob/{rest:path}", files.blob),
-        Route("/{owner}/{name}/raw/{rest:path}", files.raw),
+        Route("/{owner}/{name}/blob/{rest:path}", file.show),
+        Route("/{owner}/{name}/raw/{rest:path}", blob.raw),
+        Route("/{owner}/{name}/history", history.show),
+        Route("/{owner}/{name}/history/{rest:path}", history.show),
+        Route("/{owner}/{name}/blame/{rest:path}", lines_of.show),
         Route("/{owner}/{name}/branches", refs.branches),
         Route("/{owner}/{name}/tags", refs.tags),
         Route("/{owner}/{name}/commit/{oid}", commit.show),

@@ -1,0 +1,77 @@
+/** The commit of the lines under the pointer, or of the link that has the focus: a card beside them. */
+import { element } from "../graph/dom.js";
+import { absoluteTime } from "../graph/time.js";
+
+const PAUSE = 250; // ms
+
+/**
+ * @param {HTMLElement} code
+ * @param {(oid: string) => import("./blame-cell.js").BlameCommit | undefined} commitOf
+ */
+export function createCard(code, commitOf) {
+  const leaving = new AbortController();
+  const { signal } = leaving;
+  const card = element("div", { class: "blame-card", role: "tooltip", id: "blame-card", hidden: true });
+  document.body.append(card);
+  let pause = 0;
+  /** @type {HTMLElement | null} */
+  let over = null;
+
+  /** @param {HTMLElement} cell */
+  function show(cell) {
+    const commit = commitOf(cell.dataset.oid ?? "");
+    if (!commit) return;
+    card.replaceChildren(
+      element("p", { class: "blame-card-subject" }, commit.subject || "(no message)"),
+      element(
+        "p",
+        { class: "blame-card-who" },
+        element("span", { class: "avatar", "data-hue": commit.hue, "aria-hidden": "true" }, commit.initial),
+        element("span", {}, element("strong", {}, commit.author || "Nobody named"), element("span", { class: "hint" }, ` ${commit.email}`)),
+      ),
+      element("p", { class: "hint" }, `${absoluteTime(commit.time)} · `, element("span", { class: "oid" }, commit.oid.slice(0, 12)), commit.boundary ? " · the history begins here" : ""),
+    );
+    card.hidden = false;
+    const at = cell.getBoundingClientRect();
+    const below = at.bottom + 6;
+    const top = below + card.offsetHeight > innerHeight ? at.top - card.offsetHeight - 6 : below;
+    card.style.top = `${Math.max(4, top)}px`;
+    card.style.left = `${Math.max(8, Math.min(at.left + 8, innerWidth - card.offsetWidth - 8))}px`;
+    for (const same of code.querySelectorAll(`.origin[data-oid="${commit.oid}"]`)) same.classList.add("same");
+  }
+
+  function hide() {
+    clearTimeout(pause);
+    over = null;
+    if (card.hidden) return;
+    card.hidden = true;
+    for (const same of code.querySelectorAll(".origin.same")) same.classList.remove("same");
+  }
+
+  /**
+   * @param {EventTarget | null} target
+   * @param {number} after ms
+   */
+  function meet(target, after) {
+    const cell = target instanceof Element ? target.closest(".origin") : null;
+    if (!(cell instanceof HTMLElement) || !cell.dataset.oid) return hide();
+    if (over && !card.hidden && over.dataset.oid === cell.dataset.oid) return;
+    hide();
+    over = cell;
+    pause = window.setTimeout(() => show(cell), after);
+  }
+
+  code.addEventListener("pointerover", (event) => event.pointerType !== "touch" && meet(event.target, PAUSE), { signal });
+  code.addEventListener("pointerleave", hide, { signal });
+  code.addEventListener("focusin", (event) => event.target instanceof Element && event.target.matches(".origin .subject") && meet(event.target, 0), { signal });
+  code.addEventListener("focusout", hide, { signal });
+  window.addEventListener("scroll", hide, { signal, passive: true });
+  document.addEventListener("keydown", (event) => event.key === "Escape" && hide(), { signal });
+  return {
+    destroy() {
+      leaving.abort();
+      hide();
+      card.remove();
+    },
+  };
+}

@@ -1,0 +1,80 @@
+"""A folder's entries as people read them: folders first, with sizes, where links lead, and which files LFS keeps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gitperch.errors import NotFound
+from gitperch.git import objects
+from gitperch.lfs import pointer
+from gitperch.pages.filters import urlpath
+
+if TYPE_CHECKING:
+    from pygit2.repository import Repository as LibgitRepository
+
+    from gitperch.git.objects import Entry
+    from gitperch.lfs.pointer import Pointer
+    from gitperch.pages.repository import RepositoryPage
+    from gitperch.pages.revisions import Place
+
+# Small things that are opened to say what they are; no more than so many in a folder.
+OPENED = 200
+POINTERS = range(110, 200)  # bytes; those that git-lfs writes have about 130
+TARGET = 300
+
+
+@dataclass(frozen=True)
+class Item:
+    """An entry, its size in bytes (None where it has none), where a link leads to, and what an LFS pointer stands for."""
+
+    entry: Entry
+    size: int | None
+    target: str = ""
+    pointer: Pointer | None = None
+
+
+def items(repository: LibgitRepository, oid: str) -> list[Item]:
+    """All of a tree. Runs inside `Git.look_up`. Raises MissingObject."""
+    listed, opened = [], 0
+    for entry, size in objects.folder(repository, oid):
+        item = Item(entry, size)
+        worth = entry.kind == "link" or (entry.kind == "blob" and size in POINTERS)
+        if worth and opened < OPENED:
+            opened += 1
+            item = _opened(repository, item)
+        listed.append(item)
+    return listed
+
+
+def _opened(repository: LibgitRepository, item: Item) -> Item:
+    try:
+        data = objects.blob(repository, item.entry.oid, TARGET).data
+    except objects.MissingObject:
+        return item
+    if item.entry.kind == "link":
+        return Item(item.entry, None, target=data.decode("utf-8", "replace"))
+    return Item(item.entry, item.size, pointer=pointer.parse(data))
+
+
+async def entry_at(page: RepositoryPage, place: Place) -> Entry:
+    """What the address names. Raises NotFound, MissingObject."""
+    entry = await page.host.git.look_up(page.repository.path, objects.find, place.oid, place.path)
+    if entry is None:
+        raise NotFound(
+            f"There is no {place.path[:300]!r} in {place.name} of {page.repository.full_name}. "
+            "It may have been renamed or deleted there: its folder, or the history of the folder, has what became of it."
+        )
+    return entry
+
+
+def address(page: RepositoryPage, kind: str, place: Place) -> str:
+    """The address of a page of this `kind` (tree, blob, raw, history, blame) for the place."""
+    path = f"/{urlpath(place.path)}" if place.path else ""
+    return f"{page.root}/{kind}/{urlpath(place.name)}{path}"
+
+
+def suffix(name: str) -> str:
+    """`.png`, in small letters; "" where there is none."""
+    dot = name.rfind(".")
+    return name[dot:].lower() if dot > 0 else ""
