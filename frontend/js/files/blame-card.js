@@ -26,7 +26,7 @@ export function createCard(code, commitOf) {
       element(
         "p",
         { class: "blame-card-who" },
-        element("span", { class: "avatar", "data-hue": commit.hue, "aria-hidden": "true" }, commit.initial),
+        element("span", { class: "avatar", "data-hue": commit.hue, "aria-hidden": "true" }, commit.initials),
         element("span", {}, element("strong", {}, commit.author || "Nobody named"), element("span", { class: "hint" }, ` ${commit.email}`)),
       ),
       element("p", { class: "hint" }, `${absoluteTime(commit.time)} · `, element("span", { class: "oid" }, commit.oid.slice(0, 12)), commit.boundary ? " · the history begins here" : ""),

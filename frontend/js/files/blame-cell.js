@@ -12,7 +12,7 @@ const AGES = [14, 60, 180, 365, 2 * 365, 4 * 365, 8 * 365];
  * @property {string} author
  * @property {string} email
  * @property {number} hue
- * @property {string} initial
+ * @property {string} initials
  * @property {number} time
  * @property {string} subject
  * @property {boolean} boundary
@@ -63,7 +63,7 @@ export function fillCell(cell, group, commit, how) {
     element(
       "span",
       { class: "origin-row" },
-      element("span", { class: "avatar", "data-hue": commit.hue, "aria-hidden": "true" }, commit.initial),
+      element("span", { class: "avatar", "data-hue": commit.hue, "aria-hidden": "true" }, commit.initials),
       element("a", { class: "subject", href: `${how.root}/commit/${commit.oid}`, "aria-description": who }, commit.subject || "(no message)"),
       time(commit.time),
       ...(before ? [before] : []),

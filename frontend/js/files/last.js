@@ -1,7 +1,7 @@
 /** Fills in when each file was last changed, where the page was drawn before that was known. */
 import { isAbort } from "../api.js";
 import { element } from "../graph/dom.js";
-import { hue, initial } from "../graph/people.js";
+import { hue, initials } from "../graph/people.js";
 import { relative } from "../ui/times.js";
 import { streamed } from "./stream.js";
 
@@ -69,7 +69,7 @@ function inHead(head, last, place) {
     element(
       "p",
       { class: "latest" },
-      element("span", { class: "avatar", "data-hue": hue(last.author), "aria-hidden": "true" }, initial(last.author)),
+      element("span", { class: "avatar", "data-hue": hue(last.author), "aria-hidden": "true" }, initials(last.author)),
       element("a", { class: "subject", href }, last.subject || "(no message)"),
       element("span", { class: "by" }, `${last.author} · `, time(last.time), " · ", short),
     ),

@@ -13,7 +13,7 @@ from gitperch.git import GitError, blame, commits, objects
 from gitperch.git.objects import MissingObject
 from gitperch.pages import markdown
 from gitperch.pages.blob import PATIENCE_SECONDS, PATIENT_SECONDS, SHOWN, first_line, kept_headers
-from gitperch.pages.filters import hue, initial, urlpath
+from gitperch.pages.filters import hue, initials, urlpath
 from gitperch.pages.lines import AT_ONCE
 from gitperch.pages.listing import address, entry_at
 from gitperch.pages.ndjson import Ndjson
@@ -142,7 +142,7 @@ def _commit(group: Group) -> dict[str, Any]:
         "author": origin.author,
         "email": origin.email,
         "hue": hue(origin.author or origin.email),
-        "initial": initial(origin.author or origin.email),
+        "initials": initials(origin.author or origin.email),
         "time": origin.at,
         "subject": origin.subject,
         "boundary": origin.boundary,
