@@ -113,6 +113,8 @@ class Plugins:
             try:
                 async with asyncio.timeout(ANSWER_SECONDS):
                     lines += await plugin.remote_lines(event)
+            except TimeoutError:
+                log.warning("plugin %s took too long to tell the pusher anything", plugin.name)
             except Exception:
                 log.exception("plugin %s had nothing to tell the pusher", plugin.name)
         return lines
