@@ -13,6 +13,7 @@ from gitperch.git import GitError, blame, commits, objects
 from gitperch.git.objects import MissingObject
 from gitperch.pages import markdown
 from gitperch.pages.blob import PATIENCE_SECONDS, PATIENT_SECONDS, SHOWN, first_line, kept_headers
+from gitperch.pages.files import AT_ONCE_SECONDS
 from gitperch.pages.filters import hue, initials, urlpath
 from gitperch.pages.lines import AT_ONCE
 from gitperch.pages.listing import address, entry_at
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from gitperch.git.blame import Group
+    from gitperch.pages.last import Last
     from gitperch.pages.lines import Lines
 
 PLAIN_SECONDS = 20.0
@@ -39,7 +41,8 @@ _LINES = re.compile(r"([1-9]\d{0,7})-([1-9]\d{0,7})")
 class Blame:
     """The page of a file with the commits of its lines, and the stream behind it."""
 
-    def __init__(self, lines: Lines) -> None:
+    def __init__(self, last: Last, lines: Lines) -> None:
+        self._last = last
         self._lines = lines
 
     async def show(self, request: Request) -> Response:
@@ -66,7 +69,8 @@ class Blame:
                 found = await _all(page, place, (window.first, window.last), ignored if _respects(request) else ())
             except GitError:
                 problem = f"git did not find all of these lines within {PLAIN_SECONDS:.0f} seconds, or something is missing here."
-        commit = (await git.look_up(path, commits.several, {place.oid})).get(place.oid)
+        last = await self._last.soon(page, place, [], AT_ONCE_SECONDS)
+        known = await git.look_up(path, commits.several, {place.oid, *last.oids.values()})
         return page.response(
             "blame.html",
             "files",
@@ -77,7 +81,9 @@ class Blame:
             groups=found,
             plain="plain" in request.query_params,
             problem=problem,
-            commit=commit,
+            commit=known.get(last.oids.get("", "")),
+            pending=not last.whole,
+            at=known[place.oid].committer.at if place.oid in known else 0,
             ignored=len(ignored),
             respects=_respects(request),
             moved="moved" in request.query_params,

@@ -29,7 +29,7 @@ ROBOTS = "User-agent: *\nDisallow: /*/*/commit/\nDisallow: /*/*/raw/\nDisallow: 
 def routes() -> list[BaseRoute]:
     """To be put after those of the API, of git and of the plugins: the last ones take any owner and any name."""
     index, graph, refs, last, lines, cards = Index(), Graph(), Branches(), Last(), Lines(), Cards()
-    tree, file, lines_of = Files(last), BlobPage(last, lines), Blame(lines)
+    tree, file, lines_of = Files(last), BlobPage(last, lines), Blame(last, lines)
     return [
         Route("/api/repos/{owner}/{name}/tree", files_api.folder),
         Route("/api/repos/{owner}/{name}/tree/{rest:path}", files_api.folder),
