@@ -81,7 +81,7 @@ export function createFinding({ root, repository, graph }) {
     onLeave: focus,
   });
   const cards = createCards({ url, onGo: go, onSearch: look, onFilter: filter, onMark: mark.set });
-  const targets = createTargets({ grid, commit: (row) => graph.store.commit(row), nodeX: ({ lane }) => laneX(lane, pitchOf(graph.store.lanes)) });
+  const targets = createTargets({ grid, commit: (row) => graph.store.commit(row), nodeX: ({ lane }) => laneX(lane, pitchOf(graph.store.lanes, graph.viewport.view.rowHeight)) });
   const tooltip = createTooltip({ root, area: grid, scroller: grid, targetAt: targets.at, cards, onLeave: focus });
   let said_of = { oid: "", nth: 0 };
 

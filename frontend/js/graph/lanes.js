@@ -1,12 +1,16 @@
 /** The lanes of the rows in sight, on a canvas. The list beside it says the same in words. */
 
+import { STASH } from "./chips.js";
 import { HUES, WIDEST, edgePaths, hueOf, laneX, pitchOf } from "./edges.js";
 import { fitted } from "./palette.js";
+import { hue as personHue } from "./people.js";
 
-const LINE = 2;
-const FAINT = 0.3;
+const FAINT = 0.32; // of edges that only pass, where there are many
+const DIM = 0.13;
+const DIM_NODE = 0.3;
 const EDGE = 7; // px that a node needs on its right
 const FADE = 22; // px over which lanes end that do not fit
+const WHOLE = 20; // px of a row from which nodes have their whole size
 
 /**
  * @typedef {import("./types.js").Commit} Commit
@@ -15,14 +19,21 @@ const FADE = 22; // px over which lanes end that do not fit
  */
 
 /**
- * @param {HTMLCanvasElement} canvas
- * @param {Store} store
- * @param {ReturnType<typeof import("./palette.js").createPalette>} palette
+ * @param {object} options
+ * @param {HTMLCanvasElement} options.canvas
+ * @param {Store} options.store
+ * @param {ReturnType<typeof import("./palette.js").createPalette>} options.palette
+ * @param {ReturnType<typeof import("./focus.js").createFocus>} options.focus
+ * @param {Readonly<import("./settings.js").Settings>} options.settings
  */
-export function createLanes(canvas, store, palette) {
-  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+export function createLanes({ canvas, store, palette, focus, settings }) {
+  let context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  let size = 1; // of nodes and lines, 1 where rows are high enough
+
   /** @param {number} hue */
-  const colourOf = (hue) => palette.colour(`var(--lane-${hue})`);
+  const edgeColour = (hue) => palette.colour(settings.color === "author" ? "color-mix(in oklab, var(--ink) 34%, var(--paper))" : `var(--lane-${hue})`);
+  /** @param {Commit} commit */
+  const nodeColour = (commit) => palette.colour(settings.color === "author" ? personColour(commit.author) : `var(--lane-${hueOf(commit.lane)})`);
 
   /**
    * @param {View} view
@@ -31,21 +42,22 @@ export function createLanes(canvas, store, palette) {
    * @returns {{count: number, width: number}} how many nodes in sight the column cannot show, and the width that shows them
    */
   function draw(view, width, isHead) {
-    fitted(canvas, width, view.height);
+    context = fitted(canvas, width, view.height);
+    size = Math.min(1, 0.3 + (0.7 * view.rowHeight) / WHOLE);
     const first = Math.floor(view.top);
     const last = Math.min(store.total - 1, Math.ceil(view.top + view.count));
-    const shift = Math.round(view.top * view.rowHeight);
+    const scale = devicePixelRatio || 1;
+    const shift = Math.round(view.top * view.rowHeight * scale) / scale;
     /** @param {number} row */
     const y = (row) => row * view.rowHeight + view.rowHeight / 2 - shift;
-    const pitch = pitchOf(store.lanes);
+    const pitch = pitchOf(store.lanes, view.rowHeight);
     /** @param {number} lane */
     const x = (lane) => laneX(lane, pitch);
-    const { near, passing } = edgePaths(store, first, last, y, x);
+    const [near, passing, dim] = edgePaths(store, first, last, y, x, focus.isDimEdge);
+    drawEdges(dim, DIM);
     // Where many lanes only pass, those that something happens in have to stand out.
-    context.globalAlpha = pitch < WIDEST ? FAINT : 1;
-    drawEdges(passing);
-    context.globalAlpha = 1;
-    drawEdges(near);
+    drawEdges(passing, pitch < WIDEST && !focus.name ? FAINT : 1);
+    drawEdges(near, 1);
     if (x(store.lanes) > width) fadeOut(width, view.height);
     const beyond = { count: 0, width: 0 };
     for (let row = first; row <= last; row++) {
@@ -60,17 +72,22 @@ export function createLanes(canvas, store, palette) {
     return beyond;
   }
 
-  /** @param {(Path2D | undefined)[]} paths by hue */
-  function drawEdges(paths) {
-    context.lineWidth = LINE;
+  /**
+   * @param {(Path2D | undefined)[] | undefined} paths by hue
+   * @param {number} alpha
+   */
+  function drawEdges(paths, alpha) {
+    context.globalAlpha = alpha;
+    context.lineWidth = 2 * size;
     context.lineCap = "round";
     context.lineJoin = "round";
     for (let hue = HUES; hue >= 0; hue--) {
-      const path = paths[hue];
+      const path = paths?.[hue];
       if (!path) continue;
-      context.strokeStyle = colourOf(hue);
+      context.strokeStyle = edgeColour(hue);
       context.stroke(path);
     }
+    context.globalAlpha = 1;
   }
 
   /**
@@ -88,6 +105,7 @@ export function createLanes(canvas, store, palette) {
   }
 
   /**
+   * Merges are rings, commits discs, stashes squares; the default branch's tip has a ring around it.
    * @param {Commit} commit
    * @param {number} x
    * @param {number} y
@@ -95,18 +113,19 @@ export function createLanes(canvas, store, palette) {
    * @param {boolean} isHead
    */
   function drawNode(commit, x, y, width, isHead) {
-    const colour = colourOf(hueOf(commit.lane));
-    context.strokeStyle = colour;
-    context.fillStyle = colour;
+    context.strokeStyle = context.fillStyle = nodeColour(commit);
     if (x > width - EDGE) {
       drawBeyond(width - EDGE, y);
       return;
     }
     const merge = commit.parents.length > 1;
-    punch(x, y, isHead ? 8.5 : 6);
-    if (isHead) ring(x, y, 6.75, 1.5);
-    if (merge) ring(x, y, isHead ? 3.25 : 4, 2);
-    else disc(x, y, isHead ? 3.5 : 4.25);
+    if (isHead || merge) punch(x, y, (isHead ? 8.5 : 4.5) * size);
+    if (focus.isDim(commit)) context.globalAlpha = DIM_NODE;
+    if (isHead) ring(x, y, 6.75 * size, 1.5 * size);
+    if (commit.refs.includes(STASH)) square(x, y, 7 * size);
+    else if (merge) ring(x, y, (isHead ? 3.25 : 4) * size, 2 * size);
+    else disc(x, y, (isHead ? 3.5 : 4.5) * size);
+    context.globalAlpha = 1;
   }
 
   /** A node in a lane that does not fit: the column is drawn wider to see it.
@@ -114,12 +133,12 @@ export function createLanes(canvas, store, palette) {
    * @param {number} y
    */
   function drawBeyond(x, y) {
-    context.lineWidth = LINE;
+    context.lineWidth = 2 * size;
     context.beginPath();
-    for (const at of [x - 3.5, x + 0.5]) {
-      context.moveTo(at, y - 3);
-      context.lineTo(at + 3, y);
-      context.lineTo(at, y + 3);
+    for (const at of [x - 3.5 * size, x + 0.5 * size]) {
+      context.moveTo(at, y - 3 * size);
+      context.lineTo(at + 3 * size, y);
+      context.lineTo(at, y + 3 * size);
     }
     context.stroke();
   }
@@ -159,5 +178,29 @@ export function createLanes(canvas, store, palette) {
     context.stroke();
   }
 
+  /**
+   * @param {number} x
+   * @param {number} y
+   * @param {number} side
+   */
+  function square(x, y, side) {
+    context.lineWidth = 1.75 * size;
+    context.setLineDash([2 * size, 1.5 * size]);
+    context.strokeRect(x - side / 2, y - side / 2, side, side);
+    context.setLineDash([]);
+  }
+
   return { draw };
 }
+
+/**
+ * Between a person's disc and its letters: as strong as a lane, in either theme.
+ * @param {string} name
+ */
+function personColour(name) {
+  const hue = PERSON_HUES[personHue(name) - 1];
+  return `color-mix(in oklch, oklch(var(--avatar-ink) ${hue}) 52%, oklch(var(--avatar) ${hue}))`;
+}
+
+/** Those of css/badges.css. */
+const PERSON_HUES = [25, 58, 90, 123, 156, 189, 220, 254, 287, 320, 350];

@@ -5,6 +5,9 @@ import { createRow } from "./row.js";
 
 const SPARE = 2;
 const IDLE = 250; // ms without a change, after which the order is told
+const GAP = 8; // px between the lanes and what is written
+const LABEL = 21; // px
+const BESIDE = 9; // px from a commit to its labels
 const FAR = 1_000_000; // px from where the rows are counted; browsers draw imprecisely beyond
 
 /**
@@ -21,9 +24,11 @@ const FAR = 1_000_000; // px from where the rows are counted; browsers draw impr
  * @param {HTMLElement} options.heading that stays at the upper edge
  * @param {Store} options.store
  * @param {import("./row.js").RowContext} options.context
- * @param {(row: number, chip: string) => void} options.onPick a row was clicked, or the label of a ref in it
+ * @param {(row: number) => void} options.onPick a row was clicked,
+ * @param {(row: number, ref: string) => void} options.onRef or a label in it,
+ * @param {(row: number, x: number) => boolean} options.onLane or beside its words: whether there is a line
  */
-export function createList({ grid, body, heading, store, context, onPick }) {
+export function createList({ grid, body, heading, store, context, onPick, onRef, onLane }) {
   /** @type {Row[]} */
   let pool = [];
   /** @type {Row | undefined} */
@@ -41,11 +46,24 @@ export function createList({ grid, body, heading, store, context, onPick }) {
     (event) => {
       const target = /** @type {Element} */ (event.target);
       if (target.closest("a") || getSelection()?.type === "Range") return;
-      const row = target.closest('[role="row"]');
+      const node = target.closest('[role="row"]');
+      if (!(node instanceof HTMLElement)) return;
+      const row = Number(node.ariaRowIndex) - 1;
       const chip = target.closest("[data-ref]");
-      if (row) onPick(Number(row.ariaRowIndex) - 1, chip instanceof HTMLElement ? (chip.dataset.ref ?? "") : "");
+      if (chip instanceof HTMLElement) return onRef(row, chip.dataset.ref ?? "");
+      const x = event.clientX - node.getBoundingClientRect().left;
+      const isBeside = x < Number.parseFloat(getComputedStyle(node).paddingLeft) - GAP;
+      if (!isBeside || !onLane(row, x)) onPick(row);
     },
     { signal: listeners.signal },
+  );
+  body.addEventListener(
+    "pointerover",
+    (event) => {
+      const time = /** @type {Element} */ (event.target).closest("time");
+      if (time) pool.find((row) => row.node.contains(time))?.explain();
+    },
+    { signal: listeners.signal, passive: true },
   );
   const ageing = setInterval(() => pool.forEach((row) => row.relabel(context)), 30_000);
 
@@ -73,8 +91,9 @@ export function createList({ grid, body, heading, store, context, onPick }) {
      * @param {number} how.fresh as many rows from the top have just arrived
      * @param {(commit: Commit) => boolean} how.isDim
      * @param {(row: number) => boolean} how.isHit whether a search has found it
+     * @param {(commit: Commit) => number} how.nodeX px from the left where a commit is drawn
      */
-    draw(view, { cursor, selected, fresh, isDim, isHit }) {
+    draw(view, { cursor, selected, fresh, isDim, isHit, nodeX }) {
       const first = Math.max(0, Math.floor(view.top));
       const last = Math.min(store.total - 1, Math.ceil(view.top + view.count) - 1);
       resize(Math.ceil(view.count) + SPARE);
@@ -83,6 +102,7 @@ export function createList({ grid, body, heading, store, context, onPick }) {
       current = undefined;
       /** @type {Set<Row>} */
       const used = new Set();
+      let labelled = -Infinity; // where there is no room for words, labels keep their distance
       headings.begin(store.commit(first - 1));
       for (let at = first; at <= last; at++) {
         // By height: a row keeps its element when commits arrive above it.
@@ -95,10 +115,12 @@ export function createList({ grid, body, heading, store, context, onPick }) {
           current: at === cursor,
           selected: commit !== undefined && commit.oid === selected,
           fresh: at < fresh,
+          label: commit?.refs.length && (at - labelled) * view.rowHeight >= LABEL ? nodeX(commit) + BESIDE : -1,
           dim: commit !== undefined && isDim(commit),
           hit: isHit(at),
           period: headings.next(commit, at * view.rowHeight - shift),
         });
+        if (commit?.refs.length && (at - labelled) * view.rowHeight >= LABEL) labelled = at;
         if (row.node.hidden) row.node.hidden = false;
         if (at === cursor) current = row;
       }

@@ -1,15 +1,19 @@
 /** The graph page: puts its parts together. Each part owns what it makes; this one owns the order in which things happen. */
 
 import { createLive } from "../live.js";
+import { createActive } from "./active.js";
 import { createArrivals } from "./arrivals.js";
 import { createBadge } from "./badge.js";
 import { createBeyond } from "./beyond.js";
+import { nameOf } from "./chips.js";
 import { createCursor } from "./cursor.js";
 import { createDetails } from "./details.js";
 import { find } from "./dom.js";
 import { placesInAddress } from "./early.js";
-import { pitchOf, widthOf } from "./edges.js";
+import { laneAt, laneX, pitchOf, widthOf } from "./edges.js";
+import { createFilters } from "./filters.js";
 import { createFinding } from "./finding.js";
+import { commitOnLane, createFocus } from "./focus.js";
 import { createHelp } from "./help.js";
 import { createKeys } from "./keys.js";
 import { createLanes } from "./lanes.js";
@@ -22,16 +26,20 @@ import { createOutline } from "./outline.js";
 import { createPalette } from "./palette.js";
 import { createSelection } from "./selection.js";
 import { createSettings } from "./settings.js";
+import { createSettingsMenu } from "./settings-menu.js";
 import { createSplitter } from "./splitter.js";
 import { createStore } from "./store.js";
 import { createView } from "./view.js";
 import { createViewport } from "./viewport.js";
-import { createZoom } from "./zoom.js";
+import { LEGIBLE, createZoom } from "./zoom.js";
 
 const AHEAD = 12; // rows fetched beyond the view
-const LANES_AT_FIRST = 240; // px, unless somebody wants more
+const LANES_AT_FIRST = 240; // px, or this part of the width, unless somebody wants more
+const LANES_PART = 0.3;
+const LABELS = 240; // px beside the lanes where there is nothing else to read
 const LEAST_LANES = 48;
 const LANES_NARROW = 5;
+const ROW = 28; // px
 const LEAST_DETAILS = 340;
 const LEAST_ROWS = 420;
 
@@ -51,6 +59,7 @@ export function createGraph(root) {
   /** @type {Set<(reason: Reason) => void>} */
   const hearers = new Set();
   let frame = 0;
+  let lanesWidth = 0; // px
 
   const redraw = () => {
     frame ||= requestAnimationFrame(draw);
@@ -59,12 +68,15 @@ export function createGraph(root) {
   const tell = (reason) => hearers.forEach((hear) => hear(reason));
   const notices = createNotices({ root, notice: find(root, ".graph-notice", HTMLElement), card: find(root, ".graph-card", HTMLElement) });
   const view = createView(() => {
+    filters.refresh();
+    active.draw();
     void opener.again(selection.oid);
     tell("view");
   });
   const settings = createSettings((changed) => {
     if (changed === "mode") zoom.apply();
     else list.relabel();
+    settingsMenu.refresh();
     showSettings();
     redraw();
   });
@@ -81,6 +93,7 @@ export function createGraph(root) {
     url: `${api}/graph`,
     view: () => view.params,
     onRows() {
+      focus.extend();
       arrivals.rowsArrived();
       redraw();
     },
@@ -101,6 +114,7 @@ export function createGraph(root) {
   const outline = createOutline({ url: `${api}/graph`, view: () => view.params, store, onChange: () => minimap.redraw() });
   const minimap = createMinimap({ map: find(root, ".graph-map", HTMLElement), store, viewport, outline, palette });
   const zoom = createZoom({
+    root,
     grid,
     viewport,
     settings,
@@ -129,7 +143,14 @@ export function createGraph(root) {
     },
   });
   const cursor = createCursor({ store, viewport, grid, onChange: redraw });
-  const lanes = createLanes(find(stage, "canvas", HTMLCanvasElement), store, palette);
+  const focus = createFocus({
+    store,
+    onChange() {
+      active.draw();
+      redraw();
+    },
+  });
+  const lanes = createLanes({ canvas: find(stage, "canvas", HTMLCanvasElement), store, palette, focus, settings: settings.now });
   const list = createList({
     grid,
     body: find(root, ".graph-rows", HTMLElement),
@@ -137,14 +158,29 @@ export function createGraph(root) {
     store,
     context,
     onPick: (row) => pick(row),
+    onRef: (row, ref) => lookAt(store.commit(row), nameOf(ref).short),
+    onLane(row, x) {
+      const lane = laneAt(x, pitchOf(store.lanes, viewport.view.rowHeight));
+      const found = lane < 0 || store.commit(row)?.lane === lane ? undefined : commitOnLane(store, row, lane);
+      if (found) lookAt(found);
+      return found !== undefined;
+    },
   });
+  const active = createActive({ bar: find(root, ".graph-active", HTMLElement), view, focus, store });
+  const filters = createFilters({
+    menu: find(root, ".graph-filters", HTMLDetailsElement),
+    view,
+    url: `${api}/graph/names`,
+    head: () => `refs/heads/${defaultBranch()}`,
+  });
+  const settingsMenu = createSettingsMenu(find(root, ".graph-settings", HTMLElement), settings);
   const lanesSplitter = createSplitter({
     handle: find(root, ".graph-lanes-handle", HTMLElement),
     root,
     property: "--lanes-wide",
     key: "gitperch.lanes",
     direction: 1,
-    limits: () => [LEAST_LANES, Math.max(2 * LEAST_LANES, grid.clientWidth * 0.6)],
+    limits: () => [LEAST_LANES, Math.max(2 * LEAST_LANES, (viewport.view.width || grid.clientWidth) * 0.6)],
     size: LEAST_LANES,
     onResize: redraw,
   });
@@ -165,12 +201,28 @@ export function createGraph(root) {
     context.defaultBranch = defaultBranch();
     const last = Math.ceil(sight.top + sight.count);
     store.want(arrivals.unfolding ? 0 : Math.floor(sight.top) - AHEAD, last + AHEAD);
-    const width = narrow.matches ? widthOf(Math.min(store.lanes, LANES_NARROW), pitchOf(store.lanes)) : lanesSplitter.size;
-    root.style.setProperty("--lanes-width", `${width}px`);
-    list.draw(sight, { cursor: cursor.row, selected: selection.oid, fresh: arrivals.fresh, isDim: () => false, isHit: finding.isHit });
+    const width = widthOfLanes();
+    if (width !== lanesWidth) root.style.setProperty("--lanes-width", `${(lanesWidth = width)}px`);
+    const pitch = pitchOf(store.lanes, sight.rowHeight);
+    list.draw(sight, {
+      cursor: cursor.row,
+      selected: selection.oid,
+      fresh: arrivals.fresh,
+      isDim: focus.isDim,
+      isHit: finding.isHit,
+      nodeX: (commit) => laneX(commit.lane, pitch),
+    });
     const nodes = lanes.draw(sight, width, (commit) => commit.refs.includes(`refs/heads/${context.defaultBranch}`));
     beyond.show(nodes);
     minimap.draw();
+  }
+
+  /** px of the lanes' column: where there are no words, as wide as they need. */
+  function widthOfLanes() {
+    const { rowHeight, width } = viewport.view;
+    const pitch = pitchOf(store.lanes, rowHeight);
+    if (rowHeight < LEGIBLE) return Math.max(LEAST_LANES, Math.min(widthOf(store.lanes, pitch), width - Math.min(LABELS, width / 3)));
+    return narrow.matches ? widthOf(Math.min(store.lanes, LANES_NARROW), pitch) : lanesSplitter.size;
   }
 
   /** It may have been changed in the settings since the page was drawn. */
@@ -195,8 +247,30 @@ export function createGraph(root) {
     else grid.focus({ preventScroll: true });
   }
 
-  /** Whether the details were open. */
+  /**
+   * One branch by itself; the same again ends it.
+   * @param {import("./types.js").Commit | undefined} commit on it
+   * @param {string} [called]
+   */
+  function lookAt(commit, called = "") {
+    if (!commit) return;
+    if (focus.name && !focus.isDim(commit) && commit.lane === focus.lane) focus.clear();
+    else focus.set(commit, called || branchOf(commit));
+    arrivals.say(focus.name ? `Only ${focus.name} stands out.` : "Everything is shown.");
+  }
+
+  /** What to call the branch that a commit is on: by a label nearby in its lane, else by the commit.
+   * @param {import("./types.js").Commit} commit
+   */
+  function branchOf(commit) {
+    if (commit.lane === 0 && defaultBranch()) return defaultBranch();
+    const ref = commit.refs.find((name) => name.startsWith("refs/heads/")) ?? commit.refs[0];
+    return ref ? nameOf(ref).short : `the branch of ${commit.oid.slice(0, 8)}`;
+  }
+
+  /** Whether there was something to close: one branch looked at, or the details. */
   function close() {
+    if (focus.clear()) return true;
     if (!selection.oid) return false;
     selection.set("");
     grid.focus({ preventScroll: true });
@@ -221,7 +295,10 @@ export function createGraph(root) {
   /** The history, or another view of it, is here. */
   function opened() {
     stage.dataset.ready = "";
-    lanesSplitter.suggest(Math.min(widthOf(store.lanes, pitchOf(store.lanes)), LANES_AT_FIRST));
+    const needed = widthOf(store.lanes, pitchOf(store.lanes, ROW));
+    lanesSplitter.suggest(Math.min(needed, Math.max(LANES_AT_FIRST, viewport.view.width * LANES_PART)));
+    focus.reset();
+    active.draw();
     cursor.refresh();
     outline.refresh();
     minimap.redraw();
@@ -233,6 +310,7 @@ export function createGraph(root) {
   /** Commits have come on top, or refs have moved. */
   function grown() {
     outline.refresh();
+    active.draw();
     redraw();
     tell("graph");
   }
@@ -325,7 +403,7 @@ export function createGraph(root) {
   });
   const help = createHelp({ dialog: find(root, "dialog.graph-help", HTMLDialogElement), button: root.querySelector(".graph-help-button"), keys });
 
-  const news = createNews({ store, arrivals, cursor, refs: finding, list, links: context.links, reopen: opener.again, onChange: grown });
+  const news = createNews({ store, arrivals, cursor, refs: { expire: () => [finding, filters].forEach((part) => part.expire()) }, list, links: context.links, reopen: opener.again, onChange: grown });
   const badge = createBadge(find(document, "#live", HTMLElement));
   const live = createLive({ path: `${api}/live`, onState: badge.show, onMessage: news.hear });
 
@@ -343,7 +421,7 @@ export function createGraph(root) {
     destroy() {
       cancelAnimationFrame(frame);
       hearers.clear();
-      const parts = [live, badge, beyond, news, keys, help, finding, list, cursor, selection, details, arrivals, zoom, minimap, outline, opener];
+      const parts = [live, badge, beyond, news, keys, help, finding, list, cursor, selection, details, arrivals, zoom, minimap, outline, opener, filters, settingsMenu];
       for (const part of [...parts, viewport, store, palette, view, settings, notices, lanesSplitter, detailsSplitter]) part.destroy();
     },
   };

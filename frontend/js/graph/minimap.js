@@ -9,6 +9,7 @@ const LEAST_TICKS = 5; // px between two ticks,
 const LEAST_NAMES = 26; // and between two of their names
 const STEP = 0.01; // of the history, by an arrow key
 const REST = 300; // ms after which the place is told
+const PATIENCE = 250; // ms that rows may take to come before their place is shown without them
 
 /**
  * @param {object} options
@@ -30,6 +31,8 @@ export function createMinimap({ map, store, viewport, outline, palette }) {
   /** @type {Uint32Array | null} */
   let marks = null;
   let currentMark = -1;
+  let sought = -1; // the row that the pointer is at, while its rows are on their way
+  let edge = 0; // px of the map's upper edge in the window
   let grip = 0; // px between the pointer and the middle of the thumb
   let placed = "";
   /** @type {number | undefined} */
@@ -39,13 +42,34 @@ export function createMinimap({ map, store, viewport, outline, palette }) {
 
   /** @param {number} row */
   const y = (row) => (row / Math.max(1, store.total)) * height;
-  const middle = () => viewport.view.top + viewport.view.count / 2;
+  const middle = () => (sought >= 0 ? sought : viewport.view.top + viewport.view.count / 2);
   const thumbHeight = () => Math.min(height, Math.max(LEAST_THUMB, y(viewport.view.count)));
   const thumbMiddle = () => Math.min(height - thumbHeight() / 2, Math.max(thumbHeight() / 2, y(middle())));
 
   /** @param {number} row that is to be in the middle */
   function seek(row) {
     viewport.jump(row - viewport.view.count / 2);
+  }
+
+  /**
+   * Follow the pointer: the thumb at once, the rows as fast as they come. A pixel is many rows, so all that lie between are not missed.
+   * @param {number} row
+   */
+  async function scrub(row) {
+    const waiting = sought >= 0;
+    sought = Math.max(0, Math.min(store.total, row));
+    placeThumb();
+    if (waiting) return;
+    for (let at = -1; at !== sought; ) {
+      at = sought;
+      const half = viewport.view.count / 2;
+      await store.bring(Math.floor(at - half), Math.ceil(at + half), PATIENCE);
+      seek(at);
+      if (at === sought) break;
+      await new Promise(requestAnimationFrame);
+    }
+    sought = -1;
+    placeThumb();
   }
 
   /** @param {number} at px */
@@ -59,9 +83,9 @@ export function createMinimap({ map, store, viewport, outline, palette }) {
 
   /** @param {PointerEvent} event */
   function dragged(event) {
-    const at = event.clientY - map.getBoundingClientRect().top;
-    seek(((at - grip) / height) * store.total);
-    tell(at - grip);
+    const at = event.clientY - edge - grip;
+    void scrub((at / height) * store.total);
+    tell(at);
   }
 
   map.addEventListener(
@@ -71,7 +95,8 @@ export function createMinimap({ map, store, viewport, outline, palette }) {
       event.preventDefault();
       map.focus({ preventScroll: true });
       map.setPointerCapture(event.pointerId);
-      const at = event.clientY - map.getBoundingClientRect().top;
+      edge = map.getBoundingClientRect().top;
+      const at = event.clientY - edge;
       const onThumb = Math.abs(at - thumbMiddle()) <= thumbHeight() / 2 + 2;
       grip = onThumb ? at - thumbMiddle() : 0;
       map.dataset.dragging = "";
@@ -162,7 +187,7 @@ export function createMinimap({ map, store, viewport, outline, palette }) {
     for (let nth = 0; nth < rates.length; nth++) {
       const near = ((rates[nth - 1] ?? rates[nth] ?? 0) + 2 * (rates[nth] ?? 0) + (rates[nth + 1] ?? rates[nth] ?? 0)) / 4;
       const row = offset + ((nth + 0.5) / rates.length) * rows;
-      context.lineTo(width - 2 - Math.sqrt(Math.min(1, near / most)) * (width - 10), y(row));
+      context.lineTo(width - 1 - Math.min(1, near / most) ** 0.7 * (width - 14), y(row));
     }
     context.lineTo(width, height);
     context.fill();
@@ -217,6 +242,10 @@ export function createMinimap({ map, store, viewport, outline, palette }) {
       drawPicture();
       drawMarks();
     }
+    placeThumb();
+  }
+
+  function placeThumb() {
     const [tall, at] = [thumbHeight(), thumbMiddle()];
     const next = `${tall.toFixed(1)}|${at.toFixed(1)}`;
     if (next === placed) return;

@@ -77,7 +77,7 @@ export function createRow(id) {
       avatar.textContent = initials(commit.author);
       avatar.dataset.hue = String(hue(commit.author));
       time.dateTime = new Date(commit.time * 1000).toISOString();
-      time.title = absoluteTime(commit.time);
+      time.title = "";
       tellTime(context);
     },
 
@@ -87,6 +87,11 @@ export function createRow(id) {
     relabel(context) {
       label(context);
       tellTime(context);
+    },
+
+    /** The pointer is over it: what takes long to word, and is rarely read. */
+    explain() {
+      if (shown && !time.title) time.title = absoluteTime(shown.time);
     },
 
     /**
@@ -107,10 +112,11 @@ export function createRow(id) {
      * @param {boolean} is.fresh just arrived
      * @param {boolean} is.dim not of what is looked at
      * @param {boolean} is.hit found by a search
+     * @param {number} is.label px from the left where its labels are put where rows have no words; -1 for no room
      * @param {string} is.period the stretch of time that begins with it
      */
     mark(is) {
-      const next = `${is.current}${is.selected}${is.fresh}${is.dim}${is.hit}${is.period}`;
+      const next = `${is.current}${is.selected}${is.fresh}${is.dim}${is.hit}${is.label}${is.period}`;
       if (next === marks) return;
       marks = next;
       node.toggleAttribute("data-current", is.current);
@@ -118,6 +124,8 @@ export function createRow(id) {
       node.toggleAttribute("data-fresh", is.fresh);
       node.toggleAttribute("data-dim", is.dim);
       node.toggleAttribute("data-hit", is.hit);
+      node.toggleAttribute("data-crowded", is.label < 0);
+      refs.style.left = is.label > 0 ? `${is.label}px` : "";
       node.toggleAttribute("data-period", is.period !== "");
       period.textContent = is.period;
     },

@@ -155,6 +155,22 @@ export function createStore({ url, view, onRows, onStale, onState }) {
       if (!timer) pump();
     },
 
+    /**
+     * Rows that are about to be looked at: resolves when they are here, or would be late.
+     * @param {number} first
+     * @param {number} last
+     * @param {number} patience ms
+     */
+    async bring(first, last, patience) {
+      const low = blockOf(Math.max(0, store.total - 1 - last));
+      const high = blockOf(Math.max(0, store.total - 1 - Math.max(0, first)));
+      for (let index = high; index >= low; index--) {
+        if (isCovered(index)) continue;
+        await Promise.race([load(Math.max(low, high - RUN + 1), high), new Promise((resolve) => setTimeout(resolve, patience))]);
+        return;
+      }
+    },
+
     destroy() {
       clearTimeout(timer);
       opening?.abort();

@@ -7,6 +7,7 @@
 
 const LONGEST = 15_000_000;
 const UNFOLD = 200; // ms
+const REST = 120; // ms without a jump after which the scrollbar is put where the view is: to do so costs a layout
 
 /**
  * @param {HTMLElement} scroller
@@ -21,6 +22,8 @@ export function createViewport(scroller, track, onMove) {
   let top = 0; // in rows
   let lastY = 0;
   let animation = 0;
+  /** @type {number | undefined} */
+  let settling;
   const listeners = new AbortController();
 
   const contentHeight = () => total * rowHeight;
@@ -37,17 +40,19 @@ export function createViewport(scroller, track, onMove) {
     if (y === lastY) return;
     if (animation) stopAnimation();
     const scale = ratio();
-    const nudge = scale > 1 && Math.abs(y - lastY) < height;
+    const nudge = settling !== undefined || (scale > 1 && Math.abs(y - lastY) < height);
     top = nudge ? top + (y - lastY) / rowHeight : (y * scale) / rowHeight;
     top = Math.min(lastTop(), Math.max(0, top));
     lastY = y;
     // At an end of the scrollbar there would be no way on.
-    if (nudge && (y <= 0 || y >= trackHeight() - height)) settle();
+    if (nudge && (settling !== undefined || y <= 0 || y >= trackHeight() - height)) settle();
     onMove();
   }
 
   /** Put the scrollbar where `top` is. */
   function settle() {
+    clearTimeout(settling);
+    settling = undefined;
     scroller.scrollTop = (top * rowHeight) / ratio();
     lastY = scroller.scrollTop;
   }
@@ -55,7 +60,8 @@ export function createViewport(scroller, track, onMove) {
   /** @param {number} row */
   function jump(row) {
     top = Math.min(lastTop(), Math.max(0, row));
-    settle();
+    clearTimeout(settling);
+    settling = setTimeout(settle, REST);
     onMove();
   }
 
@@ -70,6 +76,7 @@ export function createViewport(scroller, track, onMove) {
     scroller.style.setProperty("--view-height", `${height}px`);
     track.style.height = `${trackHeight()}px`;
     jump(top);
+    settle();
   }
 
   scroller.addEventListener("scroll", scrolled, { passive: true, signal: listeners.signal });
@@ -145,6 +152,7 @@ export function createViewport(scroller, track, onMove) {
 
     destroy() {
       stopAnimation();
+      clearTimeout(settling);
       listeners.abort();
       sizes.disconnect();
     },

@@ -17,13 +17,14 @@ const NOTCH = 80; // px of a wheel's way that count as a step
 
 /**
  * @param {object} options
+ * @param {HTMLElement} options.root
  * @param {HTMLElement} options.grid
  * @param {ReturnType<typeof import("./viewport.js").createViewport>} options.viewport
  * @param {ReturnType<typeof import("./settings.js").createSettings>} options.settings
  * @param {HTMLButtonElement} options.closer
  * @param {HTMLButtonElement} options.wider
  */
-export function createZoom({ grid, viewport, settings, closer, wider }) {
+export function createZoom({ root, grid, viewport, settings, closer, wider }) {
   const narrow = matchMedia("(max-width: 40rem)");
   const coarse = matchMedia("(pointer: coarse)");
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -45,6 +46,7 @@ export function createZoom({ grid, viewport, settings, closer, wider }) {
    */
   function set(pixels, y) {
     height = pixels;
+    root.toggleAttribute("data-overview", pixels < LEGIBLE);
     viewport.setRowHeight(pixels, y);
   }
 

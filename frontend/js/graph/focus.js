@@ -1,0 +1,167 @@
+/**
+ * One branch looked at by itself: it and its merges stand out, everything else fades.
+ *
+ * A branch is a run of first parents that stay in one lane. Only what is at hand is walked, and walked on as more comes.
+ */
+
+/**
+ * @typedef {import("./types.js").Commit} Commit
+ * @typedef {ReturnType<typeof createFocus>} Focus
+ */
+
+/**
+ * @param {object} options
+ * @param {ReturnType<typeof import("./store.js").createStore>} options.store
+ * @param {() => void} options.onChange
+ */
+export function createFocus({ store, onChange }) {
+  let name = "";
+  let lane = -1;
+  let seed = "";
+  let [low, high] = [0, -1]; // heights that are known to be of the branch
+  let base = -1; // height of the commit that it began from; -1 not known
+  let scanned = -1; // heights up to here have been looked through for its next commit
+  let ended = false; // there is none
+  /** Heights of commits of other lanes that were merged into it, or merged it @type {Set<number>} */
+  const merges = new Set();
+
+  /** @param {Commit} commit */
+  function take(commit) {
+    low = Math.min(low, commit.height);
+    high = Math.max(high, commit.height);
+    for (const parent of commit.parents.slice(1)) merges.add(parent);
+  }
+
+  function down() {
+    for (;;) {
+      const first = store.at(low)?.parents[0] ?? -1;
+      if (first < 0) return;
+      base = first;
+      const parent = store.at(first);
+      if (!parent || parent.lane !== lane) return;
+      take(parent);
+    }
+  }
+
+  function up() {
+    while (!ended) {
+      const commit = store.at(scanned + 1);
+      if (!commit) return;
+      scanned += 1;
+      const nth = commit.parents.indexOf(high);
+      if (commit.lane === lane) {
+        if (nth === 0) take(commit);
+        else ended = true; // the lane is another branch's from here on
+      } else if (commit.parents.some((parent) => parent >= low && parent <= high)) {
+        merges.add(commit.height);
+      }
+    }
+  }
+
+  function clear() {
+    if (!name) return false;
+    name = "";
+    onChange();
+    return true;
+  }
+
+  return {
+    /** What is looked at; "" for everything. */
+    get name() {
+      return name;
+    },
+
+    get lane() {
+      return lane;
+    },
+
+    /** An oid on it. */
+    get seed() {
+      return seed;
+    },
+
+    /**
+     * Look at the branch that `commit` is on.
+     * @param {Commit} commit
+     * @param {string} called
+     */
+    set(commit, called) {
+      name = called;
+      seed = commit.oid;
+      lane = commit.lane;
+      [low, high, scanned, base, ended] = [commit.height, commit.height, commit.height, -1, false];
+      merges.clear();
+      take(commit);
+      down();
+      up();
+      onChange();
+    },
+
+    clear,
+
+    /** More rows are at hand. */
+    extend() {
+      if (!name) return;
+      down();
+      up();
+    },
+
+    /** The graph is another one: heights mean other commits. */
+    reset() {
+      const commit = name ? store.at(high) : undefined;
+      if (name && commit?.oid !== seed) clear();
+    },
+
+    /** Whether a commit fades. @param {Commit} commit */
+    isDim(commit) {
+      return name !== "" && !isOn(commit.lane, commit.height) && !merges.has(commit.height) && commit.height !== base;
+    },
+
+    /**
+     * Whether an edge fades.
+     * @param {number} of lane that it runs in
+     * @param {number} parent its height
+     * @param {Commit} [child] where that is known
+     */
+    isDimEdge(of, parent, child) {
+      if (!name) return false;
+      if (isOn(of, parent) || (of === lane && parent === base)) return false;
+      return !child || !isOn(child.lane, child.height);
+    },
+  };
+
+  /**
+   * @param {number} of
+   * @param {number} height
+   */
+  function isOn(of, height) {
+    // The default branch has lane 0 to itself, so that no walk is needed.
+    return of === lane && (lane === 0 || (height >= low && height <= high));
+  }
+}
+
+/**
+ * The commit whose branch runs in `lane` past `row`: the one above whose edge it is, else the next below.
+ * @param {ReturnType<typeof import("./store.js").createStore>} store
+ * @param {number} row
+ * @param {number} lane
+ * @returns {Commit | undefined}
+ */
+export function commitOnLane(store, row, lane) {
+  const here = store.total - 1 - row;
+  for (let at = row; at >= 0; at--) {
+    const commit = store.commit(at);
+    if (!commit) break;
+    for (const [nth, edge] of commit.edges.entries()) {
+      if (edge !== lane || /** @type {number} */ (commit.parents[nth]) > here) continue;
+      // A merge's other edges are those of the branch that came in.
+      return nth === 0 ? commit : (store.at(/** @type {number} */ (commit.parents[nth])) ?? commit);
+    }
+    if (commit.lane === lane) return at === row ? commit : undefined;
+  }
+  for (let at = row; at < store.total; at++) {
+    const commit = store.commit(at);
+    if (!commit || commit.lane === lane) return commit;
+  }
+  return undefined;
+}
