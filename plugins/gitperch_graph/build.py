@@ -1,97 +1,326 @@
-"""Building the index of a repository from nothing, in this process or as one of its own.
+"""Building the index of a repository from nothing, in a process of its own.
 
 python -m gitperch_graph.build REPOSITORY INDEX
+
+Says how far it has come on standard output: lines of a number from 0 to 1 and the number of commits.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from array import array
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
-from gitperch_graph import lanes, row_index
-from gitperch_graph.history import MISSING, by_oid, first_parents, ordered
-from gitperch_graph.repository import HistoryUnreadable, Repository
-from gitperch_graph.row_index import Columns, Ref
+import numpy as np
+
+from gitperch_graph import lanes, sections
+from gitperch_graph.base import FAR, NARROW, PROOF_SIZE, PROVEN, bits
+from gitperch_graph.lanes import ABSENT
+from gitperch_graph.marks import Marks
+from gitperch_graph.refs import RefTable
+from gitperch_graph.repository import HistoryUnreadable
+from gitperch_graph.row_index import MAGIC, VERSION, RowIndex, generation_of
+from gitperch_graph.sections import IndexUnusable
+from gitperch_graph.shape import Shape
+from gitperch_graph.top import KEPT, Top
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from gitperch_graph.history import History
-    from gitperch_graph.repository import Tips
+    from gitperch_graph.history import Array
 
 NICENESS = 10
+MOST_NEW = 20_000  # rows that are put on top of lanes that are kept; above more, all are laid out anew
 
 
-def build(repository: Path, index_path: Path, environment: Mapping[str, str] | None = None) -> None:
+def build(
+    repository: Path,
+    index_path: Path,
+    environment: Mapping[str, str] | None = None,
+    told: Callable[[float, int], None] | None = None,
+) -> None:
     """Write the index of the bare repository at `repository` to `index_path`. Raises HistoryUnreadable.
 
-    git runs in `environment`, or in this process's own.
+    git runs in `environment`, or in this process's own. `told` hears how far it has come, 0 to 1, and how many commits there are.
     """
-    repo = Repository(repository, environment)
-    tips = repo.tips()
-    history, numbers = repo.history(tips)
-    row_index.write(index_path, columns(history, numbers, tips))
+    said = told or _nobody
+    shape = Shape.of_repository(repository, index_path.with_suffix(".graph"), environment, lambda part: said(part, 0))
+    kept = Kept.at(index_path)
+    write(index_path, shape, lambda part: said(part, shape.total), keep=kept)
 
 
-def columns(history: History, numbers: Mapping[str, int], tips: Tips) -> Columns:
-    """The index of what `tips` reach in `history`. Raises HistoryUnreadable for what is no history."""
-    sorted_numbers = by_oid(history)
-    rows = ordered(history, numbers.values(), sorted_numbers)
-    rows.reverse()
-    height = array("q", [MISSING]) * history.count
-    for at, number in enumerate(rows):
-        height[number] = at
-    first, edge_to = _edges(history, rows, height)
-    head = numbers.get(tips.commits.get(tips.head, ""))
-    chain = [height[number] for number in first_parents(history, head)] if head is not None else []
-    layout = lanes.laid_out(first, edge_to, chain)
-    mark_first, mark_lane, mark_to = row_index.marks(first, edge_to, layout.edge)
-    refs = []
-    for name, target in tips.targets.items():
-        peeled = numbers.get(tips.commits[name])
-        refs.append(Ref(name, target, MISSING if peeled is None else height[peeled]))
-    return Columns(
-        hash_size=history.hash_size,
-        head=tips.head,
-        special=tips.special,
-        built=layout.count,
-        refs=tuple(refs),
-        oids=b"".join(map(history.oid, rows)),
-        by_oid=array("I", (height[number] for number in sorted_numbers if height[number] != MISSING)),
-        dates=array("q", [history.dates[number] for number in rows]),
-        first=first,
-        edge_to=edge_to,
-        edge_lane=layout.edge,
-        node_lane=layout.node,
-        lane_top=layout.top,
-        lane_owner=layout.owner,
-        mark_first=mark_first,
-        mark_lane=mark_lane,
-        mark_to=mark_to,
+def write(
+    index_path: Path,
+    shape: Shape,
+    told: Callable[[float], None] | None = None,
+    *,
+    keep: Kept | None = None,
+    extra: Mapping[str, Any] | None = None,
+) -> None:
+    """Lay `shape` out and put its index in place at `index_path`, with lanes that are kept where that can be.
+
+    `extra` are sections of the caller's own, found again by `RowIndex.extra`.
+    """
+    layout = keep.layout(shape) if keep else None
+    if not layout:
+        chain = shape.chain
+        way, count = lanes.ways(
+            shape.first, shape.to, chain, told and (lambda done: told(0.6 + 0.3 * done / max(1, shape.total)))
+        )
+        layout = Layout(shape, np.array(way, np.int64), chain, count)
+        del way
+    layout.write(index_path, extra or {})
+
+
+class Layout:
+    """A shape with its lanes: `node` is each commit's, `edge` each edge's, `way` the one in which edges to a commit run.
+
+    `generation` is that of an index from which it differs in nothing that is shown.
+    """
+
+    def __init__(self, shape: Shape, way: Array, chain: list[int], count: int) -> None:
+        self.shape = shape
+        self.count = self.built = count
+        self.generation = ""
+        self.on_chain = np.zeros(shape.total, bool)
+        self.on_chain[chain] = True
+        self.node = np.where(self.on_chain, 0, way).astype(np.uint32)
+        self.way = np.maximum(way, 0).astype(np.uint32)
+        self.child = np.repeat(np.arange(shape.total, dtype=np.uint32), np.diff(shape.first))
+        self.edge = self._derived()
+
+    def _derived(self) -> Array:
+        """The lane of each edge, by the rules that `base` has, too."""
+        to, child = self.shape.to, self.child
+        absent = to == ABSENT
+        edge: Array = np.where(absent, self.node[child], self.way[np.where(absent, 0, to)] if len(self.way) else 0)
+        first = self.shape.first[:-1][np.diff(self.shape.first) > 0]
+        edge[first[self.on_chain[child[first]]]] = 0
+        return edge.astype(np.uint32)
+
+    def write(self, index_path: Path, extra: Mapping[str, Any]) -> None:
+        shape = self.shape
+        floor = min(shape.total - KEPT if shape.total > 2 * KEPT else 0, shape.settled)
+        typecode = NARROW if self.count <= bits(NARROW)[2] else "I"
+        parts, stride = self._base(floor, typecode)
+        top = self._top(floor)
+        order = parts.pop("order")
+        graph = shape.graph.lowest(int(order.max()) + 1) if floor and shape.graph else None
+        meta: dict[str, Any] = {
+            "floor": floor,
+            "stride": stride,
+            "way": typecode,
+            "hash_size": shape.hash_size,
+            "layers": list(graph.checksums) if graph else [],
+            "own": graph is not None and not graph.layers[0].is_gits,
+            "head": shape.head,
+            "special": shape.special,
+            "built": self.built,
+        }
+        table = RefTable.of(shape.refs, shape.hash_size)
+        content = {**parts, **top.parts, **table.parts, **{f"extra_{name}": part for name, part in extra.items()}}
+        sums = [crc32(sections.as_bytes(part)).to_bytes(4, "little") for part in content.values()]
+        meta["generation"] = self.generation or generation_of(
+            shape.head, str(shape.special), b"".join(sums), top.oids, parts["proof"]
+        )
+        sections.write(index_path, MAGIC, VERSION, meta, {"order": order} | content)
+        # What stood on the index before is of no more use.
+        index_path.with_suffix(".top").unlink(missing_ok=True)
+
+    def _base(self, floor: int, typecode: str) -> tuple[dict[str, Any], int]:
+        """The sections of the base, and the stride of its marks."""
+        shape, kind = self.shape, np.dtype(np.uint16 if typecode == NARROW else np.uint32)
+        edges = int(shape.first[floor])
+        first, to, child = shape.first[: floor + 1], shape.to[:edges], self.child[:edges]
+        lengths = np.diff(first)
+        first_of = first[:-1].astype(np.int64)
+        has = lengths > 0
+        distance = np.zeros(floor, np.int64)
+        distance[has] = np.arange(floor)[has] - to[first_of[has]].astype(np.int64)
+        far = has & ((distance <= 0) | (distance >= FAR))  # absent ones come out negative
+        distance[far] = FAR
+        near = np.zeros(edges, bool)
+        near[first_of[has & ~far]] = True
+        on_chain, has_child, _ = bits(typecode)
+        way = self.way[:floor].astype(kind)
+        way[self.on_chain[:floor]] |= kind.type(on_chain)
+        way[to[to != ABSENT]] |= kind.type(has_child)
+        odd = np.flatnonzero(self.edge[:edges] != self._derived()[:edges])
+        marks = Marks(child, to, self.edge[:edges], floor)
+        top, owner = _last_uses(child, to, self.edge[:edges], self.node[:floor], self.count)
+        return {
+            "order": shape.order[:floor],
+            "step": distance.astype(np.uint16),
+            "way": way,
+            "more_child": child[~near],
+            "more_to": to[~near],
+            "odd_child": child[odd],
+            "odd_nth": (odd - first_of[child[odd]]).astype(np.uint32),
+            "odd_lane": self.edge[odd],
+            "mark_first": marks.first,
+            "mark_lane": marks.lane.astype(kind),
+            "mark_to": marks.to,
+            "lane_top": top,
+            "lane_owner": owner,
+            "proof": _proof(shape, floor),
+        }, marks.stride
+
+    def _top(self, floor: int) -> Top:
+        shape = self.shape
+        edges = int(shape.first[floor])
+        top, owner = _last_uses(self.child, shape.to, self.edge, self.node, self.count)
+        return Top(
+            floor,
+            shape.hash_size,
+            shape.oids(floor, shape.total),
+            _array("q", shape.dates(floor, shape.total)),
+            _array("I", shape.first[floor:] - edges),
+            _array("I", shape.to[edges:]),
+            _array("I", self.edge[edges:]),
+            _array("I", self.node[floor:]),
+            _array("I", top),
+            _array("I", owner),
+        )
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The lanes of an older index: commits that are where they were keep them."""
+
+    floor: int
+    proof: bytes
+    way: Array
+    on_chain: Array
+    odd: tuple[Array, Array, Array]
+    index: RowIndex
+
+    @classmethod
+    def at(cls, index_path: Path) -> Kept | None:
+        """Of the index at `index_path`, whether or not its commit-graph is still there; None where there is none."""
+        try:
+            index = RowIndex.open(index_path, None)
+        except IndexUnusable:
+            return None
+        base = index.base
+        if not base:
+            nothing = np.zeros(0, np.uint32)
+            return cls(0, b"", nothing, nothing, (nothing,) * 3, index)
+        on_chain, _, mask = bits(base.typecode)
+        way = np.array(base.way, np.int64)
+        odd = tuple(np.array(part, np.uint32) for part in (base.odd_child, base.odd_nth, base.odd_lane))
+        return cls(
+            base.count,
+            bytes(base.proof),
+            way & mask,
+            (way & on_chain) != 0,
+            (odd[0], odd[1], odd[2]),
+            index,
+        )
+
+    def layout(self, shape: Shape) -> Layout | None:
+        """`shape` in these lanes, with what is new on top; None where it has not only grown at its end."""
+        total, top = self.index.total, self.index.top
+        if self.index.special or shape.special or not top.lane_top or not 0 < total <= shape.total <= total + MOST_NEW:
+            return None
+        if shape.settled < self.floor or _proof(shape, self.floor) != self.proof:
+            return None
+        if shape.oids(self.floor, total) != top.oids:
+            return None
+        chain = shape.chain
+        on_chain = np.zeros(shape.total, bool)
+        on_chain[chain] = True
+        pinned = bool(chain)
+        node = np.array(top.node_lane, np.int64)
+        if not np.array_equal(on_chain[: self.floor], self.on_chain) or not np.array_equal(
+            on_chain[self.floor : total], (node == 0) & pinned
+        ):
+            return None
+        return self._grown(shape, chain, node, on_chain)
+
+    def _grown(self, shape: Shape, chain: list[int], node: Array, on_chain: Array) -> Layout:
+        total, top = self.index.total, self.index.top
+        edges = [int(shape.first[height]) for height in (self.floor, total)]
+        edge = np.zeros(len(shape.to), np.int64)
+        edge[edges[0] : edges[1]] = top.edge_lane
+        all_nodes = np.concatenate(
+            [np.where(self.on_chain, 0, self.way), node, np.zeros(shape.total - total, np.int64)]
+        )
+        uses = lanes.Lanes(array("I", top.lane_top), array("I", top.lane_owner), bool(chain))
+        first, to = np.ascontiguousarray(shape.first).data, np.ascontiguousarray(shape.to).data
+        for height in range(total, shape.total):
+            start, end = first[height], first[height + 1]
+            lane, *found = uses.place(height, all_nodes.__getitem__, to[start:end].tolist(), bool(on_chain[height]))
+            all_nodes[height], edge[start:end] = lane, found
+        # A commit of the default branch may have its way anywhere; that of some edge to it will do.
+        way = all_nodes.copy()
+        way[: self.floor] = self.way
+        child = np.repeat(np.arange(shape.total), np.diff(shape.first))
+        at = np.flatnonzero((shape.to != ABSENT) & (shape.to >= self.floor))
+        at = at[on_chain[shape.to[at]] & (edge[at] != 0) & (child[at] >= self.floor)]
+        way[shape.to[at]] = edge[at]
+        layout = Layout(shape, way, chain, uses.count)
+        layout.built = self.index.built or uses.count
+        below = self.odd[0]
+        layout.edge[shape.first[below] + self.odd[1]] = self.odd[2]
+        layout.edge[edges[0] :] = edge[edges[0] :]
+        if shape.total == total and shape.head == self.index.head and set(shape.refs) == set(self.index.refs):
+            layout.generation = self.index.generation
+        return layout
+
+
+def _last_uses(child: Array, to: Array, edge: Array, node: Array, count: int) -> tuple[Array, Array]:
+    """For each lane the greatest height at which it is in use, and the height where the edge in use there ends."""
+    # Where a lane is named more than once the last one stays, and heights ascend.
+    top, owner = np.zeros(count, np.int64), np.full(count, ABSENT, np.int64)
+    top[node] = np.arange(len(node))
+    long = (to != ABSENT) & (child > to + 1)
+    passes, ends = np.full(count, -1, np.int64), np.full(count, ABSENT, np.int64)
+    passes[edge[long]], ends[edge[long]] = child[long].astype(np.int64) - 1, to[long]
+    later = passes > top
+    top[later], owner[later] = passes[later], ends[later]
+    return top.astype(np.uint32), owner.astype(np.uint32)
+
+
+def _proof(shape: Shape, floor: int) -> bytes:
+    """A digest of the oids below each PROVEN heights, and below `floor`."""
+    found, digest = bytearray(), bytes(PROOF_SIZE)
+    if not floor or not shape.graph:
+        return b""
+    kind = f"V{shape.hash_size}"
+    oids = np.concatenate(
+        [np.frombuffer(b"".join(layer.pieces(b"OIDL", shape.hash_size, 1 << 16)), kind) for layer in shape.graph.layers]
     )
+    for low in range(0, floor, PROVEN):
+        blob = oids[shape.order[low : min(low + PROVEN, floor)]].tobytes()
+        digest = hashlib.sha256(digest + blob).digest()[:PROOF_SIZE]
+        found += digest
+    return bytes(found)
 
 
-def _edges(history: History, rows: array[int], height: array[int]) -> tuple[array[int], array[int]]:
-    """The edges by height: (`first`, `edge_to`)."""
-    first, edge_to = array("I", [0]), array("I")
-    for at, number in enumerate(rows):
-        for parent in history.parents(number):
-            to = lanes.ABSENT if parent == MISSING else height[parent]
-            if parent != MISSING and not 0 <= to < at:
-                raise HistoryUnreadable("a commit is not below its child: the commit-graph file is damaged")
-            edge_to.append(to)
-        first.append(len(edge_to))
-    return first, edge_to
+def _array(typecode: str, values: Array) -> array[int]:
+    kind = {"q": np.int64, "I": np.uint32}[typecode]
+    return array(typecode, np.ascontiguousarray(values, kind).tobytes())
+
+
+def _nobody(part: float, commits: int) -> None:
+    pass
 
 
 def main() -> int:
     repository, index_path = map(Path, sys.argv[1:])
     os.nice(NICENESS)
+
+    def tell(part: float, commits: int) -> None:
+        sys.stdout.write(f"{part:.2f} {commits}\n")
+        sys.stdout.flush()
+
     try:
-        build(repository, index_path)
+        build(repository, index_path, told=tell)
     except HistoryUnreadable as error:
         sys.stderr.write(f"{error}\n")
         return 1

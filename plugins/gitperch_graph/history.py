@@ -1,49 +1,163 @@
-"""The shape of a history in arrays: oids, parents and corrected dates, and the order of its rows."""
+"""A history in numpy's arrays: what a commit-graph file holds, its corrected dates, and who reaches whom.
+
+For helper processes: the server never imports this.
+"""
 
 from __future__ import annotations
 
-from array import array
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gitperch_graph.commit_graph import HIGH_BIT, NO_PARENT, CommitGraphError
+from gitperch_graph.lanes import ABSENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable
 
-MISSING = -1
-"""Stands for a parent that the repository does not have: a shallow history ends there."""
+    from gitperch_graph.commit_graph import CommitGraph, Layer
+
+Array = np.ndarray[Any, Any]
+
+HIDDEN = 0x6FFFFFFF
+"""In files of our own, in place of a parent that the repository does not have; git's never get so far."""
+
+_PIECE = 1 << 16  # records read at a time
 
 
-@dataclass(frozen=True)
+@dataclass
 class History:
-    """Commits by number. Those of `edges[first[n]:first[n + 1]]` are the parents of n, first parent first."""
+    """Every commit of a commit-graph by position. `edges[first[n]:first[n + 1]]` are the parents of n, in git's order;
+    ABSENT: not here. `dates` are the corrected ones, greater than those of all parents."""
 
-    hash_size: int
-    oids: bytes
-    dates: array[int]
-    first: array[int]
-    edges: array[int]
+    graph: CommitGraph
+    dates: Array
+    first: Array
+    edges: Array
 
     @property
     def count(self) -> int:
         return len(self.dates)
 
-    def oid(self, number: int) -> bytes:
-        return self.oids[number * self.hash_size : (number + 1) * self.hash_size]
+    @classmethod
+    def of(cls, graph: CommitGraph) -> History:
+        """Raises CommitGraphError for what is no history."""
+        times, offsets, first, edges = read(graph)
+        here = edges != ABSENT
+        if edges[here].size and int(edges[here].max()) >= graph.count:
+            raise CommitGraphError("the commit-graph names parents that it does not hold")
+        dates = times + offsets if graph.has_dates else corrected(times, first, edges)
+        history = cls(graph, dates, first, edges)
+        children = np.repeat(np.arange(graph.count), np.diff(first))[here]
+        if np.any(history.dates[edges[here]] >= history.dates[children]):
+            raise CommitGraphError("a commit is not below its child: the commit-graph is damaged")
+        return history
 
-    def parents(self, number: int) -> array[int]:
-        return self.edges[self.first[number] : self.first[number + 1]]
+
+def times(graph: CommitGraph) -> Array:
+    """Committer times by position."""
+    found, unused = np.empty(graph.count, np.int64), np.empty(graph.count, np.uint32)
+    for layer, start in zip(graph.layers, graph.starts, strict=False):
+        _read_commits(layer, start, unused, unused, found)
+    return found
 
 
-def corrected(history: History) -> History:
-    """The same history with corrected commit dates in place of committer dates: each greater than those of its parents.
+def read(graph: CommitGraph) -> tuple[Array, Array, Array, Array]:
+    """(committer times, offsets of the corrected dates, first, edges) by position. Raises CommitGraphError."""
+    count = graph.count
+    one, two = np.empty(count, np.uint32), np.empty(count, np.uint32)
+    times, offsets = np.empty(count, np.int64), np.zeros(count, np.int64)
+    more: dict[int, list[int]] = {}
+    for layer, start in zip(graph.layers, graph.starts, strict=False):
+        _read_commits(layer, start, one, two, times)
+        if graph.has_dates:
+            _read_offsets(layer, offsets[start : start + layer.count])
+        many = np.flatnonzero((two[start : start + layer.count] & HIGH_BIT) != 0) + start
+        if many.size:
+            more |= _octopuses(layer, many, two[many])
+    lengths = (one != NO_PARENT).astype(np.uint32)
+    lengths += (one != NO_PARENT) & (two != NO_PARENT)
+    for position, parents in more.items():
+        lengths[position] = 1 + len(parents)
+    first = np.zeros(count + 1, np.uint32)
+    np.cumsum(lengths, out=first[1:])
+    edges = np.empty(int(first[-1]), np.uint32)
+    has = lengths > 0
+    edges[first[:-1][has]] = one[has]
+    has = lengths == 2  # octopuses of two are put right below
+    edges[first[:-1][has] + 1] = two[has]
+    for position, parents in more.items():
+        at = int(first[position]) + 1
+        edges[at : at + len(parents)] = parents
+    edges[edges == HIDDEN] = ABSENT
+    return times, offsets, first, edges
 
-    The same numbers as git's generation number v2 (gitformat-commit-graph(5)), where a clock that ran wrong cannot
-    put a child below its parent. Raises ValueError for what is no history: a damaged file can hold a circle.
+
+def _read_commits(layer: Layer, start: int, one: Array, two: Array, times: Array) -> None:
+    record = np.dtype(
+        [("tree", f"V{layer.hash_size}"), ("one", ">u4"), ("two", ">u4"), ("above", ">u4"), ("time", ">u4")]
+    )
+    at = start
+    for piece in layer.pieces(b"CDAT", record.itemsize, _PIECE):
+        commits = np.frombuffer(piece, record)
+        end = at + len(commits)
+        one[at:end], two[at:end] = commits["one"], commits["two"]
+        times[at:end] = ((commits["above"] & 3).astype(np.int64) << 32) | commits["time"]
+        at = end
+
+
+def _read_offsets(layer: Layer, offsets: Array) -> None:
+    at = 0
+    for piece in layer.pieces(b"GDA2", 4, _PIECE):
+        words = np.frombuffer(piece, ">u4")
+        offsets[at : at + len(words)] = words
+        at += len(words)
+    large = np.flatnonzero(offsets & HIGH_BIT)
+    if large.size:
+        beyond = np.frombuffer(b"".join(layer.pieces(b"GDO2", 8, _PIECE)), ">u8").astype(np.int64)
+        numbers = offsets[large] & ~HIGH_BIT
+        if int(numbers.max()) >= len(beyond):
+            raise CommitGraphError(f"{layer.name} lacks dates")
+        offsets[large] = beyond[numbers]
+
+
+def _octopuses(layer: Layer, positions: Array, begins: Array) -> dict[int, list[int]]:
+    """The second and later parents: in EDGE from an entry to the one whose high bit is set."""
+    extra = np.frombuffer(b"".join(layer.pieces(b"EDGE", 4, _PIECE)), ">u4").tolist()
+    found = {}
+    for position, begin in zip(positions.tolist(), begins.tolist(), strict=True):
+        at, parents = begin & ~HIGH_BIT, []
+        while True:
+            if at >= len(extra):
+                raise CommitGraphError(f"{layer.name} lacks parents")
+            parents.append(extra[at] & ~HIGH_BIT)
+            if extra[at] & HIGH_BIT:
+                break
+            at += 1
+        found[position] = parents
+    return found
+
+
+def corrected(times: Array, first: Array, edges: Array) -> Array:
+    """Corrected commit dates: the committer's time, or one second more than the latest parent's where that is later.
+
+    The same numbers as git's generation number v2, where a clock that ran wrong cannot put a child below its parent.
+    Raises CommitGraphError for what is no history: a damaged file can hold a circle.
     """
-    times, first, edges = history.dates, history.first, history.edges
+    dates = np.maximum(times, 1)
+    here = edges != ABSENT
+    parents = edges[here].astype(np.int64)
+    children = np.repeat(np.arange(len(times)), np.diff(first))[here]
+    if not np.any(dates[parents] >= dates[children]):
+        return dates
+    return _corrected_upwards(times.data, first.data, edges.data)
+
+
+def _corrected_upwards(times: memoryview, first: memoryview, edges: memoryview) -> Array:
+    dates = memoryview(bytearray(8 * len(times))).cast("q")  # 0: not known yet; a corrected date is at least 1
     deepest = len(edges) + 1
-    dates: array[int] = array("q", bytes(8 * history.count))  # 0: not known yet; a corrected date is at least 1
-    for start in range(history.count):
+    for start in range(len(times)):
         stack = [start]
         while stack:
             number = stack[-1]
@@ -53,7 +167,7 @@ def corrected(history: History) -> History:
             date = max(times[number], 1)
             ready = True
             for parent in edges[first[number] : first[number + 1]]:
-                if parent == MISSING:
+                if parent == ABSENT:
                     continue
                 if not dates[parent]:
                     stack.append(parent)
@@ -61,63 +175,95 @@ def corrected(history: History) -> History:
                 elif dates[parent] >= date:
                     date = dates[parent] + 1
             if len(stack) > deepest:
-                raise ValueError("a commit is its own ancestor")
+                raise CommitGraphError("a commit is its own ancestor")
             if ready:
                 dates[number] = date
                 stack.pop()
-    return History(history.hash_size, history.oids, dates, first, edges)
+    return np.array(dates, np.int64)
 
 
-def by_oid(history: History) -> array[int]:
-    """The commits sorted by oid."""
-    # Few keys at a time: each is an object of its own, and there may be millions.
-    numbers = array("I", range(history.count))
-    buckets: list[array[int]] = [array("I") for _ in range(256)]
-    size, oids = history.hash_size, history.oids
-    for number in numbers:
-        buckets[oids[number * size]].append(number)
-    numbers = array("I")
-    for bucket in buckets:
-        numbers.extend(sorted(bucket, key=history.oid))
-    return numbers
+def oldest_first(history: History) -> Array:
+    """The positions by corrected date, among those of the same date by oid descending: as rows are from the bottom up."""
+    count, dates = history.count, history.dates
+    bits = count.bit_length()
+    lowest = int(dates.min()) if count else 0
+    if count and int(dates.max() - lowest).bit_length() + bits > 63:
+        order = np.lexsort((-np.arange(count), dates)).astype(np.uint32)
+    else:
+        # One number for each commit sorts in half of the time.
+        keys = (dates - lowest) << bits
+        keys |= np.arange(count - 1, -1, -1)
+        keys.sort()
+        order = (count - 1 - (keys & ((1 << bits) - 1))).astype(np.uint32)
+    if len(history.graph.layers) > 1:
+        _sort_ties(history, order)
+    return order
 
 
-def ordered(history: History, tips: Iterable[int], by_oid: Iterable[int]) -> array[int]:
-    """The commits that `tips` reach, newest first: by corrected date descending, ties by oid ascending.
+def _sort_ties(history: History, order: Array) -> None:
+    """Positions go by oid inside a layer only."""
+    dates = history.dates[order]
+    same = np.flatnonzero(dates[1:] == dates[:-1])
+    if not same.size:
+        return
+    begins = same[np.flatnonzero(np.diff(same, prepend=-2) > 1)]
+    ends = same[np.flatnonzero(np.diff(same, append=len(dates) + 2) > 1)] + 2
+    for begin, end in zip(begins.tolist(), ends.tolist(), strict=True):
+        tied = order[begin:end].tolist()
+        order[begin:end] = sorted(tied, key=history.graph.oid, reverse=True)
 
-    A corrected date is greater than every parent's, so that parents come below all their children.
-    """
-    # Stable also in reverse: commits of the same date keep the order of their oids.
-    by_date = sorted(by_oid, key=history.dates.__getitem__, reverse=True)
-    wanted = bytearray(history.count)
-    for tip in tips:
-        wanted[tip] = 1
-    first, edges = history.first, history.edges
-    kept = array("I")
-    for number in by_date:
-        if wanted[number]:
-            kept.append(number)
-            for parent in edges[first[number] : first[number + 1]]:
-                if parent != MISSING:
-                    wanted[parent] = 1
+
+def reached(first: Array, edges: Array, tips: Iterable[int]) -> Array:
+    """Which commits `tips` reach, as a mask. Commits are numbered in any way; `first` and `edges` list their parents."""
+    count = len(first) - 1
+    children = np.bincount(edges[edges != ABSENT], minlength=count)
+    kept = np.ones(count, bool)
+    held = np.zeros(count, bool)
+    held[np.fromiter(tips, np.int64)] = True
+    childless = np.flatnonzero((children == 0) & ~held).tolist()
+    if not childless:
+        return kept
+    # What is not reached is nearly always little; it is taken away from its ends.
+    if len(childless) > count // 4:
+        return _reached_downwards(first, edges, held)
+    left = children.astype(np.int32).data
+    starts, ends = first.data, edges.data
+    gone = []
+    while childless:
+        number = childless.pop()
+        gone.append(number)
+        for parent in ends[starts[number] : starts[number + 1]]:
+            if parent != ABSENT:
+                left[parent] -= 1
+                if not left[parent] and not held[parent]:
+                    childless.append(parent)
+    kept[gone] = False
     return kept
 
 
-def first_parents(history: History, tip: int) -> Iterator[int]:
-    """`tip`, its first parent, that one's first parent, down to a root."""
-    number = tip
-    while number != MISSING:
-        yield number
-        start, end = history.first[number], history.first[number + 1]
-        number = history.edges[start] if start < end else MISSING
+def _reached_downwards(first: Array, edges: Array, held: Array) -> Array:
+    wanted = bytearray(held.astype(np.uint8).tobytes())
+    starts, ends = first.data, edges.data
+    waiting = np.flatnonzero(held).tolist()
+    while waiting:
+        number = waiting.pop()
+        for parent in ends[starts[number] : starts[number + 1]]:
+            if parent != ABSENT and not wanted[parent]:
+                wanted[parent] = 1
+                waiting.append(parent)
+    return np.frombuffer(wanted, np.uint8).astype(bool)
 
 
-def from_parents(hash_size: int, commits: Sequence[tuple[bytes, int, Sequence[bytes]]]) -> History:
-    """A history from (oid, committer time, parents' oids); its dates come out corrected. A parent not listed is MISSING."""
-    number = {oid: n for n, (oid, _, _) in enumerate(commits)}
-    dates, first, edges = array("q"), array("I", [0]), array("i")
-    for _, time, parents in commits:
-        dates.append(time)
-        edges.extend(number.get(parent, MISSING) for parent in parents)
-        first.append(len(edges))
-    return corrected(History(hash_size, b"".join(oid for oid, _, _ in commits), dates, first, edges))
+def taken(first: Array, edges: Array, order: Array) -> tuple[Array, Array]:
+    """(`first`, `edges`) with the commits in the order `order`, which lists their numbers; parents that are not in it are ABSENT."""
+    count = len(first) - 1
+    place = np.full(count + 1, ABSENT, np.uint32)
+    place[order] = np.arange(len(order), dtype=np.uint32)
+    lengths = np.diff(first)[order]
+    new_first = np.zeros(len(order) + 1, np.uint32)
+    np.cumsum(lengths, out=new_first[1:])
+    total = int(new_first[-1])
+    at = np.repeat(first[:-1][order].astype(np.int64) - new_first[:-1], lengths) + np.arange(total)
+    found = edges[at]
+    found[found == ABSENT] = count
+    return new_first, place[found]

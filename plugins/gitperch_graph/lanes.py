@@ -1,9 +1,9 @@
 """Lanes: where each commit stands and where each edge runs.
 
-All edges to a commit that is awaited run in one lane, from below its topmost child down to it. A first parent that nobody
-awaits yet inherits its child's lane, so that a branch keeps its own; everything else takes the lowest lane that is free.
-The default branch's first-parent chain stands in lane 0, which is its alone: an edge to it from elsewhere runs in a lane of
-its own and joins in the last row. So no edge ever crosses a commit that is not its end.
+All edges to a commit that is awaited run in one lane, its *way*, from below its topmost child down to it, and there it stands.
+A first parent that nobody awaits yet inherits its child's lane, so that a branch keeps its own; everything else takes the lowest
+lane that is free. The default branch's first-parent chain stands in lane 0, which is its alone: an edge to it from elsewhere runs
+in a way of its own and joins in the last row. So no edge ever crosses a commit that is not its end.
 
 Commits are called by their height: 0 is the oldest, so that it stays the same when commits arrive on top.
 """
@@ -11,145 +11,172 @@ Commits are called by their height: 0 is the oldest, so that it stays the same w
 from __future__ import annotations
 
 import heapq
-from array import array
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from array import array
+    from collections.abc import Callable, Iterable, Sequence
+
+    from gitperch_graph.top import Row
 
 ABSENT = 0xFFFFFFFF
 """In place of a height: a parent that is not here, or an owner that is a commit of its own and no edge."""
 
+_CHUNK = 1 << 15
+
+
+@dataclass(frozen=True)
+class Layout:
+    """`node[h]` is the lane of the commit at height h, `edge[i]` that of the i-th edge; `count` how many lanes there are."""
+
+    node: list[int]
+    edge: list[int]
+    count: int
+
+
+def laid_out(first: Sequence[int], edges: Sequence[int], chain: Iterable[int]) -> Layout:
+    """The lanes of a small history, given as to `ways`."""
+    chain = set(chain)
+    way, count = ways(first, edges, chain)
+    node = [0 if height in chain else lane for height, lane in enumerate(way)]
+    lanes = [0] * len(edges)
+    for height, (start, end) in enumerate(pairwise(first)):
+        for at in range(start, end):
+            straight = at == start and height in chain
+            lanes[at] = node[height] if edges[at] == ABSENT or straight else way[edges[at]]
+    return Layout(node, lanes, count)
+
+
+def ways(  # noqa: C901 -- one loop over millions of rows, where a call for each would double the time
+    first: Any, edges: Any, chain: Iterable[int], told: Callable[[int], None] | None = None
+) -> tuple[list[int], int]:
+    """(the way of each height, how many lanes there are) of a whole history.
+
+    `edges[first[h]:first[h + 1]]` are the heights of the parents of h (ABSENT: not here), both of anything whose slices have a
+    `tolist`; `chain` are the heights of the default branch's first-parent chain. Its commits stand in lane 0, whatever their
+    way; -1 is that of one which nobody else has as a parent. `told` hears how many rows are done.
+    """
+    total = len(first) - 1
+    way = [-1] * total
+    pinned = bytearray(total)
+    for height in chain:
+        pinned[height] = 1
+    free: list[int] = []
+    lanes = 1 if any(pinned) else 0
+    push, pop = heapq.heappush, heapq.heappop
+    for high in range(total, 0, -_CHUNK):
+        low = max(0, high - _CHUNK)
+        offsets = first[low : high + 1].tolist()
+        begin = offsets[0]
+        ends = edges[begin : offsets[-1]].tolist()
+        stop = len(ends)
+        for height in range(high - 1, low - 1, -1):
+            start = offsets[height - low] - begin
+            lane = way[height]
+            at = start
+            if pinned[height]:
+                if lane >= 0:
+                    push(free, lane)
+                at += 1  # the chain's own edge
+            else:
+                if lane < 0:
+                    if free:
+                        lane = pop(free)
+                    else:
+                        lane = lanes
+                        lanes += 1
+                    way[height] = lane
+                if at < stop and (parent := ends[at]) != ABSENT and way[parent] < 0:
+                    way[parent] = lane
+                    at += 1
+                else:
+                    push(free, lane)
+            while at < stop:
+                parent = ends[at]
+                at += 1
+                if parent != ABSENT and way[parent] < 0:
+                    if free:
+                        way[parent] = pop(free)
+                    else:
+                        way[parent] = lanes
+                        lanes += 1
+            stop = start
+        if told:
+            told(total - low)
+    return way, lanes
+
 
 @dataclass
 class Lanes:
-    """The layout. `node[h]` is the lane of the commit at height h, `edge[i]` that of the i-th edge.
+    """Lanes in use, while commits are put on top. `top[l]` is the greatest height at which lane l is in use, `owner[l]` the
+    height where the edge in use there ends."""
 
-    `top[l]` is the greatest height at which lane l is in use, `owner[l]` the height where the edge in use there ends.
-    """
-
-    node: array[int]
-    edge: array[int]
     top: array[int]
     owner: array[int]
+    pinned: bool
 
     @property
     def count(self) -> int:
         return len(self.top)
 
+    def place(self, height: int, lanes_of: Callable[[int], int], parents: Sequence[int], on_chain: bool) -> list[int]:
+        """Lay out one more commit at `height`, above all its parents, without moving anything.
 
-def laid_out(first: Sequence[int], edges: Sequence[int], chain: Collection[int]) -> Lanes:
-    """The lanes of a whole history.
-
-    `edges[first[h]:first[h + 1]]` are the heights of the parents of h (ABSENT: not here); `chain` holds the heights of the
-    default branch's first-parent chain.
-    """
-    total = len(first) - 1
-    pinned = bytearray(total)
-    for height in chain:
-        pinned[height] = 1
-    layout = _Descent(total, len(edges))
-    if chain:
-        layout.take(max(chain), ABSENT)
-    for height in range(total - 1, -1, -1):
-        parents = edges[first[height] : first[height + 1]]
-        if pinned[height]:
-            layout.put_on_chain(height, first[height], parents)
+        The answer is its lane, and after it those of its edges. `lanes_of` knows the lane of each parent; `on_chain` says that
+        it continues the default branch's chain. What is taken is free from the parent up, so that whatever stands above the
+        new commit does not mind.
+        """
+        if on_chain:
+            lane = 0
+        elif parents and parents[0] != ABSENT:
+            lane = self._way_down(parents[0], lanes_of, height)
         else:
-            layout.put(height, first[height], parents)
-    return layout.lanes
+            lane = self._lowest_free(height)
+        found = [lane]
+        self.use(lane, height, ABSENT)
+        for nth, parent in enumerate(parents):
+            if parent == ABSENT or nth == 0:
+                found.append(lane)
+            else:
+                edge = self._way_down(parent, lanes_of, ABSENT)
+                found.append(edge)
+                self.use(edge, height - 1, parent)
+        return found
 
+    def _way_down(self, parent: int, lanes_of: Callable[[int], int], below: int) -> int:
+        """A lane that is free all the way from the top to `parent`: its own, else that of its other edges, else the lowest.
 
-class _Descent:
-    """Goes down a history from its top, keeping which lanes are free and in which one each commit is awaited."""
+        Its other edges must not be in use at height `below`, where a commit is to stand.
+        """
+        own = lanes_of(parent)
+        if own >= self.pinned and self.top[own] <= parent:
+            return own
+        for lane in range(self.pinned, self.count):
+            if self.owner[lane] == parent and self.top[lane] < below:
+                return lane
+        return self._lowest_free(parent)
 
-    def __init__(self, total: int, edges: int) -> None:
-        self.lanes = Lanes(array("I", bytes(4 * total)), array("I", bytes(4 * edges)), array("I"), array("I"))
-        self._awaited = array("i", [-1]) * total
-        self._free: list[int] = []
+    def use(self, lane: int, height: int, owner: int) -> None:
+        """Note that a lane is in use at `height`, by an edge to `owner` or, ABSENT, by a commit."""
+        while lane >= self.count:
+            self.top.append(0)
+            self.owner.append(ABSENT)
+        if height >= self.top[lane]:
+            self.top[lane] = height
+            self.owner[lane] = owner
 
-    def take(self, top: int, owner: int) -> int:
-        """The lowest free lane; `top` and `owner` are noted when it is used for the first time."""
-        if self._free:
-            return heapq.heappop(self._free)
-        self.lanes.top.append(top)
-        self.lanes.owner.append(owner)
-        return len(self.lanes.top) - 1
+    def use_row(self, height: int, row: Row) -> None:
+        """Note what a row that is laid out takes."""
+        self.use(row.lane, height, ABSENT)
+        for parent, edge in zip(row.parents, row.edges, strict=True):
+            if parent not in (ABSENT, height - 1):
+                self.use(edge, height - 1, parent)
 
-    def put_on_chain(self, height: int, at: int, parents: Sequence[int]) -> None:
-        lane = self._awaited[height]
-        if lane >= 0:
-            heapq.heappush(self._free, lane)
-        self.lanes.node[height] = 0
-        for i, parent in enumerate(parents):
-            self.lanes.edge[at + i] = 0 if i == 0 or parent == ABSENT else self._lane_to(parent, height)
-
-    def put(self, height: int, at: int, parents: Sequence[int]) -> None:
-        lane = self._awaited[height]
-        if lane < 0:
-            lane = self.take(height, ABSENT)
-        self.lanes.node[height] = lane
-        if parents and parents[0] != ABSENT and self._awaited[parents[0]] < 0:
-            self._awaited[parents[0]] = lane
-        else:
-            heapq.heappush(self._free, lane)
-        for i, parent in enumerate(parents):
-            self.lanes.edge[at + i] = lane if parent == ABSENT else self._lane_to(parent, height)
-
-    def _lane_to(self, parent: int, height: int) -> int:
-        lane = self._awaited[parent]
-        if lane < 0:
-            lane = self._awaited[parent] = self.take(height - 1, parent)
-        return lane
-
-
-def place(lanes: Lanes, height: int, parents: Sequence[int], on_chain: bool, pinned: bool) -> None:
-    """Lay out one more commit on top, at `height`, without moving anything: its lane and its edges' are appended.
-
-    `on_chain` says that it continues the default branch's chain, `pinned` that there is such a chain at all.
-    """
-    lowest = 1 if pinned else 0
-    if on_chain:
-        lane = 0
-    elif parents and parents[0] != ABSENT:
-        lane = _way_down(lanes, parents[0], lowest)
-    else:
-        lane = _lowest_free(lanes, height, lowest)
-    lanes.node.append(lane)
-    _use(lanes, lane, height, ABSENT)
-    for i, parent in enumerate(parents):
-        if parent == ABSENT or i == 0:
-            lanes.edge.append(lane)
-        else:
-            edge = _way_down(lanes, parent, lowest)
-            lanes.edge.append(edge)
-            _use(lanes, edge, height - 1, parent)
-
-
-def _way_down(lanes: Lanes, parent: int, lowest: int) -> int:
-    """A lane that is free all the way from the top down to `parent`: its own, else that of its other edges, else the lowest."""
-    own = lanes.node[parent]
-    if own >= lowest and lanes.top[own] <= parent:
-        return own
-    for lane in range(lowest, lanes.count):
-        if lanes.owner[lane] == parent:
-            return lane
-    return _lowest_free(lanes, parent, lowest)
-
-
-def _lowest_free(lanes: Lanes, above: int, lowest: int) -> int:
-    """The lowest lane in which nothing is at height `above` or higher."""
-    for lane in range(lowest, lanes.count):
-        if lanes.top[lane] < above:
-            return lane
-    return max(lanes.count, lowest)
-
-
-def _use(lanes: Lanes, lane: int, height: int, owner: int) -> None:
-    if lane == lanes.count:
-        lanes.top.append(height)
-        lanes.owner.append(owner)
-    elif height >= lanes.top[lane]:
-        lanes.top[lane] = height
-        lanes.owner[lane] = owner
+    def _lowest_free(self, above: int) -> int:
+        """The lowest lane in which nothing is at height `above` or higher."""
+        for lane in range(self.pinned, self.count):
+            if self.top[lane] < above:
+                return lane
+        return max(self.count, int(self.pinned))

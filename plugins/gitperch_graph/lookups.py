@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
     from gitperch.host import Host
     from gitperch.repositories import Repository
-    from gitperch_graph.extend import Read
-    from gitperch_graph.row_index import Ref, RowIndex
+    from gitperch_graph.objects import Read
+    from gitperch_graph.refs import Ref
+    from gitperch_graph.row_index import RowIndex
     from gitperch_graph.store import Graphs
 
 REFS = 60

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -11,10 +11,14 @@ if TYPE_CHECKING:
     from pygit2.repository import Repository as LibgitRepository
 
     from gitperch.git import Git
-    from gitperch_graph.extend import Read
 
 _KINDS = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
 _SECONDS = 30.0
+
+
+class Read(Protocol):
+    def __call__(self, oid: str, /) -> tuple[str, bytes]:
+        """(type, content) of an object. Raises KeyError where there is none."""
 
 
 def libgit2_knows(path: Path) -> bool:

@@ -97,6 +97,6 @@ class GraphPlugin(Plugin):
                 added=added,
                 refs=refs,
                 more=more,
-                head=index.columns.head,
+                head=index.head,
             )
         )

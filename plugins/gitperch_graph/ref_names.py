@@ -6,7 +6,8 @@ import heapq
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gitperch_graph.row_index import Ref, RowIndex
+    from gitperch_graph.refs import Ref
+    from gitperch_graph.row_index import RowIndex
 
 _Rank = tuple[int, int, int, str]
 
@@ -19,7 +20,7 @@ def matching(index: RowIndex, text: str, limit: int) -> tuple[list[Ref], int]:
     """
     words = text.lower().split()
     ranked: list[tuple[_Rank, Ref]] = []
-    for ref in index.columns.refs:
+    for ref in index.refs:
         if ref.height < 0 or not ref.name.startswith("refs/"):
             continue
         _, kind, short = ref.name.split("/", 2)
@@ -27,7 +28,7 @@ def matching(index: RowIndex, text: str, limit: int) -> tuple[list[Ref], int]:
         if all(word in lower for word in words):
             rank = (
                 _place(lower, words),
-                0 if ref.name == index.columns.head else 1 + (kind != "heads"),
+                0 if ref.name == index.head else 1 + (kind != "heads"),
                 -ref.height,
                 short,
             )

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gitperch_graph.commit_graph import CommitGraph, CommitGraphError
-from gitperch_graph.history import History, from_parents
 from gitperch_graph.objects import batch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 SECONDS = 1800.0
@@ -68,9 +67,7 @@ class Repository:
         except subprocess.TimeoutExpired:
             raise HistoryUnreadable(f"git {' '.join(arguments[:3])} was not done after {SECONDS:.0f} s") from None
         if done.returncode > accepted or done.returncode < 0:
-            raise HistoryUnreadable(
-                f"git {' '.join(arguments[:3])}: {done.stderr.decode('utf-8', 'replace').strip()[-500:]}"
-            )
+            raise HistoryUnreadable(_sentence(arguments, done.stderr))
         return done.stdout
 
     def tips(self) -> Tips:
@@ -94,64 +91,48 @@ class Repository:
         commits = {name: peeled.get(name, oid) for name, oid in targets.items()}
         return Tips(head, dict(sorted(targets.items())), commits, special)
 
-    def history(self, tips: Tips) -> tuple[History, dict[str, int]]:
-        """Every commit that `tips` reach, and maybe more; and the number in it of each oid in `tips.commits` that is a commit's.
+    def commits(self, tips: Tips) -> Iterator[tuple[bytes, int, list[bytes]]]:
+        """(oid, committer time, parents' oids) of every commit that `tips` reach, as git tells them without a commit-graph file.
 
-        Raises HistoryUnreadable.
+        At a shallow boundary the parents that git hides are given as b"". Raises HistoryUnreadable.
         """
-        if not tips.special:
-            found = self._from_commit_graph(tips)
-            if found:
-                return found
-        return self._from_rev_list(tips)
+        wanted = self.commits_among(set(tips.commits.values()), tips)
+        if not wanted:
+            return
+        stdin = "".join(f"{oid}\n" for oid in wanted).encode()
+        open_ends = self._open_ends()
+        # A commit-graph file that would help was used before; one that is damaged stops git.
+        walk = ("-c", "core.commitGraph=false", "rev-list", "--stdin", "--parents", "--timestamp")
+        for line in self.lines(*walk, stdin=stdin):
+            time, oid, *parents = line.decode("ascii").split()
+            above = [bytes.fromhex(parent) for parent in parents]
+            yield bytes.fromhex(oid), max(0, min(int(time), _LATEST)), above or [b""] * open_ends.get(oid, 0)
 
-    def _from_commit_graph(self, tips: Tips) -> tuple[History, dict[str, int]] | None:
-        """None where there is no usable commit-graph, or where it does not reach all the way up."""
-        try:
-            graph = CommitGraph.open(self.path)
-            if not graph:
-                return None
-            wanted = set(tips.commits.values())
-            numbers = {oid: at for oid in wanted if (at := graph.find(bytes.fromhex(oid))) is not None}
-            if self._commits_among(wanted.difference(numbers), tips):
-                return None
-            return graph.history(), numbers
-        except CommitGraphError:
-            return None
+    def lines(self, *arguments: str, stdin: bytes) -> Iterator[bytes]:
+        """git's output line by line, however much it is. Raises HistoryUnreadable when it fails."""
+        with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as complaint:
+            asked.write(stdin)
+            asked.seek(0)
+            command = ["git", f"--git-dir={self.path}", *arguments]
+            with subprocess.Popen(
+                command, stdin=asked, stdout=subprocess.PIPE, stderr=complaint, env=self.environment
+            ) as process:
+                assert process.stdout  # noqa: S101 -- a pipe, as asked for
+                yield from process.stdout
+            if process.returncode:
+                complaint.seek(0)
+                raise HistoryUnreadable(_sentence(arguments, complaint.read()))
 
-    def _from_rev_list(self, tips: Tips) -> tuple[History, dict[str, int]]:
-        wanted = self._commits_among(set(tips.commits.values()), tips)
-        commits: list[tuple[bytes, int, list[bytes]]] = []
-        if wanted:
-            stdin = "".join(f"{oid}\n" for oid in wanted).encode()
-            # A commit-graph file that would help was used before; one that is damaged stops git.
-            walk = ("-c", "core.commitGraph=false", "rev-list", "--stdin", "--parents", "--timestamp")
-            for line in self.git(*walk, stdin=stdin).splitlines():
-                time, oid, *parents = line.decode("ascii").split()
-                commits.append(
-                    (bytes.fromhex(oid), min(int(time), _LATEST), [bytes.fromhex(parent) for parent in parents])
-                )
-        size = len(commits[0][0]) if commits else 20
-        numbers = {oid.hex(): number for number, (oid, _, _) in enumerate(commits)}
-        self._open_ends(commits, numbers)
-        return from_parents(size, commits), {oid: numbers[oid] for oid in wanted}
-
-    def _open_ends(self, commits: list[tuple[bytes, int, list[bytes]]], numbers: Mapping[str, int]) -> None:
-        """Give the commits at a shallow boundary back the parents that git hides, as parents that are not here."""
+    def _open_ends(self) -> dict[str, int]:
+        """The commits at a shallow boundary, with the number of parents that each really has."""
         try:
             boundary = (self.path / "shallow").read_text("ascii").split()
         except FileNotFoundError:
-            return
-        here = [oid for oid in boundary if oid in numbers]
-        output = self.git("cat-file", "--batch", stdin="".join(f"{oid}\n" for oid in here).encode())
-        for oid, _, data in batch(output):
-            number = numbers[oid]
-            time, parents = commits[number][1], commits[number][2]
-            if not parents:
-                absent = data.partition(b"\n\n")[0].count(b"\nparent ")
-                commits[number] = (commits[number][0], time, [b"" for _ in range(absent)])
+            return {}
+        output = self.git("cat-file", "--batch", stdin="".join(f"{oid}\n" for oid in boundary).encode())
+        return {oid: data.partition(b"\n\n")[0].count(b"\nparent ") for oid, _, data in batch(output)}
 
-    def _commits_among(self, oids: set[str], tips: Tips) -> list[str]:
+    def commits_among(self, oids: set[str], tips: Tips) -> list[str]:
         """Those that are commits: a tag may name a tree or a blob."""
         certain = oids & tips.on_branches
         doubtful = sorted(oids - certain)
@@ -161,6 +142,10 @@ class Repository:
         output = self.git("cat-file", "--batch-check=%(objectname) %(objecttype)", stdin=stdin).decode("ascii")
         kinds = (line.split() for line in output.splitlines())
         return sorted(certain | {oid for oid, kind in kinds if kind == "commit"})
+
+
+def _sentence(arguments: Sequence[str], stderr: bytes) -> str:
+    return f"git {' '.join(arguments[:3])}: {stderr.decode('utf-8', 'replace').strip()[-500:]}"
 
 
 DETACHED = "HEAD"

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from gitperch.host import Host
     from gitperch.repositories import Repository
-    from gitperch_graph.extend import Read
+    from gitperch_graph.objects import Read
     from gitperch_graph.row_index import RowIndex
     from gitperch_graph.store import Graphs
     from gitperch_graph.windows import Place
@@ -57,8 +57,8 @@ class GraphRoutes:
         rows = _number(request, "rows", ROWS, ROWS_AT_MOST)
         try:
             index = await self._graphs.index(repo)
-        except Building:
-            return _building()
+        except Building as building:
+            return still_building(building)
         where = _place(index, at, rows)
         tag = _tag(index.generation, "window", at, str(rows))
         if _is_known(request, tag):
@@ -84,8 +84,8 @@ class GraphRoutes:
         repo = await self._repository(request)
         try:
             index = await self._graphs.index(repo)
-        except Building:
-            return _building()
+        except Building as building:
+            return still_building(building)
         tag = _tag(index.generation, "refs")
         if _is_known(request, tag):
             return Response(status_code=304, headers=_headers(tag))
@@ -98,8 +98,8 @@ class GraphRoutes:
         points = _number(request, "points", windows.POINTS, windows.POINTS_AT_MOST)
         try:
             index = await self._graphs.index(repo)
-        except Building:
-            return _building()
+        except Building as building:
+            return still_building(building)
         tag = _tag(index.generation, "outline", str(points))
         if _is_known(request, tag):
             return Response(status_code=304, headers=_headers(tag))
@@ -200,5 +200,7 @@ def _answer(body: bytes, packed: bool, tag: str) -> Response:
     return Response(body, media_type="application/json", headers=headers)
 
 
-def _building() -> Response:
-    return JSONResponse({"building": True}, 202, {"cache-control": "no-store", "retry-after": "1"})
+def still_building(building: Building) -> Response:
+    """The answer while there is nothing to answer from yet."""
+    told = {"building": True, "progress": round(building.progress, 2), "commits": building.commits}
+    return JSONResponse(told, 202, {"cache-control": "no-store", "retry-after": "1"})

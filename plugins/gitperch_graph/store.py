@@ -5,49 +5,56 @@ from __future__ import annotations
 import asyncio
 import functools
 import itertools
-import os
-import signal
-import sys
 from collections import OrderedDict
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from gitperch.errors import AppError
-from gitperch.git import GitError
-from gitperch_graph import build, row_index
+from gitperch.git import GitError, refs
+from gitperch_graph import apart, small
+from gitperch_graph.commit_graph import chain_of
 from gitperch_graph.extend import extended
 from gitperch_graph.objects import libgit2_knows, reader
 from gitperch_graph.repository import (
     DETACHED,
     REPLACEMENTS,
-    SECONDS,
     SHOWN,
     HistoryUnreadable,
     head_of,
     is_large,
     is_special,
 )
-from gitperch_graph.row_index import IndexUnusable, RowIndex
+from gitperch_graph.row_index import RowIndex
+from gitperch_graph.sections import IndexUnusable
+from gitperch_graph.top import KEPT
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
+    from pathlib import Path
 
     from pygit2.repository import Repository as LibgitRepository
 
     from gitperch.host import Host
     from gitperch.repositories import Repository
 
+_SUFFIXES = (".rows", ".top", ".graph")
+
 PATIENCE = 2.0
 """Seconds that a request waits for an index before it is told that one is being built."""
 
 _OPEN = 24  # indexes kept mapped
-_LARGE = 3000  # commits; laying out more of them is left to a process of its own
+_HIGH = 3 * KEPT  # rows of a top, after which most of them are put into a base
+_MANY_MOVED = 2000  # refs
 
 
 class Building(Exception):
-    """The index is not there yet; it is being built."""
+    """The index is not there yet; it is being built. `progress` is 0 to 1, `commits` how many there are, 0 while nobody knows."""
+
+    def __init__(self, progress: float = 0.0, commits: int = 0) -> None:
+        super().__init__(f"{progress:.0%}")
+        self.progress = progress
+        self.commits = commits
 
 
 class GraphUnreadable(AppError):
@@ -67,7 +74,7 @@ class Update:
 
 class Graphs:
     def __init__(self, host: Host, folder: Path) -> None:
-        """`folder` holds one file for each repository, named by its id."""
+        """`folder` holds the files of each repository, named by its id."""
         self._host = host
         self._folder = folder
         self._open: OrderedDict[int, RowIndex] = OrderedDict()
@@ -75,6 +82,8 @@ class Graphs:
         self._looks: dict[int, asyncio.Event] = {}
         self._builds: dict[int, asyncio.Event] = {}
         self._failures: dict[int, str] = {}
+        self._progress: dict[int, tuple[float, int]] = {}
+        self._helper = asyncio.Semaphore(1)  # building is for whoever has time, one at once
         self._unwritten: set[int] = set()
         self._numbers = itertools.count(1)
 
@@ -89,7 +98,7 @@ class Graphs:
             async with asyncio.timeout(PATIENCE):
                 await done.wait()
         except TimeoutError:
-            raise Building from None
+            raise Building(*self._progress.get(repo.id, (0.0, 0))) from None
         if repo.id not in self._open:
             reason = self._failures.get(repo.id, "it was moved or deleted meanwhile")
             raise GraphUnreadable(
@@ -104,37 +113,46 @@ class Graphs:
             before = self._open.get(repo.id)
             # Once in each process everything is compared, in case that somebody put back an older file.
             compare = not before or not libgit2_knows(repo.path)
-            before = before or await asyncio.to_thread(_opened, self._path(repo.id))
+            before = before or await asyncio.to_thread(_opened, self._path(repo.id), repo.path)
             if before and (after := await self._grown(repo, before, names, compare)):
                 self._keep(repo.id, after)
                 if after is before:
                     return Update(after, None)
                 self._unwritten.add(repo.id)
-                return Update(after, after.total - before.total)
-            while not await self._built(repo, before):
-                pass  # somebody else's build was under way, which may have read older refs
-            after = await asyncio.to_thread(RowIndex.open, self._path(repo.id))
-            self._keep(repo.id, after)
-            self._unwritten.discard(repo.id)
+                return Update(after, after.total - before.total if _only_grew(before, after) else -1)
+            after = await self._anew(repo, before)
         if before and before.generation == after.generation:
             return Update(after, None)
         return Update(after, after.total if before and not before.total else -1)
 
+    async def _anew(self, repo: Repository, before: RowIndex | None) -> RowIndex:
+        """Build, and open what was built. Raises HistoryUnreadable."""
+        if before:
+            await self._write(repo.id, before)  # whose lanes are kept where that can be
+        while not await self._built(repo):
+            pass  # somebody else's build was under way, which may have read older refs
+        after = await asyncio.to_thread(RowIndex.open, self._path(repo.id), repo.path)
+        self._keep(repo.id, after)
+        return after
+
     async def _grown(
         self, repo: Repository, before: RowIndex, names: Collection[str], compare: bool
     ) -> RowIndex | None:
-        """`before` as it is, if nothing moved, or with what was pushed on top; None where it has to be built anew.
+        """`before` as it is, if nothing moved, or with what was pushed; None where it has to be built anew.
 
         Only `names` are looked at, or with `compare` all refs.
         """
-        targets = await self._all_targets(repo) if compare else None
-        if _is_strange(repo, before, [*names, *(targets or ())]):
+        if is_special(repo.path) != before.special or any(name.startswith(REPLACEMENTS) for name in names):
             return None
-        if targets is not None and _is_same(repo.path, before, targets):
+        moves = await self._differences(repo, before) if compare else _moves(repo.path, before, names)
+        head = head_of(repo.path)
+        if moves is None:
+            return None
+        if not moves and head == before.head != DETACHED:
             return before
         if not libgit2_knows(repo.path):
             return None
-        return await self._host.git.read(repo.path, _extended, before, names, targets)
+        return await self._host.git.read(repo.path, _extended, before, head, moves)
 
     def is_unwritten(self, repo_id: int) -> bool:
         """Whether the index has grown since it was written."""
@@ -145,10 +163,28 @@ class Graphs:
         lock = self._locks.setdefault(repo_id, asyncio.Lock())
         async with lock:
             index = self._open.get(repo_id)
-            if index and repo_id in self._unwritten:
-                self._unwritten.discard(repo_id)
-                await asyncio.to_thread(row_index.write, self._path(repo_id), index.columns)
-                self._keep(repo_id, await asyncio.to_thread(RowIndex.open, self._path(repo_id)))
+            if index:
+                await self._write(repo_id, index)
+
+    async def _write(self, repo_id: int, index: RowIndex) -> None:
+        if repo_id in self._unwritten:
+            self._unwritten.discard(repo_id)
+            await asyncio.to_thread(index.write, self._path(repo_id))
+
+    async def settle(self, repo: Repository) -> None:
+        """Build an index anew, in the same lanes, whose top has become large, or which stands on what git has replaced.
+
+        Nobody waits for it but those who push meanwhile.
+        """
+        index = self._open.get(repo.id)
+        if not index or not _wants_a_base(index, repo.path):
+            return
+        await self._host.upkeep.commit_graph(repo)
+        lock = self._locks.setdefault(repo.id, asyncio.Lock())
+        async with lock:
+            before = self._open.get(repo.id)
+            if before:
+                await self._anew(repo, before)
 
     async def remove(self, repo_id: int) -> None:
         """Forget everything about a repository that was deleted."""
@@ -157,13 +193,14 @@ class Graphs:
             self._open.pop(repo_id, None)
             self._failures.pop(repo_id, None)
             self._unwritten.discard(repo_id)
-            await asyncio.to_thread(self._path(repo_id).unlink, missing_ok=True)
+            for suffix in _SUFFIXES:
+                await asyncio.to_thread(self._path(repo_id).with_suffix(suffix).unlink, missing_ok=True)
 
     async def sweep(self) -> None:
         """Remove what a crash left behind. Called before anything is built."""
-        known = {f"{repo.id}.rows" for repo in await self._host.repositories.everything()}
+        known = {f"{repo.id}{suffix}" for repo in await self._host.repositories.everything() for suffix in _SUFFIXES}
         for file in self._folder.iterdir():
-            if file.name not in known:
+            if file.name not in known and file.is_file():
                 file.unlink()
 
     def _path(self, repo_id: int) -> Path:
@@ -196,34 +233,41 @@ class Graphs:
         except (HistoryUnreadable, IndexUnusable, GitError) as error:
             self._failures[repo.id] = str(error)
 
-    async def _all_targets(self, repo: Repository) -> dict[str, str]:
+    async def _differences(self, repo: Repository, before: RowIndex) -> dict[str, str | None] | None:
+        """The refs that are not what `before` has; None where there are replacements, of which it says nothing."""
         output = await self._host.git.run(
             "for-each-ref", "--format=%(objectname) %(refname)", *SHOWN, REPLACEMENTS, path=repo.path
         )
-        lines = (line.decode("utf-8", "surrogateescape").partition(" ") for line in output.splitlines())
-        return {name: oid for oid, _, name in lines}
+        if f" {REPLACEMENTS}".encode() in output and not before.special:
+            return None
+        return await asyncio.to_thread(before.refs.differences, output)
 
-    async def _built(self, repo: Repository, before: RowIndex | None) -> bool:
+    async def _built(self, repo: Repository) -> bool:
         """Wait for a build; whether it was begun for this call. It goes on when the caller's deadline is over."""
         mine = repo.id not in self._builds
-        work = functools.partial(self._build, repo, before)
+        work = functools.partial(self._build, repo)
         await self._once(self._builds, f"graph build {repo.id}", repo.id, work).wait()
         if repo.id in self._failures:
             raise HistoryUnreadable(self._failures[repo.id])
         return mine
 
-    async def _build(self, repo: Repository, before: RowIndex | None) -> None:
+    async def _build(self, repo: Repository) -> None:
         self._failures.pop(repo.id, None)
         environment, index_path = self._host.git.environment, self._path(repo.id)
         try:
-            if (before and before.total > _LARGE) or is_large(repo.path):
-                # git writes this file faster than it tells the history, and the build reads it.
-                await self._host.upkeep.commit_graph(repo)
-                await _build_apart(repo.path, index_path, environment)
-            else:
-                await asyncio.to_thread(build.build, repo.path, index_path, environment)
+            if not is_large(repo.path) and await asyncio.to_thread(_built_here, repo.path, index_path, environment):
+                return
+            # git writes this file faster than it tells the history, and the build reads it.
+            await self._host.upkeep.commit_graph(repo)
+            async with self._helper:
+                await apart.build(repo.path, index_path, environment, functools.partial(self._tell, repo.id))
         except HistoryUnreadable as error:
             self._failures[repo.id] = str(error)
+        finally:
+            self._progress.pop(repo.id, None)
+
+    def _tell(self, repo_id: int, progress: float, commits: int) -> None:
+        self._progress[repo_id] = (progress, commits)
 
 
 async def _then_set(
@@ -236,65 +280,46 @@ async def _then_set(
         done.set()
 
 
-async def _build_apart(path: Path, index_path: Path, environment: Mapping[str, str]) -> None:
-    """Build in a process of its own, which gives its memory back when it is done. Raises HistoryUnreadable."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "gitperch_graph.build", str(path), str(index_path)),
-        env=environment,
-        stdin=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,
-    )
-    try:
-        async with asyncio.timeout(SECONDS * 2):
-            _, stderr = await process.communicate()
-    except TimeoutError:
-        raise HistoryUnreadable(f"its index was not built after {SECONDS * 2:.0f} s") from None
-    finally:
-        if process.returncode is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
-    if process.returncode:
-        raise HistoryUnreadable(stderr.decode("utf-8", "replace").strip()[-500:] or "the build ended early")
+def _built_here(path: Path, index_path: Path, environment: dict[str, str]) -> bool:
+    """Whether the history is small, and its index is written. Raises HistoryUnreadable."""
+    index = small.small(path, environment)
+    if index:
+        index.write(index_path)
+    return index is not None
 
 
-def _opened(path: Path) -> RowIndex | None:
+def _opened(path: Path, repository: Path) -> RowIndex | None:
     try:
-        return RowIndex.open(path)
+        return RowIndex.open(path, repository)
     except IndexUnusable:
         return None
 
 
-def _is_strange(repo: Repository, before: RowIndex, names: Collection[str]) -> bool:
-    """Whether parents may have changed that the index already has."""
-    return is_special(repo.path) != before.columns.special or any(name.startswith(REPLACEMENTS) for name in names)
+def _only_grew(before: RowIndex, after: RowIndex) -> bool:
+    """Whether all rows of before are where they were, from the bottom."""
+    return after.top.begins_with(before.top)
 
 
-def _is_same(path: Path, before: RowIndex, targets: dict[str, str]) -> bool:
-    head = head_of(path)
-    return targets == before.targets and head == before.columns.head and head != DETACHED
+def _wants_a_base(index: RowIndex, path: Path) -> bool:
+    if len(index.top) > _HIGH or len(index.refs.moved) > _MANY_MOVED:
+        return True
+    if not index.base or index.special:
+        return False
+    layers = list(index.base.graph.checksums)
+    single = path / "objects" / "info" / "commit-graph"
+    return not single.exists() and chain_of(path)[: len(layers)] != layers
+
+
+def _moves(path: Path, before: RowIndex, names: Collection[str]) -> dict[str, str | None]:
+    """What has become of `names`, as far as `before` does not know it."""
+    shown = [name for name in names if name.startswith(SHOWN)]
+    now = refs.read(path, shown)
+    then = {name: ref.target for name in shown if (ref := before.refs.get(name))}
+    return {name: now.get(name) for name in shown if now.get(name) != then.get(name)}
 
 
 def _extended(
-    repository: LibgitRepository, before: RowIndex, names: Collection[str], targets: dict[str, str] | None
+    repository: LibgitRepository, before: RowIndex, head: str, moves: dict[str, str | None]
 ) -> RowIndex | None:
     """Runs in libgit2's executor: the index for the refs as they are now; None where it has to be built anew."""
-    if targets is None:
-        targets = dict(before.targets)
-        for name in names:
-            if name.startswith(SHOWN):
-                _look_up(repository, name, targets)
-    head = head_of(Path(repository.path))
-    if head == DETACHED:
-        targets[DETACHED] = str(repository.head.target)
-    if targets == before.targets and head == before.columns.head:
-        return before
-    columns = extended(before, head, targets, reader(repository))
-    return RowIndex.of(columns) if columns else None
-
-
-def _look_up(repository: LibgitRepository, name: str, targets: dict[str, str]) -> None:
-    try:
-        targets[name] = str(repository.references[name].resolve().target)
-    except (KeyError, ValueError):
-        targets.pop(name, None)
+    return extended(before, head, moves, reader(repository))

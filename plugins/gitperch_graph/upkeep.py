@@ -1,15 +1,21 @@
-"""After the news is out: the grown index is written."""
+"""After the news is out: the grown index is written, and brought into order when it has grown much."""
 
 from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 from typing import TYPE_CHECKING
+
+from gitperch_graph.repository import HistoryUnreadable
+from gitperch_graph.sections import IndexUnusable
 
 if TYPE_CHECKING:
     from gitperch.host import Host
     from gitperch.repositories import Repository
     from gitperch_graph.store import Graphs, Update
+
+log = logging.getLogger("gitperch.graph")
 
 REST_SECONDS = 2.0  # pushes come in bursts
 
@@ -25,4 +31,8 @@ async def _tidy_up(graphs: Graphs, repo: Repository) -> None:
         await asyncio.sleep(REST_SECONDS)
         await graphs.persist(repo.id)
         if not graphs.is_unwritten(repo.id):
-            return
+            break
+    try:
+        await graphs.settle(repo)
+    except (HistoryUnreadable, IndexUnusable) as error:
+        log.warning("the graph of %s is not brought into order: %s", repo.full_name, error)

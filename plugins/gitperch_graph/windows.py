@@ -10,7 +10,7 @@ from gitperch_graph.lanes import ABSENT
 from gitperch_graph.repository import SHOWN
 
 if TYPE_CHECKING:
-    from gitperch_graph.extend import Read
+    from gitperch_graph.objects import Read
     from gitperch_graph.row_index import RowIndex
 
 POINTS = 600
@@ -51,10 +51,10 @@ def place(index: RowIndex, at: str, rows: int) -> Place:
 
 
 def _height(index: RowIndex, at: str) -> int:
-    heights = {ref.name: ref.height for ref in index.columns.refs if ref.height >= 0}
-    for name in (index.columns.head if at == "HEAD" else at, *(prefix + at for prefix in SHOWN)):
-        if name in heights:
-            return heights[name]
+    for name in (index.head if at == "HEAD" else at, *(prefix + at for prefix in SHOWN)):
+        height = index.refs.height(name)
+        if height is not None:
+            return height
     oid = at.lower()
     if len(oid) >= _SHORTEST_PREFIX and _HEX.issuperset(oid):
         found = index.find(oid)
@@ -67,17 +67,15 @@ def _height(index: RowIndex, at: str) -> int:
 
 def window(index: RowIndex, where: Place, rows: int, read: Read) -> dict[str, Any]:
     """The rows from `where.at` on, as the API gives them. Only these commits are read."""
-    at = where.at
-    end = min(index.total, at + rows)
     answer: dict[str, Any] = {
         "generation": index.generation,
         "total": index.total,
-        "at": at,
-        "head": index.columns.head or None,
+        "at": where.at,
+        "head": index.head or None,
         "lanes": index.lanes,
-        "rows": [_row(index, row, read) for row in range(at, end)],
-        "passing": _passing(index, at),
-        "refs_total": len(index.columns.refs),
+        "rows": _rows(index, where.at, min(index.total, where.at + rows), read),
+        "passing": _passing(index, where.at),
+        "refs_total": len(index.refs),
     }
     if where.focus is not None:
         answer["focus"] = where.focus
@@ -86,48 +84,54 @@ def window(index: RowIndex, where: Place, rows: int, read: Read) -> dict[str, An
 
 def oids(index: RowIndex, where: Place, rows: int) -> list[str]:
     """The commits of a window."""
-    return [index.oid(index.total - 1 - row) for row in range(where.at, min(index.total, where.at + rows))]
+    low, high = index.total - min(index.total, where.at + rows), index.total - where.at
+    return index.oids(low, high)[::-1]
 
 
 def listing(index: RowIndex) -> dict[str, Any]:
     """Every branch and tag with the commit it names."""
+    top = index.total - 1
     refs = [
-        {"name": ref.name, "oid": index.oid(ref.height), "row": index.total - 1 - ref.height}
-        for ref in index.columns.refs
+        {"name": ref.name, "oid": index.oid(ref.height), "row": top - ref.height}
+        for ref in index.refs
         if ref.height >= 0
     ]
-    return {"generation": index.generation, "head": index.columns.head or None, "refs": refs}
+    return {"generation": index.generation, "head": index.head or None, "refs": refs}
 
 
 def outline(index: RowIndex, points: int) -> dict[str, Any]:
     """When the commits of evenly spaced rows were made, the first and the last among them. No commit is read for it."""
-    top, dates = index.total - 1, index.columns.dates
-    count = min(points, index.total)
+    top, count = index.total - 1, min(points, index.total)
     rows = [top * nth // max(1, count - 1) for nth in range(count)]
-    return {"generation": index.generation, "total": index.total, "times": [dates[top - row] for row in rows]}
+    return {"generation": index.generation, "total": index.total, "times": [index.date(top - row) for row in rows]}
 
 
-def _row(index: RowIndex, row: int, read: Read) -> dict[str, Any]:
+def _rows(index: RowIndex, at: int, end: int, read: Read) -> list[dict[str, Any]]:
     top = index.total - 1
-    height = top - row
-    oid = index.oid(height)
-    try:
-        commit = parsed(read(oid)[1])
-    except KeyError:
-        commit = _UNREADABLE
-    edges = list(index.edges(height))
-    return {
-        "row": row,
-        "oid": oid,
-        "lane": index.columns.node_lane[height],
-        "parents": [-1 if to == ABSENT else top - to for to, _ in edges],
-        "edges": [lane for _, lane in edges],
-        "author": commit.author,
-        "email": commit.email,
-        "time": commit.time,
-        "subject": commit.subject,
-        "refs": index.refs_at.get(height, []),
-    }
+    low, high = index.total - end, index.total - at
+    refs = index.refs.between(low, high)
+    rows = []
+    drawn = zip(reversed(index.oids(low, high)), reversed(index.drawn(low, high)), strict=True)
+    for row, (oid, edges) in enumerate(drawn, at):
+        try:
+            commit = parsed(read(oid)[1])
+        except KeyError:
+            commit = _UNREADABLE
+        rows.append(
+            {
+                "row": row,
+                "oid": oid,
+                "lane": edges.lane,
+                "parents": [-1 if to == ABSENT else top - to for to in edges.parents],
+                "edges": edges.lanes,
+                "author": commit.author,
+                "email": commit.email,
+                "time": commit.time,
+                "subject": commit.subject,
+                "refs": refs.get(top - row, []),
+            }
+        )
+    return rows
 
 
 def _passing(index: RowIndex, row: int) -> list[list[int]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from contrib.bench.histories import generate
 
-from gitperch_graph import build, store
+from gitperch_graph import small, store
 from support.graph import check, facts
 from support.graph_client import Client, News
 from support.house import House, Test, runner
@@ -152,20 +152,23 @@ def test_while_the_index_is_built_the_answer_is_202(
 ) -> None:
     source = generate(tmp_path / "source.git", commits=300, branches=2)
     go_on = threading.Event()
-    really = build.build
+    really = small.small
 
-    def slow(*arguments: Any) -> None:
+    def slow(*arguments: Any) -> Any:
         assert go_on.wait(20)
-        really(*arguments)
+        return really(*arguments)
 
     async def test(it: House) -> None:
         monkeypatch.setattr(store, "PATIENCE", 0.05)
-        monkeypatch.setattr(build, "build", slow)
+        monkeypatch.setattr(small, "small", slow)
         news = News(it)
         client = await Client.of(it, source)
         for path in ("", "/refs"):
             answer = await client.answer(path)
-            assert (answer.status, answer.json()) == (202, {"building": True})
+            assert (answer.status, answer.json()) == (
+                202,
+                {"building": True, "progress": 0.0, "commits": 0},
+            )
         go_on.set()
         await news.next()
         check(await client.whole(), facts(source))

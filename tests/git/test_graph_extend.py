@@ -10,7 +10,7 @@ import pygit2
 import pytest
 from contrib.bench.histories import generate
 
-from gitperch_graph import build, row_index
+from gitperch_graph import build
 from gitperch_graph.extend import extended
 from gitperch_graph.objects import reader
 from gitperch_graph.repository import head_of
@@ -46,24 +46,26 @@ class Life:
 
     def rebuild(self) -> None:
         build.build(self.path, self.file)
-        self.index = RowIndex.open(self.file)
+        self.index = RowIndex.open(self.file, self.path)
         self.builds += 1
 
     def update(self) -> int:
         """What a push does to the index: how many rows it put on top, -1 for a build from nothing."""
         before = self.index.total
-        lines = git(
+        listed = git(
             "for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/tags", cwd=self.path
         ).stdout
-        targets = {name: oid for oid, name in (line.split() for line in lines.splitlines())}
-        columns = extended(self.index, head_of(self.path), targets, reader(self.libgit))
-        if columns is None:
+        moves = self.index.refs.differences(listed.encode())
+        index = extended(self.index, head_of(self.path), moves, reader(self.libgit))
+        if index is None:
             self.rebuild()
             return -1
-        row_index.write(self.file, columns)
-        self.index = RowIndex.open(self.file)
+        index.write(self.file)
+        only_grew = index.top.begins_with(self.index.top)
+        self.index = RowIndex.open(self.file, self.path)
+        assert self.index.generation == index.generation
         self.extensions += 1
-        return self.index.total - before
+        return self.index.total - before if only_grew else -1
 
     def commit(self, *parents: str, late: int = 0) -> str:
         self.now += self.dice.randint(1, HOUR)
@@ -128,33 +130,69 @@ def drawn(index: RowIndex) -> list[Row]:
     return rows
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_any_sequence_of_pushes_ends_in_what_git_says(tmp_path: Path, seed: int) -> None:
-    path = generate(tmp_path / "it.git", commits=60, branches=4, seed=seed, wild=seed % 2 == 1)
-    life = Life(path, random.Random(seed))
-    for _ in range(40):
+def after_pushes(life: Life, rounds: int) -> None:
+    """Push, and hold the index to what git says, again and again; now and then what has come is put into a base."""
+    for _ in range(rounds):
         before = drawn(life.index)
         for _ in range(life.dice.randint(1, 3)):
             life.push_something()
         added = life.update()
-        check(whole(life.index), facts(path))
+        check(whole(life.index), facts(life.path))
         if added >= 0:
             assert drawn(life.index)[: len(before)] == before, "what is on screen stays as it is"
-    assert life.extensions > 12
-    assert life.builds > 5
+        total, floor = life.index.total, life.index.floor
+        check_windows(life.index, [0, max(0, total - floor - 3), total - floor, total // 2, total - 5], 9)
+        if life.dice.random() < 0.2:
+            settle(life)
 
 
-def test_windows_of_an_index_that_has_grown_are_slices_of_the_whole(tmp_path: Path) -> None:
-    path = generate(tmp_path / "it.git", commits=row_index.STRIDE - 30, branches=12, seed=3, wild=True)
+def settle(life: Life) -> None:
+    """A base anew, of git's layers or of a file of our own: nobody who looks on notices."""
+    before, generation = whole(life.index), life.index.generation
+    if life.dice.random() < 0.7:
+        split = life.dice.choice(["no-merge", "replace"])
+        done = git("commit-graph", "write", "--reachable", f"--split={split}", cwd=life.path)
+        assert done.returncode == 0, done.stderr
+    life.rebuild()
+    assert whole(life.index) == before
+    assert life.index.generation == generation
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_any_sequence_of_pushes_ends_in_what_git_says(tmp_path: Path, seed: int) -> None:
+    path = generate(tmp_path / "it.git", commits=60, branches=4, seed=seed, wild=seed % 2 == 1)
+    life = Life(path, random.Random(seed))
+    after_pushes(life, 25)
+    assert life.extensions > 20
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_so_does_any_sequence_on_a_base(tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "KEPT", 12)  # so that most is in the base, and much of what happens reaches it
+    path = generate(tmp_path / "it.git", commits=300, branches=9, seed=seed, wild=seed % 2 == 1)
+    life = Life(path, random.Random(seed))
+    assert life.index.floor == 288
+    after_pushes(life, 25)
+    assert life.extensions > 5
+    assert life.builds > 3
+
+
+def test_windows_of_an_index_that_has_grown_are_slices_of_the_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "KEPT", 40)
+    path = generate(tmp_path / "it.git", commits=1000, branches=12, seed=3, wild=True)
     life = Life(path, random.Random(3))
     tips = life.branches()
-    for name in sorted(tips)[:8] * 12:  # old branches grow: their edges pass the mark at STRIDE
+    for name in sorted(tips)[:8] * 12:  # old branches grow: their edges pass many marks
         life.point(name, life.commit(life.branches()[name]))
         assert life.update() == 1
-    assert life.index.total > row_index.STRIDE
     check(whole(life.index), facts(path))
-    total = life.index.total
-    check_windows(life.index, [total - row_index.STRIDE + shift for shift in range(-3, 4)] + [0, 5, 50, 200], 70)
+    total, base = life.index.total, life.index.base
+    assert base
+    heights = [base.count, *(mark * base.stride for mark in range(4))]
+    check_windows(life.index, [total - height + shift for height in heights for shift in range(-3, 4)] + [0, 5, 50], 70)
+    settle(life)
 
 
 def test_a_branch_keeps_its_lane_while_it_grows(tmp_path: Path) -> None:
@@ -175,23 +213,58 @@ def test_a_branch_keeps_its_lane_while_it_grows(tmp_path: Path) -> None:
     assert lanes[0][0] == 0
 
 
-@pytest.mark.parametrize(
-    "what", ["rewind", "delete the only branch of a commit", "another default branch", "older commits"]
-)
-def test_what_cannot_be_put_on_top_is_built_anew(tmp_path: Path, what: str) -> None:
-    life = Life(generate(tmp_path / "it.git", commits=80, branches=3), random.Random(1))
-    branches = life.branches()
+SURPRISES = ["rewind", "delete the only branch of a commit", "another default branch", "older commits", "amend"]
+
+
+def surprise(life: Life, what: str) -> None:
+    main, topic = (life.branches()[f"refs/heads/{name}"] for name in ("main", "topic-0001"))
     if what == "rewind":
         life.point("refs/heads/main", facts(life.path).chain[1])
     elif what == "delete the only branch of a commit":
-        life.point("refs/heads/short", life.commit(branches["refs/heads/main"]))
-        assert life.update() == 1
-        life.libgit.references.delete("refs/heads/short")
+        life.libgit.references.delete("refs/heads/topic-0001")
     elif what == "another default branch":
         (life.path / "HEAD").write_text("ref: refs/heads/topic-0001\n")
+    elif what == "amend":
+        life.point("refs/heads/topic-0001", life.commit(*map(str, life.libgit[topic].peel(pygit2.Commit).parent_ids)))
     else:
-        life.point("refs/heads/late", life.commit(life.index.oid(3), late=10**9))
+        life.point("refs/heads/late", life.commit(life.index.oid(3), late=life.now - life.index.date(5)))
+    assert main
+
+
+@pytest.mark.parametrize("what", SURPRISES)
+def test_what_the_top_holds_changes_places_without_a_build(tmp_path: Path, what: str) -> None:
+    life = Life(generate(tmp_path / "it.git", commits=80, branches=3), random.Random(1))
+    before = {row["oid"]: row["lane"] for row in whole(life.index)["rows"]}
+    surprise(life, what)
     assert life.update() == -1
+    assert life.builds == 1
+    check(whole(life.index), facts(life.path))
+    moved = [row["oid"] for row in whole(life.index)["rows"] if before.get(row["oid"], row["lane"]) != row["lane"]]
+    assert not moved or what == "another default branch", "who stays keeps their lane"
+
+
+@pytest.mark.parametrize("what", SURPRISES)
+def test_what_reaches_below_the_top_is_built_anew(tmp_path: Path, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "KEPT", 0)
+    life = Life(generate(tmp_path / "it.git", commits=80, branches=3), random.Random(1))
+    assert life.index.floor == life.index.total
+    surprise(life, what)
+    assert life.update() == -1
+    assert life.builds == 2
+    check(whole(life.index), facts(life.path))
+
+
+def test_the_default_branch_moves_to_commits_that_are_there(tmp_path: Path) -> None:
+    """A topic is pushed, then main goes where it is: those commits join lane 0, and nobody else moves."""
+    life = Life(generate(tmp_path / "it.git", commits=40, branches=2), random.Random(1))
+    topic = life.branches()["refs/heads/main"]
+    for _ in range(3):
+        topic = life.commit(topic)
+    life.point("refs/heads/topic", topic)
+    assert life.update() == 3
+    life.point("refs/heads/main", topic)
+    assert life.update() == -1
+    assert life.builds == 1
     check(whole(life.index), facts(life.path))
 
 
@@ -203,10 +276,10 @@ def test_refs_that_move_over_known_commits_add_no_rows(tmp_path: Path) -> None:
     assert life.update() == 0
     assert drawn(life.index) == before
     assert life.index.generation != generation
-    assert life.index.refs_at[30] == ["refs/heads/here"]
+    assert life.index.refs.at(30) == ["refs/heads/here"]
     life.libgit.references.delete("refs/heads/here")
     assert life.update() == 0
-    assert 30 not in life.index.refs_at
+    assert not life.index.refs.at(30)
 
 
 def test_an_index_that_grew_and_one_built_at_once_have_the_same_rows(tmp_path: Path) -> None:

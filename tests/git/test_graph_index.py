@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 from contrib.bench.histories import generate
 
-from gitperch_graph import build, row_index
+from gitperch_graph import build
 from gitperch_graph.commit_graph import CommitGraph, CommitGraphError
 from gitperch_graph.repository import HistoryUnreadable
-from gitperch_graph.row_index import IndexUnusable, RowIndex
+from gitperch_graph.row_index import RowIndex
+from gitperch_graph.sections import IndexUnusable
 from support.graph import check, check_windows, facts, whole
 from support.server import git
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 def built(repository: Path, tmp_path: Path) -> RowIndex:
     build.build(repository, tmp_path / "index.rows")
-    return RowIndex.open(tmp_path / "index.rows")
+    return RowIndex.open(tmp_path / "index.rows", repository)
 
 
 def write_commit_graph(repository: Path, *options: str, version: int = 2) -> None:
@@ -53,7 +54,9 @@ def test_a_window_is_a_slice_of_the_whole(tmp_path: Path) -> None:
     path = generate(tmp_path / "it.git", commits=3300, branches=30, seed=9, wild=True)
     index = built(path, tmp_path)
     total = index.total
-    around_marks = [total - mark * row_index.STRIDE + shift for mark in range(4) for shift in (-2, -1, 0, 1)]
+    assert index.base
+    edges = [index.floor, *(mark * index.base.stride for mark in range(9))]
+    around_marks = [total - height + shift for height in edges for shift in (-2, -1, 0, 1)]
     check_windows(index, [at for at in {*around_marks, *range(0, total, 83), total + 5} if at >= 0], 150)
 
 
@@ -115,7 +118,7 @@ def test_an_empty_repository(tmp_path: Path) -> None:
     repository = generate(tmp_path / "it.git", commits=0)
     index = built(repository, tmp_path)
     assert (index.total, whole(index)["rows"], whole(index)["passing"]) == (0, [], [])
-    assert index.columns.head == "refs/heads/main"
+    assert index.head == "refs/heads/main"
 
 
 def test_a_shallow_history_ends_in_parents_that_are_not_here(tmp_path: Path) -> None:
@@ -142,7 +145,7 @@ def test_replacements_are_followed_as_git_does(tmp_path: Path) -> None:
     old = facts(repository).chain[40]
     assert git("replace", "--graft", old, cwd=repository, GIT_DIR=str(repository)).returncode == 0
     index = built(repository, tmp_path)
-    assert index.columns.special
+    assert index.special
     known = facts(repository)
     assert known.parents[old] == []
     check(whole(index), known)
@@ -153,12 +156,12 @@ def test_pull_refs_and_other_hidden_kinds_are_left_out(wild: Path, tmp_path: Pat
     hidden = git("rev-parse", "refs/pull/1/head", cwd=wild).stdout.strip()
     assert hidden
     assert not index.find(hidden)
-    assert all(ref.name.startswith(("refs/heads/", "refs/tags/")) for ref in index.columns.refs)
+    assert all(ref.name.startswith(("refs/heads/", "refs/tags/")) for ref in index.refs)
 
 
 def test_tags_of_tags_are_at_their_commit_and_tags_of_blobs_nowhere(wild: Path, tmp_path: Path) -> None:
     index = built(wild, tmp_path)
-    at = {ref.name: ref.height for ref in index.columns.refs}
+    at = {ref.name: ref.height for ref in index.refs}
     tip = git("rev-parse", "main", cwd=wild).stdout.strip()
     for name in ("refs/tags/tagged-twice", "refs/tags/tagged-twice-below", "refs/tags/light", "refs/heads/main"):
         assert index.oid(at[name]) == tip
@@ -170,7 +173,7 @@ def test_a_detached_head(wild: Path, tmp_path: Path) -> None:
     oid = facts(repository).chain[100]
     (repository / "HEAD").write_text(oid + "\n")
     index = built(repository, tmp_path)
-    assert index.columns.head == "HEAD"
+    assert index.head == "HEAD"
     check(whole(index), facts(repository))
 
 
@@ -194,7 +197,7 @@ def test_a_damaged_index_is_never_shown(tmp_path: Path, damage: str) -> None:
     if damage == "gone":
         file.unlink()
     with pytest.raises(IndexUnusable):
-        RowIndex.open(file)
+        RowIndex.open(file, repository)
 
 
 def test_a_generation_stands_for_one_answer(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from contrib.bench.histories import generate
 
 from gitperch.events import RefChange, RefsUpdated
-from gitperch_graph import build
+from gitperch_graph import small
 from gitperch_graph.events import REFS_TOLD, told
 from support.graph import Row, check, facts
 from support.graph_client import Client, News
@@ -180,7 +180,7 @@ def test_a_large_history_is_laid_out_by_a_process_of_its_own(
         news = News(it)
         client = await Client.of(it, source)
         await news.next()
-        monkeypatch.setattr(build, "build", not_here)
+        monkeypatch.setattr(small, "_laid_out", not_here)
         assert git("branch", "-f", "main", "main~2", cwd=client.repo.path).returncode == 0
         await it.host.refs.observe(client.repo, source="test")
         assert (await news.next()).added == -1

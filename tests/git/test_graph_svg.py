@@ -170,7 +170,7 @@ def test_words_are_cut_to_their_room() -> None:
 def test_every_edge_of_the_picture_is_one_of_the_history(tmp_path: Path, seed: int) -> None:
     path = generate(tmp_path / "it.git", commits=500, branches=20, seed=seed, wild=True)
     build.build(path, tmp_path / "index.rows")
-    index = RowIndex.open(tmp_path / "index.rows")
+    index = RowIndex.open(tmp_path / "index.rows", path)
     for refs in ((), ("refs/heads/main",), ("refs/heads/topic-0003", "v2")):
         choice = pictures.chosen(index, refs, 120)
         drawn = pictures.drawn(index, choice, _nothing)

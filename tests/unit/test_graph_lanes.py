@@ -7,37 +7,36 @@ from collections.abc import Callable
 
 import pytest
 
-from gitperch_graph.lanes import ABSENT, Lanes, laid_out, place
+from gitperch_graph.lanes import ABSENT, Lanes, laid_out
 
 History = list[list[int]]  # the parents of each height
+Drawn = tuple[list[int], list[list[int]]]
 
 
-def lanes(history: History, chain: list[int]) -> tuple[list[int], list[list[int]]]:
+def lanes(history: History, chain: list[int]) -> Drawn:
     """The lane of each commit, and of its edges, laid out from the top."""
     first, edges = array("I", [0]), array("I")
     for parents in history:
         edges.extend(parents)
         first.append(len(edges))
-    return _read(laid_out(first, edges, chain), history)
+    layout = laid_out(first, edges, chain)
+    ends = iter(layout.edge)
+    return layout.node, [[next(ends) for _ in parents] for parents in history]
 
 
-def grown(history: History, chain: list[int]) -> tuple[list[int], list[list[int]]]:
+def grown(history: History, chain: list[int]) -> Drawn:
     """The same with each commit put on top of those before it."""
-    layout = Lanes(*(array("I") for _ in range(4)))
+    uses = Lanes(array("I"), array("I"), pinned=bool(chain))
+    nodes: list[int] = []
+    edges = []
     for height, parents in enumerate(history):
-        if height == 0 and 0 in chain:
-            layout = laid_out(array("I", [0, 0]), array("I"), [0])
-            continue
-        place(layout, height, parents, height in chain, bool(chain))
-    return _read(layout, history)
+        lane, *found = uses.place(height, nodes.__getitem__, parents, height in chain)
+        nodes.append(lane)
+        edges.append(found)
+    return nodes, edges
 
 
-def _read(layout: Lanes, history: History) -> tuple[list[int], list[list[int]]]:
-    edges = iter(layout.edge)
-    return list(layout.node), [[next(edges) for _ in parents] for parents in history]
-
-
-Draw = Callable[[History, list[int]], tuple[list[int], list[list[int]]]]
+Draw = Callable[[History, list[int]], Drawn]
 both = pytest.mark.parametrize("draw", [lanes, grown])
 
 

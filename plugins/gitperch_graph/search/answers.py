@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from gitperch.git import Git
     from gitperch.repositories import Repository
-    from gitperch_graph.extend import Read
+    from gitperch_graph.objects import Read
     from gitperch_graph.row_index import RowIndex
     from gitperch_graph.search.texts import Texts
 
@@ -87,7 +87,7 @@ class Search:
 
     def _condition(self, term: Term, hints: list[Hint]) -> Condition:
         if term.key in _OF_REFS:
-            refs = refs_called(self.index.columns.refs, term.key, term.value)
+            refs = refs_called(self.index.refs, term.key, term.value)
             if not refs:
                 hints.append(Hint(term.at, f"There is no {term.key} {term.value} here."))
             reach = Reach(self.index, heights(refs))
@@ -125,7 +125,7 @@ class Search:
 
     async def _touching(self, term: Term) -> AsyncGenerator[list[int], None]:
         """Heights of the commits that touch the term's paths, as git finds them."""
-        tips = {self.index.oid(ref.height) for ref in self.index.columns.refs if ref.height >= 0}
+        tips = {self.index.oid(ref.height) for ref in self.index.refs if ref.height >= 0}
         async with self.git.children.turn(self.client):
             walk = paths.touching(self.git, self.repo, sorted(tips), paths.pathspec(term.key, term.value))
             async with aclosing(walk):

@@ -10,7 +10,8 @@ from gitperch_graph.lanes import ABSENT
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
-    from gitperch_graph.row_index import Ref, RowIndex
+    from gitperch_graph.refs import Ref
+    from gitperch_graph.row_index import RowIndex
 
 PREFIXES = {"branch": "refs/heads/", "tag": "refs/tags/"}
 _WILD = frozenset("*?[")

@@ -14,7 +14,7 @@ from gitperch_graph.lanes import ABSENT
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from gitperch_graph.extend import Read
+    from gitperch_graph.objects import Read
     from gitperch_graph.row_index import RowIndex
 
 _UNREADABLE = Commit((), "", "", 0, "")
@@ -55,10 +55,10 @@ def chosen(index: RowIndex, refs: Iterable[str], rows: int) -> Choice:
 
     Raises KeyError with a ref that is not there.
     """
-    there = {ref.name: ref.height for ref in index.columns.refs if ref.height >= 0}
-    tips = [_height(there, index.columns.head, name) for name in refs]
+    there = {ref.name: ref.height for ref in index.refs if ref.height >= 0}
+    tips = [_height(there, index.head, name) for name in refs]
     if not tips:
-        head = there.get(index.columns.head)
+        head = there.get(index.head)
         return Choice(tuple(range(max(0, index.total - rows), index.total)), head)
     # Heights are in an order in which children come before their parents.
     waiting = [-height for height in set(tips)]
@@ -109,12 +109,12 @@ def drawn(index: RowIndex, choice: Choice, read: Read) -> Picture:
                 lane=layout.node[at[height]],
                 parents=tuple(-1 if to == ABSENT else min(count, len(at) - 1 - at[to]) for to in tos),
                 edges=tuple(layout.edge[begin:end]),
-                refs=tuple(index.refs_at.get(height, ())),
+                refs=tuple(index.refs.at(height)),
                 commit=_read(index.oid(height), read),
             )
         )
     used = max((lane for row in rows for lane in (row.lane, *row.edges)), default=-1) + 1
-    return Picture(tuple(rows), used, index.columns.head, bool(below))
+    return Picture(tuple(rows), used, index.head, bool(below))
 
 
 def _straight_down(tip: int | None, parents: dict[int, list[int]], at: dict[int, int]) -> list[int]:
