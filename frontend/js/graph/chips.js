@@ -42,8 +42,7 @@ export function chips(refs, lane, defaultBranch, links) {
   const made = shown.map((name) => chip(name, lane, name.kind === "heads" && name.short === defaultBranch, links));
   const more = named.slice(shown.length);
   if (more.length) {
-    const title = more.map((name) => name.short).slice(0, 60).join("\n");
-    made.push(element("span", { class: "chip chip-more", title }, `+${more.length}`));
+    made.push(element("span", { class: "chip chip-more" }, `+${more.length}`));
   }
   return made;
 }
@@ -67,7 +66,7 @@ function chip({ ref, kind, short, word }, lane, isDefault, links) {
   const hue = lane < 0 ? null : hueOf(lane);
   const made = element(
     "span",
-    { class: `chip chip-${kind}`, "data-hue": hue, "data-ref": ref, "data-default": isDefault, title: `${word} ${short}`.trim() },
+    { class: `chip chip-${kind}`, "data-hue": hue, "data-ref": ref, "data-default": isDefault },
     element("span", { class: "visually-hidden" }, word ? `${word} ` : ""),
     element("span", { class: "chip-name" }, short),
   );

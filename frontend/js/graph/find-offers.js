@@ -71,12 +71,12 @@ export function createOffers({ refs, recent, authors, onGo, onSearch }) {
   /** @param {string} typed @returns {Offer} */
   function hashOffer(typed) {
     const likely = typed.length >= SURE_HASH && /\d/.test(typed);
-    return { group: "", parts: ["Go to commit", element("code", { class: "find-query" }, typed.toLowerCase())], likely, pick: () => onGo(typed.toLowerCase()) };
+    return { group: "", parts: [element("span", { class: "find-line" }, "Go to commit ", element("code", { class: "find-query" }, typed.toLowerCase()))], likely, pick: () => onGo(typed.toLowerCase()) };
   }
 
   /** @param {string} typed @returns {Offer} */
   function searchOffer(typed) {
-    return { group: "", parts: ["Search commits for", element("span", { class: "find-query" }, typed)], likely: true, pick: () => onSearch(typed) };
+    return { group: "", parts: [element("span", { class: "find-line" }, "Search commits for ", element("span", { class: "find-query" }, typed))], likely: true, pick: () => onSearch(typed) };
   }
 
   /**

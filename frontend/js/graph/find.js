@@ -199,7 +199,10 @@ export function createFind({ box, offers, onType, onLeave, onClear }) {
      */
     keep(query) {
       kept = query;
-      if (document.activeElement !== input) put(query);
+      if (!popup.hidden) return;
+      put(query);
+      if (document.activeElement === input) input.select(); // nothing was found: the next letter begins anew
+
     },
 
     /** What the server makes of what is being typed.

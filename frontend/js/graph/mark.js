@@ -31,7 +31,7 @@ export function createMark({ place, url, current, onGo, onSay }) {
       which.textContent = oid.slice(0, 8);
       which.title = oid;
       pill.hidden = false;
-      onSay(`Marked ${oid.slice(0, 8)}. Choose another commit and compare it with d.`);
+      onSay(`Marked ${oid.slice(0, 8)}. Now choose the commit to compare it with.`);
     },
 
     /** The current commit, or not any more. */

@@ -73,7 +73,6 @@ export function createRow(id) {
       subject.title = commit.subject;
       hash.textContent = commit.oid.slice(0, 8);
       author.textContent = commit.author || "unknown";
-      author.title = commit.email ? `${commit.author} <${commit.email}>` : commit.author;
       avatar.textContent = initials(commit.author);
       avatar.dataset.hue = String(hue(commit.author));
       time.dateTime = new Date(commit.time * 1000).toISOString();

@@ -71,7 +71,7 @@ export function createSearch({ graph, url, beside, status, onQuery }) {
       if (anew) reset();
     }
     draw();
-    if (anew || state === "failed") tell(sentence());
+    if (anew || state === "failed") tell();
   }
 
   function reset() {
@@ -164,9 +164,10 @@ export function createSearch({ graph, url, beside, status, onQuery }) {
     graph.setMarks(hits.rows(total), current < 0 ? -1 : total - 1 - hits.height(current));
   }
 
-  /** @param {string} text */
-  function tell(text) {
-    status.textContent = text;
+  /** Read out how many there are, and which one this is. */
+  function tell() {
+    const place = current < 0 ? "" : `, ${(current + 1).toLocaleString("en")} of ${hits.count.toLocaleString("en")}`;
+    status.textContent = query && `${sentence()}${place}`;
   }
 
   /**
@@ -184,13 +185,13 @@ export function createSearch({ graph, url, beside, status, onQuery }) {
     if (open && told) graph.select(told.oid);
     // Walking the list is walking the list: the focus goes to the rows only for those who came from the box.
     else if (focused instanceof HTMLElement && panel.panel.contains(focused)) focused.focus({ preventScroll: true });
-    tell(`${sentence()}, ${(nth + 1).toLocaleString("en")} of ${hits.count.toLocaleString("en")}`);
+    tell();
   }
 
   /** @param {1 | -1} direction 1 is older */
   function step(direction) {
     if (!hits.count) {
-      if (query) tell(sentence());
+      if (query) tell();
       return;
     }
     const at = graph.store.total - 1 - graph.row;
@@ -206,7 +207,7 @@ export function createSearch({ graph, url, beside, status, onQuery }) {
     state = "cancelled";
     wantsFirst = false;
     draw();
-    tell(sentence());
+    tell();
   }
 
   const forget = graph.onChange((reason) => {
@@ -259,7 +260,7 @@ export function createSearch({ graph, url, beside, status, onQuery }) {
       reset();
       panel.hide();
       graph.setMarks(null, -1);
-      tell("");
+      tell();
       if (!quiet) onQuery("");
       if (had) graph.grid.focus({ preventScroll: true });
     },
