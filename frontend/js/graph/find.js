@@ -21,10 +21,11 @@ function groupOf(heading, id) {
  * @param {HTMLElement} options.box
  * @param {(text: string, caret: number) => Promise<Offer[]>} options.offers
  * @param {(text: string) => void} options.onType what is in the field has changed
+ * @param {() => void} options.onAgain Enter on the search that is shown
  * @param {() => void} options.onLeave Escape: the focus goes back to the rows
  * @param {() => void} options.onClear the cross
  */
-export function createFind({ box, offers, onType, onLeave, onClear }) {
+export function createFind({ box, offers, onType, onAgain, onLeave, onClear }) {
   const input = /** @type {HTMLInputElement} */ (box.querySelector("input"));
   const popup = /** @type {HTMLElement} */ (box.querySelector(".find-popup"));
   const list = /** @type {HTMLElement} */ (popup.querySelector('[role="listbox"]'));
@@ -42,7 +43,10 @@ export function createFind({ box, offers, onType, onLeave, onClear }) {
 
   function refresh() {
     const mine = ++turn;
-    latest = offers(input.value, input.selectionStart ?? input.value.length).then(
+    const { value } = input;
+    // The search that is shown stands there, but nobody has typed yet: what else might be wanted?
+    const asked = value === kept ? offers("", value.length) : offers(value, input.selectionStart ?? value.length);
+    latest = asked.then(
       (found) => {
         if (mine === turn && document.activeElement === input) draw(found);
       },
@@ -98,13 +102,19 @@ export function createFind({ box, offers, onType, onLeave, onClear }) {
     if (!offer) return;
     if (offer.insert) {
       const { from, to, text } = offer.insert;
-      input.setRangeText(text, from, to, "end");
+      const apart = from === to && /[^\s-]$/.test(input.value.slice(0, from)) ? " " : "";
+      input.setRangeText(apart + text, from, to, "end");
       typed();
       return;
     }
     close();
     put(kept);
     offer.pick?.();
+  }
+
+  function again() {
+    close();
+    onAgain();
   }
 
   /** @param {string} text */
@@ -133,7 +143,7 @@ export function createFind({ box, offers, onType, onLeave, onClear }) {
       }
     } else if (event.key === "Enter") {
       // Whoever types fast is not taken to what the last letter but one had found.
-      if (input.value.trim() || active >= 0) void latest.then(() => take(active));
+      void latest.then(() => (active < 0 && input.value && input.value === kept ? again() : take(active)));
     } else if (event.key === "Escape") {
       escape();
     } else {

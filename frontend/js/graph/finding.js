@@ -68,6 +68,7 @@ export function createFinding({ root, repository, graph }) {
     box: find(root, ".graph-find", HTMLElement),
     offers: createOffers({ refs, recent, authors, onGo: go, onSearch: look }),
     onType: hints.typed,
+    onAgain: search.next,
     onLeave: focus,
     onClear: () => search.close(),
   });
