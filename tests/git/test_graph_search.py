@@ -12,7 +12,7 @@ from contrib.bench.histories import generate
 from gitperch_graph.search import texts
 from support.graph_client import Client, News
 from support.house import House, Test, runner
-from support.server import git
+from support.server import commit, git
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,5 +144,61 @@ def test_a_private_history_looks_like_none_at_all(run: Callable[[Test], None]) -
         assert (await client.answer("/search?q=x", Authorization="")).status == 401
         client.token = await it.token("bob")
         assert (await client.answer("/search?q=x")).status == 404
+
+    run(test)
+
+
+@pytest.mark.parametrize("tail", [0, 1000], ids=["files", "memory"])
+def test_paths_are_found_as_git_finds_them(
+    run: Callable[[Test], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tail: int
+) -> None:
+    monkeypatch.setattr(texts, "TAIL", tail)
+    work = tmp_path / "work"
+    files: dict[str, str | bytes] = {
+        "README.md": "a",
+        "src/main.c": "a",
+        "src/Deep/er/main.css": "a",
+        "docs/a b/Ünïcode.md": "a",
+        "docs/new\nline": "a",
+        "1" * 40: "named as an oid is",
+    }
+    commit(work, files, "root")
+    for number, name in enumerate(files):
+        commit(work, {name: f"change {number}"}, f"change of {number}")
+    git("mv", "src/main.c", "moved.c", cwd=work)
+    commit(work, {"docs/other.md": "x"}, "moved")
+    git("checkout", "-q", "-b", "side", "HEAD~3", cwd=work)
+    commit(work, {"side.c": "x"}, "on the side")
+    git("checkout", "-q", "main", cwd=work)
+    git("merge", "-q", "--no-edit", "side", cwd=work)
+
+    async def test(it: House) -> None:
+        news = News(it)
+        client = await Client.of(it, work / ".git")
+        await news.next()
+        for query, pathspec in {
+            "path:src/": "src/",
+            "path:SRC/main": ":(glob,icase)src/main*",
+            "path:src/main.c": "src/main.c",
+            "path:src/*": ":(glob)src/*",
+            "path:src/*/er/": ":(glob)src/*/er/**",
+            "path:src/*/er": ":(glob)src/*/er",
+            "path:**/main.c*": ":(glob)**/main.c*",
+            "path:*.md": ":(glob)*.md",
+            "path:src/**/*.css": ":(glob)src/**/*.css",
+            "file:main": ":(glob,icase)**/main*",
+            "file:*.md": ":(glob)**/*.md",
+            'file:"ünïcode.md"': "docs/a b",
+            'path:"docs/a b/"': "docs/a b",
+            "file:[rs]*[dc]": ":(glob,icase)**/[rs]*[dc]",
+            "file:deep/er": ":(icase)src/deep/er",
+            "path:1111": "1" * 40,
+            'path:"docs/new line"': "docs/new\nline",
+            "path:nowhere": "nowhere",
+        }.items():
+            expected = by_git(work, "--full-history", "--no-merges", "--", pathspec)
+            assert set(await found(client, query)) == expected, query
+        assert len(await found(client, "path:src/ -file:*.css after:2000 change")) == 1
+        assert await found(client, "file:side.c branch:side") == await found(client, "on side")
 
     run(test)

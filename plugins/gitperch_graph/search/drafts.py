@@ -1,4 +1,4 @@
-"""Making a segment out of raw commits, one after the other, the oldest first."""
+"""Making segments of texts out of raw commits, one after the other, the oldest first."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from array import array
 from typing import TYPE_CHECKING
 
 from gitperch_graph.search.folding import folded_bytes
-from gitperch_graph.search.segments import ROWS, STRIDE, Sections
+from gitperch_graph.search.segments import ROWS, STRIDE, TEXTS, encoded
 
 if TYPE_CHECKING:
-    from gitperch_graph.search.segments import Segment
+    from gitperch_graph.search.segments import Segment, Values
 
 SUBJECT_LIMIT = 1000  # bytes of a subject; what is longer belongs to the rest of the message
 PERSON_LIMIT = 400
@@ -23,7 +23,7 @@ _LEVEL = 3
 _TIME_DIGITS = 15  # no clock shows more
 
 
-class Draft:
+class TextsDraft:
     """A segment that grows.
 
     However long messages are, it takes CREDIT + rows × (ALLOWANCE + SUBJECT_LIMIT + PERSON_LIMIT) bytes at most.
@@ -43,19 +43,17 @@ class Draft:
         self._credit = CREDIT
 
     @classmethod
-    def after(cls, segment: Segment) -> Draft:
+    def after(cls, segment: Segment) -> TextsDraft:
         """One that goes on where `segment` ends."""
-        old, draft = segment.sections(), cls()
-        draft._subjects = [old.subjects]
-        draft._subjects_size = len(old.subjects)
-        draft._subject_at = old.subject_at[: (segment.count + STRIDE - 1) // STRIDE]
+        draft, numbers, subjects = cls(), segment.numbers, segment.read("subjects")
+        draft._subjects, draft._subjects_size = [subjects], len(subjects)
+        draft._subject_at = numbers("subject_at")[: -(-segment.count // STRIDE)]
         if segment.count % STRIDE == 0:
-            draft._subject_at.append(len(old.subjects))
-        draft._times, draft._merges = old.times, old.merges
-        for nth, person in enumerate(old.people.split(b"\n")[:-1]):
-            draft._people[person] = old.by_person[old.person_at[nth] : old.person_at[nth + 1]]
-        draft._body_row, draft._body_at, draft._blocks = old.body_row, old.body_at, [old.bodies]
-        draft._credit = 0
+            draft._subject_at.append(len(subjects))
+        draft._times, draft._merges = numbers("times"), numbers("merges")
+        draft._people = read_groups(segment.read("people"), numbers("person_at"), numbers("by_person"))
+        draft._body_row, draft._body_at = numbers("body_row"), numbers("body_at")
+        draft._blocks, draft._credit = [segment.read("bodies")], 0
         return draft
 
     @property
@@ -103,27 +101,39 @@ class Draft:
         self._body_row.append(len(self._times))
         self._block, self._block_size = [], 0
 
-    def sections(self) -> Sections:
-        """Everything so far; nothing can be added afterwards."""
+    def encoded(self, digest: bytes) -> bytes:
+        """The segment; nothing can be added afterwards."""
         self._end_block()
         if len(self._times) % STRIDE:
             self._subject_at.append(self._subjects_size)
-        person_at, by_person = array("H", [0]), array("H")
-        for rows in self._people.values():
-            by_person.extend(rows)
-            person_at.append(len(by_person))
-        return Sections(
-            subject_at=self._subject_at,
-            subjects=b"".join(self._subjects),
-            times=self._times,
-            merges=self._merges,
-            people=b"".join(person + b"\n" for person in self._people),
-            person_at=person_at,
-            by_person=by_person,
-            body_row=self._body_row,
-            body_at=self._body_at,
-            bodies=b"".join(self._blocks),
-        )
+        people, person_at, by_person = written_groups(self._people)
+        sections: dict[str, Values] = {
+            "subject_at": self._subject_at,
+            "subjects": b"".join(self._subjects),
+            "times": self._times,
+            "merges": self._merges,
+            "people": people,
+            "person_at": person_at,
+            "by_person": by_person,
+            "body_row": self._body_row,
+            "body_at": self._body_at,
+            "bodies": b"".join(self._blocks),
+        }
+        return encoded(TEXTS, self.count, digest, sections)
+
+
+def read_groups(lines: bytes, at: array[int], rows: array[int]) -> dict[bytes, array[int]]:
+    """The rows of each line."""
+    return {line: rows[at[nth] : at[nth + 1]] for nth, line in enumerate(lines.split(b"\n")[:-1])}
+
+
+def written_groups(groups: dict[bytes, array[int]]) -> tuple[bytes, array[int], array[int]]:
+    """(the lines, where the rows of each begin, the rows)."""
+    at, rows = array("I", [0]), array("H")
+    for some in groups.values():
+        rows.extend(some)
+        at.append(len(rows))
+    return b"".join(line + b"\n" for line in groups), at, rows
 
 
 assert ROWS <= 0xFFFF  # noqa: S101 -- rows are kept in 16 bits

@@ -1,4 +1,4 @@
-"""Which commits of a segment a query means."""
+"""Which commits of a piece of the history a query means."""
 
 from __future__ import annotations
 
@@ -8,29 +8,40 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from gitperch_graph.search.segments import STRIDE
+from gitperch_graph.search.lines import lines_with
+from gitperch_graph.search.segments import PATHS, STRIDE, TEXTS
 
 if TYPE_CHECKING:
     from array import array
     from collections.abc import Collection, Iterable, Sequence
 
-    from gitperch_graph.search.segments import Segment
+    from gitperch_graph.search.paths import Wanted
+    from gitperch_graph.search.segments import Layout, Segment
+    from gitperch_graph.search.texts import Piece
 
-_DENSE = 16  # one hit in so many lines: looking at each line is faster than at each hit
 # What costs least, and leaves least to look at, comes first.
 _ORDER = {"hash": 0, "merge": 1, "author": 2, "after": 3, "before": 3, "branch": 4, "tag": 4, "path": 4, "file": 4}
 _LAST = 5
+OF_REFS = ("branch", "tag")
 
 
 @dataclass(frozen=True)
 class Condition:
-    """A term made ready. `heights` are the commits that it means by themselves: by hash, by ref or by path."""
+    """A term made ready. `heights` are the commits that it means by hash or by ref."""
 
     key: str
     negated: bool
     needle: bytes = b""
     time: int = 0
     heights: Collection[int] = ()
+    paths: Wanted | None = None
+
+    @property
+    def layout(self) -> Layout | None:
+        """The kind of segments that it looks into."""
+        if self.key in ("path", "file"):
+            return PATHS
+        return None if self.key in ("hash", *OF_REFS) else TEXTS
 
 
 def arranged(conditions: Iterable[Condition]) -> list[Condition]:
@@ -38,29 +49,30 @@ def arranged(conditions: Iterable[Condition]) -> list[Condition]:
     return sorted(conditions, key=lambda one: (one.negated, _ORDER.get(one.key, _LAST)))
 
 
-def matches(segment: Segment, base: int, low: int, high: int, conditions: Sequence[Condition]) -> list[int]:
-    """The local rows from `low` (a multiple of STRIDE) up to `high` that meet all `conditions`, ascending.
-
-    The segment begins at height `base`.
-    """
-    part = _Part(segment, base, low, high)
-    found: set[int] = set(range(low, high))
+def matches(piece: Piece, low: int, high: int, conditions: Sequence[Condition]) -> list[int]:
+    """The rows of `piece` from `low` (a multiple of STRIDE) up to `high` that meet all `conditions`, ascending."""
+    part = _Part(piece, low, high)
+    found: range | set[int] = range(low, high)
     for condition in conditions:
         if not found:
             break
         rows = part.rows(condition, found)
-        found = found.difference(rows) if condition.negated else found.intersection(rows)
+        if condition.negated:
+            found = set(found).difference(rows)
+            continue
+        found = set(rows) if isinstance(found, range) else found.intersection(rows)
     return sorted(found)
 
 
 class _Part:
-    """Some rows of a segment, with what has been read of it so far."""
+    """Some rows of a piece, with what has been read of it so far."""
 
-    def __init__(self, segment: Segment, base: int, low: int, high: int) -> None:
-        self._segment, self._base, self._low, self._high = segment, base, low, high
+    def __init__(self, piece: Piece, low: int, high: int) -> None:
+        self._base, self._low, self._high = piece.base, low, high
+        self._segments = piece.segments
 
-    def rows(self, condition: Condition, among: Collection[int]) -> Iterable[int]:
-        """The rows of this part that meet `condition`, taken as not negated; maybe only those that are `among` them."""
+    def rows(self, condition: Condition, among: range | set[int]) -> Iterable[int]:
+        """The rows of this part that meet `condition`, taken as not negated; maybe only those that are `among` the given."""
         needle, time = condition.needle, condition.time
         match condition.key:
             case "text":
@@ -76,66 +88,59 @@ class _Part:
                 return [row for row in among if self._times[row] >= time]
             case "before":
                 return [row for row in among if self._times[row] < time]
-        return self._of(condition.heights, among)
+        return self._by_path(condition.paths) if condition.paths else self._of(condition.heights, among)
+
+    @property
+    def _texts(self) -> Segment:
+        return self._segments[TEXTS]
 
     @cached_property
     def _times(self) -> array[int]:
-        return self._segment.numbers("times")
+        return self._texts.numbers("times")
 
     @cached_property
     def _merges(self) -> list[int]:
-        merges = self._segment.numbers("merges").tolist()
+        merges = self._texts.numbers("merges").tolist()
         return merges[bisect_left(merges, self._low) : bisect_left(merges, self._high)]
 
     @cached_property
     def _subjects(self) -> bytes:
-        at = self._segment.numbers("subject_at")
-        return self._segment.read("subjects", at[self._low // STRIDE], at[-(-self._high // STRIDE)])
+        at = self._texts.numbers("subject_at")
+        return self._texts.read("subjects", at[self._low // STRIDE], at[-(-self._high // STRIDE)])
 
     def _by_subject(self, needle: bytes) -> list[int]:
-        return [self._low + line for line in lines_with(self._subjects, needle)]
+        # The last mark may be beyond what is asked for.
+        return [row for line in lines_with(self._subjects, needle) if (row := self._low + line) < self._high]
 
     def _by_person(self, needle: bytes) -> list[int]:
-        people = lines_with(self._segment.read("people"), needle)
-        if not people:
-            return []
-        at, rows = self._segment.numbers("person_at"), self._segment.numbers("by_person")
-        low, high = self._low, self._high
-        return [row for nth in people for row in rows[at[nth] : at[nth + 1]] if low <= row < high]
+        return self._grouped(self._texts, "person", lines_with(self._texts.read("people"), needle))
 
-    def _by_body(self, needle: bytes, among: Collection[int]) -> list[int]:
-        rows, at = self._segment.numbers("body_row"), self._segment.numbers("body_at")
-        wanted = sorted(among)
+    def _by_path(self, wanted: Wanted) -> set[int]:
+        segment = self._segments[PATHS]
+        return set(self._grouped(segment, "path", wanted.lines(zlib.decompress(segment.read("paths")))))
+
+    def _grouped(self, segment: Segment, kind: str, groups: Sequence[int]) -> list[int]:
+        """The rows of some of the segment's people or paths."""
+        if not groups:
+            return []
+        at, rows = segment.numbers(f"{kind}_at"), segment.numbers(f"by_{kind}")
+        low, high = self._low, self._high
+        return [row for nth in groups for row in rows[at[nth] : at[nth + 1]] if low <= row < high]
+
+    def _by_body(self, needle: bytes, among: range | set[int]) -> list[int]:
+        rows, at = self._texts.numbers("body_row"), self._texts.numbers("body_at")
+        wanted = among if isinstance(among, range) else sorted(among)
         found: list[int] = []
         for nth in range(len(rows) - 1):
             first, end = rows[nth], rows[nth + 1]
             nearest = bisect_left(wanted, first)
             if at[nth] == at[nth + 1] or nearest == len(wanted) or wanted[nearest] >= end:
                 continue
-            block = zlib.decompress(self._segment.read("bodies", at[nth], at[nth + 1]))
-            found += [first + line for line in lines_with(block, needle)]
+            block = zlib.decompress(self._texts.read("bodies", at[nth], at[nth + 1]))
+            found += [row for line in lines_with(block, needle) if self._low <= (row := first + line) < self._high]
         return found
 
-    def _of(self, heights: Collection[int], among: Collection[int] | None = None) -> list[int]:
+    def _of(self, heights: Collection[int], among: range | set[int] | None = None) -> list[int]:
         if among is None or len(heights) < len(among):
             return [height - self._base for height in heights if self._low <= height - self._base < self._high]
         return [row for row in among if row + self._base in heights]
-
-
-def lines_with(text: bytes, needle: bytes) -> list[int]:
-    """The numbers of the lines that hold `needle`, which has no line feed in it."""
-    count = text.count(needle)
-    if not count:
-        return []
-    if count * _DENSE > text.count(b"\n"):
-        return [number for number, line in enumerate(text.split(b"\n")) if needle in line]
-    found = []
-    number, seen = 0, 0
-    at = text.find(needle)
-    while at >= 0:
-        number += text.count(b"\n", seen, at)
-        found.append(number)
-        number += 1
-        seen = text.find(b"\n", at) + 1
-        at = text.find(needle, seen)
-    return found

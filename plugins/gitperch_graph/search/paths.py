@@ -1,43 +1,59 @@
-"""Commits that touch a path, as git tells them one by one."""
+"""Which paths somebody means: `path:` from the top of the tree, `file:` by its name in any folder; beginnings or globs."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from dataclasses import dataclass
+from functools import cached_property
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable
+from gitperch_graph.search.folding import folded
+from gitperch_graph.search.lines import lines_with
 
-    from gitperch.git import Git
-    from gitperch.repositories import Repository
-
-SECONDS = 120.0
-_WILD = frozenset("*?[")
+_WILD = re.compile(rb"\*\*/?|\*|\?|\[[^\]]+\]")
 
 
-def pathspec(key: str, value: str) -> str:
-    """What git calls the paths that are meant.
+@dataclass(frozen=True)
+class Wanted:
+    """`value` as it was typed; `anywhere`: in any folder. A glob fits the whole path; without wildcards it is how it begins."""
 
-    A `file` without a slash may lie in any folder. Globs go without case; a plain path is compared as it is written, since only
-    for such ones git can skip commits by the Bloom filters of its commit-graph (gitglossary(7), pathspec).
-    """
-    value = value.strip().removeprefix("/")
-    wild = not _WILD.isdisjoint(value)
-    if key == "file" and "/" not in value:
-        return f":(top,glob,icase)**/{value}"
-    return f":(top,glob,icase){value}{'**' if value.endswith('/') else ''}" if wild else f":(top,literal){value}"
+    value: str
+    anywhere: bool
+
+    def lines(self, paths: bytes) -> list[int]:
+        """The numbers of those lines of `paths` (folded, each ended by a line feed) that are meant."""
+        literal, pattern = self._compiled
+        if not literal:
+            return [nth for nth, path in enumerate(paths.split(b"\n")[:-1]) if pattern.fullmatch(path)]
+        near = lines_with(paths, literal)
+        if not near:
+            return []
+        every = paths.split(b"\n")
+        return [nth for nth in near if pattern.fullmatch(every[nth])]
+
+    @cached_property
+    def _compiled(self) -> tuple[bytes, re.Pattern[bytes]]:
+        """(the longest part of it that every path has to hold, the pattern of the whole path)."""
+        value = folded(self.value).strip().removeprefix(b"./").removeprefix(b"/")
+        parts, literals, at = [b"(?:.*/)?" if self.anywhere else b""], [], 0
+        for wild in _WILD.finditer(value):
+            literals.append(value[at : wild.start()])
+            parts += [re.escape(literals[-1]), _translated(wild[0])]
+            at = wild.end()
+        literals.append(value[at:])
+        parts.append(re.escape(literals[-1]))
+        parts.append(b"" if at and not value.endswith(b"/") else b".*")
+        return max(literals, key=len), re.compile(b"".join(parts), re.DOTALL)
 
 
-async def touching(git: Git, repo: Repository, tips: Iterable[str], spec: str) -> AsyncGenerator[list[str], None]:
-    """The oids of the commits below `tips` that change what `spec` names, newest first by their dates, as git finds them.
-
-    Of merges those that differ from every parent there. Raises GitError, also after SECONDS.
-    """
-    walk = ("rev-list", "--full-history", "--stdin", "--", spec)
-    async with git.stream(*walk, path=repo.path, timeout=SECONDS) as process:
-        assert process.stdin and process.stdout  # noqa: S101, PT018 -- pipes, as `stream` makes them
-        process.stdin.write("".join(f"{tip}\n" for tip in tips).encode())
-        process.stdin.close()
-        rest = b""
-        while chunk := await process.stdout.read(1 << 16):
-            *lines, rest = (rest + chunk).split(b"\n")
-            yield [line.decode("ascii", "replace") for line in lines]
+def _translated(wild: bytes) -> bytes:
+    match wild:
+        case b"**/":
+            return b"(?:.*/)?"
+        case b"**":
+            return b".*"
+        case b"*":
+            return b"[^/]*"
+        case b"?":
+            return b"[^/]"
+    inside = re.escape(wild[1:-1].removeprefix(b"!").removeprefix(b"^")).replace(rb"\-", b"-")
+    return b"[%s%s]" % (b"^" if wild[1:2] in (b"!", b"^") else b"", inside)

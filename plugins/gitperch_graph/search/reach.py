@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from gitperch_graph.base import FAR
 from gitperch_graph.lanes import ABSENT
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
+    from gitperch_graph.base import Base
     from gitperch_graph.refs import Ref
     from gitperch_graph.row_index import RowIndex
 
 PREFIXES = {"branch": "refs/heads/", "tag": "refs/tags/"}
 _WILD = frozenset("*?[")
+_CHUNK = 4096
 
 
 def refs_called(refs: Iterable[Ref], key: str, value: str) -> list[Ref]:
@@ -41,13 +45,37 @@ class Reach:
 
     def down_to(self, low: int) -> None:
         """Find out about all heights from `low` on. For another thread than the event loop's."""
-        reached, index = self._reached, self._index
-        for height in range(self._at - 1, low - 1, -1):
+        while self._at > low:
+            begin = max(low, self._at - _CHUNK)
+            if self._reached.find(1, begin, self._at) >= 0:
+                floor = self._index.floor
+                self._through_top(max(begin, floor), self._at)
+                if self._index.base:
+                    self._through_base(self._index.base, begin, min(self._at, floor))
+            self._at = begin
+
+    def _through_top(self, low: int, high: int) -> None:
+        """What is reached between `low` and `high` reaches its parents."""
+        for height in range(high - 1, low - 1, -1):
+            if self._reached[height]:
+                self._mark(self._index.top.row(height).parents)
+
+    def _through_base(self, base: Base, low: int, high: int) -> None:
+        """The same in the base, of whose arrays this is a plain loop: there may be a million of them."""
+        reached, steps = self._reached, base.step[low:high].tolist()
+        further = _further(base, low, high)
+        for height in range(high - 1, low - 1, -1):
             if reached[height]:
-                for to, _ in index.edges(height):
-                    if to != ABSENT:
-                        reached[to] = 1
-        self._at = min(self._at, low)
+                step = steps[height - low]
+                if step != FAR:
+                    reached[height - step] = 1  # itself, where it has no parent
+                if height in further:
+                    self._mark(further[height])
+
+    def _mark(self, parents: Iterable[int]) -> None:
+        for parent in parents:
+            if parent != ABSENT:
+                self._reached[parent] = 1
 
     def __contains__(self, height: object) -> bool:
         return isinstance(height, int) and self._reached[height] == 1
@@ -57,6 +85,15 @@ class Reach:
 
     def __iter__(self) -> Iterator[int]:
         return (height for height, reached in enumerate(self._reached) if reached)
+
+
+def _further(base: Base, low: int, high: int) -> dict[int, list[int]]:
+    """The parents that are no first parents, or far, of the commits between `low` and `high`."""
+    first, end = (bisect_left(base.more_child, height) for height in (low, high))
+    found: dict[int, list[int]] = {}
+    for child, to in zip(base.more_child[first:end].tolist(), base.more_to[first:end].tolist(), strict=True):
+        found.setdefault(child, []).append(to)
+    return found
 
 
 def heights(refs: Collection[Ref]) -> list[int]:
