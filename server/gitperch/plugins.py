@@ -29,7 +29,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("gitperch.plugins")
 
-IN_TREE = ("gitperch_graph:GraphPlugin", "gitperch_live:LivePlugin", "gitperch_preview:PreviewPlugin")
+IN_TREE = (
+    "gitperch_graph:GraphPlugin",
+    "gitperch_insights:InsightsPlugin",
+    "gitperch_live:LivePlugin",
+    "gitperch_preview:PreviewPlugin",
+)
 GROUP = "gitperch.plugins"
 ANSWER_SECONDS = 1.0
 HEARING = 10_000

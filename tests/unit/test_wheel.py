@@ -29,5 +29,5 @@ def test_the_wheel_holds_everything_and_nothing_foreign(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     assert not sources() - names
-    ours = {"gitperch", "gitperch_graph", "gitperch_live", "gitperch_preview"}
+    ours = {"gitperch", "gitperch_graph", "gitperch_insights", "gitperch_live", "gitperch_preview"}
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == ours
