@@ -12,7 +12,7 @@ from gitperch_graph.objects import fetched, libgit2_knows, reader
 from gitperch_graph.search.grammar import Hint, Query, Term
 from gitperch_graph.search.matcher import OF_REFS, Condition, arranged, matches
 from gitperch_graph.search.paths import Wanted
-from gitperch_graph.search.reach import Reach, heights, refs_called
+from gitperch_graph.search.reach import Reach, Reaches, refs_called
 from gitperch_graph.search.segments import PATHS, ROWS, STRIDE, TEXTS
 from gitperch_graph.search.texts import Piece, Progress
 from gitperch_graph.search.writing import TextsMissing
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 ROWS_AT_MOST = 100_000
 SECONDS = 300.0
+_HITS, _ROWS = 50, 4000  # in one line
 _FIRST = 2 * STRIDE  # rows that are looked at before the first answer
 _UNREADABLE = Commit((), "", "", 0, "")
 
@@ -42,6 +43,7 @@ class Search:
 
     git: Git
     texts: Texts
+    reaches: Reaches
     repo: Repository
     index: RowIndex
     shown: RowIndex
@@ -49,18 +51,17 @@ class Search:
     limit: int
     client: str
     _count: int = 0
-    _reaches: list[Reach] = field(default_factory=list)
+    _reached: list[Reach] = field(default_factory=list)
 
     async def lines(self) -> AsyncGenerator[Line, None]:
         """The objects of the answer, as docs/graph.md has them."""
         began = time.monotonic()
-        hints: list[Hint] = list(self.query.hints)
-        conditions = arranged([self._condition(term, hints) for term in self.query.terms])
+        conditions, hints = await self.texts.apart(self._conditions)
         yield {
             "generation": self.shown.generation,
             "total": self.shown.total,
             "query": self.query.described(),
-            "hints": [{"at": hint.at, "text": hint.text} for hint in sorted(hints, key=lambda hint: hint.at)],
+            "hints": [{"at": hint.at, "text": hint.text} for hint in hints],
         }
         failed = ""
         more = False
@@ -81,13 +82,19 @@ class Search:
         done: Line = {"done": True, "count": self._count, "more": more or bool(failed)}
         yield done | {"ms": int((time.monotonic() - began) * 1000)} | ({"failed": failed} if failed else {})
 
+    def _conditions(self) -> tuple[list[Condition], list[Hint]]:
+        """The terms made ready, and everything that is to be said about them, from left to right."""
+        hints = list(self.query.hints)
+        conditions = arranged([self._condition(term, hints) for term in self.query.terms])
+        return conditions, sorted(hints, key=lambda hint: hint.at)
+
     def _condition(self, term: Term, hints: list[Hint]) -> Condition:
         if term.key in OF_REFS:
             refs = refs_called(self.index.refs, term.key, term.value)
             if not refs:
                 hints.append(Hint(term.at, f"There is no {term.key} {term.value} here."))
-            reach = Reach(self.index, heights(refs))
-            self._reaches.append(reach)
+            reach = self.reaches.of(self.index, refs)
+            self._reached.append(reach)
             return Condition(term.key, term.negated, heights=reach)
         if term.key in ("path", "file"):
             return Condition(term.key, term.negated, paths=Wanted(term.value, anywhere=term.key == "file"))
@@ -104,12 +111,19 @@ class Search:
                 if isinstance(piece, Progress):
                     yield piece
                     continue
+                if self._is_too_old(piece, conditions):
+                    return
                 for low, high in _slices(piece.count, eager=piece.base + 2 * ROWS > self.index.total):
                     rows = await self.texts.apart(self._matches, piece, low, high, conditions)
                     yield [piece.base + row for row in reversed(rows)]
 
+    def _is_too_old(self, piece: Piece, conditions: Sequence[Condition]) -> bool:
+        """Whether neither the piece nor anything below it is late enough."""
+        latest = self.index.date(piece.base + piece.count - 1)  # no commit below has a later time
+        return any(one.key == "after" and not one.negated and latest < one.time for one in conditions)
+
     def _matches(self, piece: Piece, low: int, high: int, conditions: Sequence[Condition]) -> list[int]:
-        for reach in self._reaches:
+        for reach in self._reached:
             reach.down_to(piece.base + low)
         return matches(piece, low, high, conditions)
 
@@ -119,11 +133,11 @@ class Search:
             found = await self.texts.apart(_translated, self.index, self.shown, found)
         listed = found[: max(0, self.limit - self._count)]
         self._count += len(found)
-        if listed:
-            yield {"hits": await self._hits(listed)}
-        if len(found) > len(listed):
-            top = self.shown.total - 1
-            yield {"rows": [top - height for height in found[len(listed) :]]}
+        for at in range(0, len(listed), _HITS):
+            yield {"hits": await self._hits(listed[at : at + _HITS])}
+        top = self.shown.total - 1
+        for at in range(len(listed), len(found), _ROWS):
+            yield {"rows": [top - height for height in found[at : at + _ROWS]]}
 
     async def _hits(self, heights: list[int]) -> list[Line]:
         if libgit2_knows(self.repo.path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import OrderedDict
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -10,27 +11,26 @@ from gitperch_graph.base import FAR
 from gitperch_graph.lanes import ABSENT
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from gitperch_graph.base import Base
-    from gitperch_graph.refs import Ref
+    from gitperch_graph.refs import Ref, Refs
     from gitperch_graph.row_index import RowIndex
 
 PREFIXES = {"branch": "refs/heads/", "tag": "refs/tags/"}
 _WILD = frozenset("*?[")
 _CHUNK = 4096
+_BYTES = 3 << 20
 
 
-def refs_called(refs: Iterable[Ref], key: str, value: str) -> list[Ref]:
+def refs_called(refs: Refs, key: str, value: str) -> list[Ref]:
     """The branches or tags (`key`) with the name `value`, short or full, or with names that fit it as a glob."""
     prefix = PREFIXES[key]
     wanted = prefix + value.removeprefix(prefix)
-    wild = not _WILD.isdisjoint(value)
-    return [
-        ref
-        for ref in refs
-        if ref.name == wanted or (wild and fnmatchcase(ref.name, wanted) and ref.name.startswith(prefix))
-    ]
+    exact = refs.get(wanted)
+    if exact or _WILD.isdisjoint(value):
+        return [exact] if exact else []
+    return [ref for ref in refs if ref.name.startswith(prefix) and fnmatchcase(ref.name, wanted)]
 
 
 class Reach:
@@ -96,5 +96,17 @@ def _further(base: Base, low: int, high: int) -> dict[int, list[int]]:
     return found
 
 
-def heights(refs: Collection[Ref]) -> list[int]:
-    return [ref.height for ref in refs if ref.height >= 0]
+class Reaches:
+    """What was found out last: somebody who types a search asks for the same refs again and again."""
+
+    def __init__(self) -> None:
+        self._found: OrderedDict[tuple[str, frozenset[int]], Reach] = OrderedDict()
+
+    def of(self, index: RowIndex, refs: Iterable[Ref]) -> Reach:
+        tips = frozenset(ref.height for ref in refs if ref.height >= 0)
+        key = (index.generation, tips)
+        reach = self._found.setdefault(key, Reach(index, tips))
+        self._found.move_to_end(key)
+        while len(self._found) > 1 and sum(map(len, self._found.values())) > _BYTES:
+            self._found.popitem(last=False)
+        return reach

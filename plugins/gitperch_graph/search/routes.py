@@ -9,17 +9,19 @@ import time
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from starlette.responses import JSONResponse, StreamingResponse
+from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
 from gitperch.accounts.access import client_address
 from gitperch.errors import BadRequest
 from gitperch.events import RefsUpdated, RepositoryDeleted
+from gitperch_graph.routes import still_building
 from gitperch_graph.search.answers import Search
 from gitperch_graph.search.grammar import LONGEST, parsed
+from gitperch_graph.search.reach import Reaches
 from gitperch_graph.search.texts import Texts
 from gitperch_graph.search.turns import Turns
-from gitperch_graph.store import Building
+from gitperch_graph.store import Building, GraphUnreadable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -42,6 +44,7 @@ class SearchRoutes:
         self._host = host
         self._graphs = graphs
         self._turns = Turns()
+        self._reaches = Reaches()
         self.texts = Texts(host, host.folder("graph_texts"))
 
     def routes(self) -> list[Route]:
@@ -56,8 +59,16 @@ class SearchRoutes:
 
     async def _keep_up(self, repo_id: int) -> None:
         await asyncio.sleep(REST_SECONDS)
-        if repo := await self._host.repositories.by_id(repo_id):
-            await self.texts.write(repo, await self._graphs.index(repo))
+        while repo := await self._host.repositories.by_id(repo_id):
+            try:
+                index = await self._graphs.index(repo)
+            except Building:
+                await asyncio.sleep(REST_SECONDS)
+            except GraphUnreadable:
+                return  # whoever looks at it is told
+            else:
+                await self.texts.write(repo, index)
+                return
 
     async def search(self, request: Request) -> Response:
         """`?q=QUERY&limit=N`: what the query finds, N commits of it with what a list shows."""
@@ -67,11 +78,11 @@ class SearchRoutes:
         text, limit = _text(request), _limit(request)
         try:
             index = await self._graphs.index(repo)
-        except Building:
-            return JSONResponse({"building": True}, 202, {"cache-control": "no-store", "retry-after": "1"})
+        except Building as building:
+            return still_building(building)
         client = client_address(request)
         query = parsed(text, time.time())
-        found = Search(self._host.git, self.texts, repo, index, index, query, limit, client)
+        found = Search(self._host.git, self.texts, self._reaches, repo, index, index, query, limit, client)
         return _Answer(found, self._turns)
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from gitperch.host import Host
     from gitperch.repositories import Repository
+    from gitperch_graph.objects import Read
     from gitperch_graph.row_index import RowIndex
     from gitperch_graph.search.segments import Layout
 
@@ -35,6 +36,7 @@ TAIL = 1000
 
 _OPEN = 32  # repositories' kinds whose files stay open
 _IN_MEMORY = 4 << 20  # bytes of segments in memory
+_BATCH = 100  # commits that libgit2 reads before others may have its thread
 _DIFF_SECONDS, _DIFF_BYTES = 10.0, 8 << 20
 
 
@@ -156,7 +158,10 @@ class Texts:
 
     async def _texts(self, repo: Repository, names: list[str], digest: bytes) -> bytes:
         if libgit2_knows(repo.path):
-            return await self._host.git.read(repo.path, _texts_by_libgit2, names, digest)
+            draft = TextsDraft()
+            for at in range(0, len(names), _BATCH):
+                await self._host.git.read(repo.path, _add_by_libgit2, draft, names[at : at + _BATCH])
+            return draft.encoded(digest)
         read = await fetched(self._host.git, repo.path, names)
         return await self.apart(_texts, names, read, digest)
 
@@ -172,18 +177,22 @@ def _remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _texts_by_libgit2(repository: LibgitRepository, names: list[str], digest: bytes) -> bytes:
-    return _texts(names, reader(repository), digest)
+def _add_by_libgit2(repository: LibgitRepository, draft: TextsDraft, names: list[str]) -> None:
+    _add(draft, names, reader(repository))
 
 
-def _texts(names: Sequence[str], read: Callable[[str], tuple[str, bytes]], digest: bytes) -> bytes:
+def _texts(names: Sequence[str], read: Read, digest: bytes) -> bytes:
     draft = TextsDraft()
+    _add(draft, names, read)
+    return draft.encoded(digest)
+
+
+def _add(draft: TextsDraft, names: Sequence[str], read: Read) -> None:
     for name in names:
         try:
             draft.add(read(name)[1][:RAW_LIMIT])
         except KeyError:
             draft.add(b"")  # as in a file
-    return draft.encoded(digest)
 
 
 def _paths(names: Sequence[str], said: bytes, digest: bytes) -> bytes:
