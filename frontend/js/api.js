@@ -35,6 +35,10 @@ async function get(url, accept, signal) {
 async function sentence(response) {
   const fallback = `The server answered ${response.status}.`;
   try {
+    if (response.headers.get("content-type")?.startsWith("text/html")) {
+      const page = new DOMParser().parseFromString(await response.text(), "text/html");
+      return page.querySelector(".error-page .message")?.textContent || fallback;
+    }
     const body = await response.json();
     return typeof body.message === "string" ? body.message : fallback;
   } catch {

@@ -98,8 +98,155 @@ def test_the_keys_are_listed(graph: GraphPage) -> None:
     graph.page.keyboard.press("?")
     dialog = graph.page.get_by_role("dialog", name="Keyboard")
     expect(dialog).to_be_visible()
+    for group in ("Move", "Find", "Commit", "View"):
+        expect(dialog.get_by_role("heading", name=group)).to_be_visible()
+    for line in dialog.locator("dl > div").all():
+        expect(line.locator("kbd").first).not_to_be_empty()
+        expect(line.locator("dd")).not_to_be_empty()
+    graph.page.keyboard.press("j")
+    expect(current(graph)).to_have_count(0)
     graph.page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
+
+
+def test_every_key_in_the_list_does_something(graph: GraphPage) -> None:
+    """What the list says is what the keyboard obeys: each of its keys is taken, in a page where something is chosen."""
+    graph.page.keyboard.press("?")
+    lines = graph.page.get_by_role("dialog", name="Keyboard").locator("dt")
+    pressed = [[key.inner_text() for key in line.locator("kbd").all()] for line in lines.all()]
+    told = {key for keys in pressed for key in keys}
+    assert {
+        "j",
+        "k",
+        "g",
+        "G",
+        "h",
+        "/",
+        "n",
+        "N",
+        "[",
+        "]",
+        "c",
+        "y",
+        "o",
+        "m",
+        "d",
+        "f",
+        "?",
+        "Esc",
+        ",",
+        "+",
+        "-",
+    } <= told
+    names = {"↓": "ArrowDown", "↑": "ArrowUp", "Page Down": "PageDown", "Page Up": "PageUp", "Esc": "Escape"}
+    taken = graph.page.evaluate(
+        """(keys) => {
+             document.querySelector("dialog[open]").close();
+             document.querySelector('[role="grid"]').focus();
+             const grid = document.querySelector('[role="grid"]');
+             return keys.filter((key) => grid.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true })));
+           }""",
+        [names.get(key, key) for key in sorted(told - {"g", "h"})],
+    )
+    assert taken == [], "keys that nobody took"
+
+
+def test_edges_are_walked_to_parents_and_children(graph: GraphPage) -> None:
+    keyboard = graph.page.keyboard
+    keyboard.press("g")
+    keyboard.press("h")
+    expect(current(graph)).to_contain_text("Merge the hedge")
+    keyboard.press("[")
+    menu = graph.page.get_by_role("menu", name="Parents")
+    expect(menu.get_by_role("menuitem")).to_have_text([re.compile("Note 49"), re.compile("Hedge 8")])
+    expect(menu.get_by_role("menuitem").first).to_be_focused()
+    keyboard.press("ArrowDown")
+    keyboard.press("Enter")
+    expect(current(graph)).to_contain_text("Hedge 8")
+    expect(graph.grid).to_be_focused()
+    for number in range(7, -1, -1):
+        keyboard.press("[")
+        expect(current(graph)).to_contain_text(f"Hedge {number}")
+    keyboard.press("[")
+    expect(current(graph)).to_contain_text("Note 29")
+    expect(current(graph)).to_be_in_viewport(ratio=1)
+    keyboard.press("]")
+    children = graph.page.get_by_role("menu", name="Children")
+    expect(children.get_by_role("menuitem")).to_have_count(2)
+    keyboard.press("Escape")
+    expect(children).to_be_hidden()
+    expect(current(graph)).to_contain_text("Note 29")
+    keyboard.press("]")
+    expect(children).to_be_visible()
+    keyboard.press("1")
+    expect(current(graph)).to_contain_text(re.compile("Note 30|Hedge 0"))
+
+
+def test_two_commits_are_compared(graph: GraphPage) -> None:
+    keyboard = graph.page.keyboard
+    keyboard.press("d")
+    expect(graph.page.get_by_role("status").filter(has_text="Mark a commit first")).to_be_visible()
+    keyboard.press("j")
+    keyboard.press("m")
+    marked = graph.page.get_by_role("group", name="Marked to compare")
+    expect(marked).to_be_visible()
+    keyboard.press("j")
+    graph.page.route("**/compare/**", lambda route: route.fulfill(body="compared", content_type="text/html"))
+    keyboard.press("d")
+    graph.page.wait_for_url(re.compile(r"/compare/[0-9a-f]{40}\.\.\.[0-9a-f]{40}$"))
+
+
+def test_escape_steps_out_one_thing_at_a_time(graph: GraphPage) -> None:
+    keyboard = graph.page.keyboard
+    keyboard.press("j")
+    keyboard.press("m")
+    keyboard.press("/")
+    keyboard.type("author:ada note")
+    keyboard.press("Enter")
+    found = graph.page.get_by_role("region", name="Search results")
+    expect(found).to_contain_text("commits found")
+    expect(graph.grid).to_be_focused()
+    keyboard.press("o")
+    expect(graph.details).to_be_visible()
+    keyboard.press("i")
+    card = graph.page.get_by_role("dialog", name=re.compile("Commit"))
+    expect(card).to_be_visible()
+    marked = graph.page.get_by_role("group", name="Marked to compare")
+    for gone, left in ((card, graph.details), (graph.details, found), (found, marked)):
+        keyboard.press("Escape")
+        expect(gone).to_be_hidden()
+        expect(left).to_be_visible()
+    keyboard.press("Escape")
+    expect(marked).to_be_hidden()
+
+
+def test_letters_are_left_alone_while_somebody_types_or_holds_a_modifier(graph: GraphPage) -> None:
+    keyboard = graph.page.keyboard
+    for held in ("Control", "Alt", "Meta"):
+        keyboard.press(f"{held}+j")
+    expect(current(graph)).to_have_count(0)
+    keyboard.press("/")
+    keyboard.type("jkgG?fm")
+    box = graph.page.get_by_role("combobox", name="Find branches, tags and commits")
+    expect(box).to_have_value("jkgG?fm")
+    expect(current(graph)).to_have_count(0)
+    expect(graph.page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_letters_can_be_kept_to_the_rows(graph: GraphPage) -> None:
+    keyboard = graph.page.keyboard
+    keyboard.press("?")
+    graph.page.get_by_role("checkbox", name="Letters only while the rows have the focus").check()
+    keyboard.press("Escape")
+    graph.page.get_by_role("link", name="Graph", exact=True).focus()
+    keyboard.press("j")
+    expect(current(graph)).to_have_count(0)
+    graph.grid.focus()
+    keyboard.press("j")
+    expect(current(graph)).to_have_count(1)
+    graph.open()
+    keyboard.press("?")
+    expect(graph.page.get_by_role("checkbox", name="Letters only while the rows have the focus")).to_be_checked()
 
 
 def test_the_grid_says_how_much_there_is_and_what_each_label_is(graph: GraphPage) -> None:

@@ -292,6 +292,15 @@ export function createGraph(root) {
     }
   }
 
+  /** The keyboard begins at the commit that the address shows, of which it may have but the first digits.
+   * @param {number} otherwise a row
+   */
+  async function toSelected(otherwise) {
+    cursor.place(await store.find(selection.oid).catch(() => otherwise));
+    const { oid = "" } = store.commit(cursor.row) ?? {};
+    if (oid.startsWith(selection.oid)) selection.set(oid, { replace: true });
+  }
+
   /** The history, or another view of it, is here. */
   function opened() {
     stage.dataset.ready = "";
@@ -410,7 +419,7 @@ export function createGraph(root) {
   void (async () => {
     const row = await opener.begin(placesInAddress());
     if (row > 0) finding.link.center(row);
-    if (row >= 0 && selection.oid) cursor.place(await store.find(selection.oid).catch(() => row));
+    if (row >= 0 && selection.oid) await toSelected(row);
     redraw();
     finding.begin();
     news.opened();

@@ -15,7 +15,7 @@ export function createSelection({ details, onChange }) {
 
   function fromAddress() {
     const value = new URL(location.href).searchParams.get("commit") ?? "";
-    return /^[0-9a-f]{40}([0-9a-f]{24})?$/.test(value) ? value : "";
+    return /^[0-9a-f]{4,64}$/.test(value) ? value : "";
   }
 
   /** @param {string} next */
@@ -28,7 +28,7 @@ export function createSelection({ details, onChange }) {
   addEventListener("popstate", () => apply(fromAddress()), { signal: listeners.signal });
 
   const selection = {
-    /** "" when nothing is selected */
+    /** "" when nothing is selected; the beginning of an oid until the graph is there, where a link has only that */
     get oid() {
       return oid;
     },

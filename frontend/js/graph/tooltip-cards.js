@@ -41,6 +41,12 @@ export function createCards({ url, onGo, onSearch, onFilter, onMark }) {
     }
     const card = element("div", { class: "card-drawn" });
     card.innerHTML = html; // our own server's page: escaped there, and the policy runs no inline script
+    card.addEventListener("click", (event) => {
+      const to = /** @type {Element} */ (event.target).closest("[data-commit]");
+      if (!(to instanceof HTMLElement) || event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      onGo(to.dataset.commit ?? "");
+    });
     return card;
   }
 

@@ -18,6 +18,7 @@ export function closingMenus(root) {
     for (const menu of open(root)) {
       menu.open = false;
       menu.querySelector("summary")?.focus();
+      event.preventDefault(); // one step at a time, for whoever else listens to Escape
     }
   });
 }
