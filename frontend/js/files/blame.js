@@ -92,10 +92,10 @@ export function createBlame(code, place) {
   /** Somebody looks where git has not come to yet. */
   function lookSooner() {
     if (done) return;
-    const rows = [...code.querySelectorAll("tbody:not([data-absent]) tr")].filter((row) => {
-      const at = row.getBoundingClientRect();
-      return at.bottom > 0 && at.top < innerHeight;
-    });
+    const rows = [...code.querySelectorAll("tbody:not([data-absent])")]
+      .filter(inView)
+      .flatMap((body) => [...body.querySelectorAll("tr")])
+      .filter(inView);
     const missing = rows.map((row) => Number(row.id.slice(1))).filter((line) => line && !groups[line]);
     const [from, to] = [missing[0], missing.at(-1)];
     if (!from || !to) return;
@@ -125,4 +125,10 @@ export function createBlame(code, place) {
       cancelAnimationFrame(frame);
     },
   };
+}
+
+/** @param {Element} element */
+function inView(element) {
+  const at = element.getBoundingClientRect();
+  return at.bottom > 0 && at.top < innerHeight;
 }

@@ -23,6 +23,8 @@ export function createChunks(code, arrived) {
   const coming = new Map();
   const seen = new IntersectionObserver(look, { rootMargin: `${AHEAD} 0px` });
 
+  /** @param {number} from px of the part's lines, if none is wrapped */
+  const heightOf = (from) => Math.min(atOnce, total - from + 1) * LINE;
   /** @param {number} from */
   const rows = async (from) => parsed(await getHtml(`${address}?from=${from}&rows`, signal));
 
@@ -31,10 +33,8 @@ export function createChunks(code, arrived) {
    * @param {number} from
    */
   function absent(body, from) {
-    const height = body.offsetHeight || Math.min(atOnce, total - from + 1) * LINE;
-    const space = element("td", { colspan: "3" });
-    space.style.height = `${height}px`;
-    body.replaceChildren(element("tr", { "aria-hidden": "true" }, space));
+    body.style.minHeight = `${body.offsetHeight || heightOf(from)}px`;
+    body.replaceChildren();
     body.setAttribute("data-absent", "");
     return body;
   }
@@ -48,6 +48,7 @@ export function createChunks(code, arrived) {
       promise = rows(from)
         .then((made) => {
           body.replaceChildren(...made);
+          body.style.minHeight = "";
           body.removeAttribute("data-absent");
           arrived?.(body);
           forget(from);
@@ -95,6 +96,7 @@ export function createChunks(code, arrived) {
   for (let from = 1; from <= total; from += atOnce) {
     const body = bodies.get(from) ?? absent(element("tbody", { "data-from": from }), from);
     bodies.set(from, body);
+    body.style.containIntrinsicSize = `auto none auto ${heightOf(from)}px`; // what it has while it is not laid out
     table.append(body);
     seen.observe(body);
     if (!body.hasAttribute("data-absent")) arrived?.(body);

@@ -128,12 +128,15 @@ def find(repository: LibgitRepository, commit: str, path: str) -> Entry | None:
     return here
 
 
-def folder(repository: LibgitRepository, oid: str) -> list[tuple[Entry, int | None]]:
-    """The entries of a tree, folders first, each with the size of a file in bytes. Raises MissingObject."""
+def folder(repository: LibgitRepository, oid: str, sized: int) -> list[tuple[Entry, int | None]]:
+    """The entries of a tree, folders first, each of the first `sized` with the size of a file in bytes. Raises MissingObject."""
     listed = sorted(
         entries(repository, oid), key=lambda entry: (entry.kind not in ("tree", "module"), entry.name.lower())
     )
-    return [(entry, _size(repository, entry.oid) if entry.kind == "blob" else None) for entry in listed]
+    return [
+        (entry, _size(repository, entry.oid) if entry.kind == "blob" and number < sized else None)
+        for number, entry in enumerate(listed)
+    ]
 
 
 def blob(repository: LibgitRepository, oid: str, limit: int) -> Blob:

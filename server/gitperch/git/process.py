@@ -257,7 +257,7 @@ class Git:
         try:
             return await self.read(path, function, *arguments)
         except UnreadableRepository as error:
-            if "objectformat" not in error.message:
+            if "object format" not in error.message and "objectformat" not in error.message:
                 raise
             return await asyncio.get_running_loop().run_in_executor(
                 self._executor, _with_git, str(path), self.environment | AS_NAMED, function, arguments

@@ -40,7 +40,7 @@ class Files:
         if entry.kind != "tree":
             return RedirectResponse(address(page, "blob", place), 302)
         git, path = page.host.git, page.repository.path
-        listed = await git.look_up(path, items, entry.oid)
+        listed = await git.look_up(path, items, entry.oid, ENTRIES)
         names = [item.entry.name for item in listed]
         last = await self._last.soon(page, place, names, AT_ONCE_SECONDS)
         found = await git.look_up(path, commits.several, {place.oid, *last.oids.values()})

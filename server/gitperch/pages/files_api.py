@@ -46,7 +46,7 @@ async def folder(request: Request) -> Response:
         here = await entry_at(page, place.at(path))
         if here.kind != "tree":
             break
-        listed = await git.look_up(page.repository.path, items, here.oid)
+        listed = await git.look_up(page.repository.path, items, here.oid, 0)
         inside = f"{path}/" if path else ""
         found.append(
             {

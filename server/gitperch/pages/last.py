@@ -89,7 +89,7 @@ class Last:
         entry = await entry_at(page, place)
         names = []
         if entry.kind == "tree":
-            listed = await page.host.git.look_up(page.repository.path, items, entry.oid)
+            listed = await page.host.git.look_up(page.repository.path, items, entry.oid, 0)
             names = [item.entry.name for item in listed]
         return Ndjson(page.host.git, self._told(page, place, names), {"cache-control": "private, no-cache"})
 

@@ -34,13 +34,13 @@ class Item:
     pointer: Pointer | None = None
 
 
-def items(repository: LibgitRepository, oid: str) -> list[Item]:
-    """All of a tree. Runs inside `Git.look_up`. Raises MissingObject."""
+def items(repository: LibgitRepository, oid: str, described: int) -> list[Item]:
+    """All of a tree; of the first `described` entries more than their names. Runs inside `Git.look_up`. Raises MissingObject."""
     listed, opened = [], 0
-    for entry, size in objects.folder(repository, oid):
+    for number, (entry, size) in enumerate(objects.folder(repository, oid, described)):
         item = Item(entry, size)
         worth = entry.kind == "link" or (entry.kind == "blob" and size in POINTERS)
-        if worth and opened < OPENED:
+        if worth and opened < OPENED and number < described:
             opened += 1
             item = _opened(repository, item)
         listed.append(item)
