@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from gitperch_graph.repository import SECONDS, HistoryUnreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 _COMPLAINT = 2000  # bytes of what it says when it fails
@@ -24,25 +24,47 @@ async def build(
 
     Raises HistoryUnreadable.
     """
+
+    def heard(line: str) -> None:
+        progress, _, commits = line.partition(" ")
+        told(float(progress), int(commits))
+
+    await run("gitperch_graph.build", (str(path), str(index_path)), environment, heard, seconds=SECONDS * 2)
+
+
+async def run(
+    module: str,
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    told: Callable[[str], None],
+    *,
+    stdin: bytes = b"",
+    seconds: float,
+) -> None:
+    """`python -m module` with `arguments`; `told` hears its lines.
+
+    Raises HistoryUnreadable when it fails or takes longer than `seconds`.
+    """
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "gitperch_graph.build", str(path), str(index_path)),
+        *(sys.executable, "-m", module, *arguments),
         env=environment,
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,
     )
-    assert process.stdout and process.stderr  # noqa: S101, PT018 -- pipes, as asked for
+    assert process.stdin and process.stdout and process.stderr  # noqa: S101, PT018 -- pipes, as asked for
     complaint = asyncio.ensure_future(process.stderr.read())
     try:
-        async with asyncio.timeout(SECONDS * 2):
+        async with asyncio.timeout(seconds):
+            process.stdin.write(stdin)
+            process.stdin.close()
             async for line in process.stdout:
-                progress, _, commits = line.partition(b" ")
-                told(float(progress), int(commits))
+                told(line.decode("ascii", "replace").strip())
             await process.wait()
             said = (await complaint)[-_COMPLAINT:]
     except TimeoutError:
-        raise HistoryUnreadable(f"its index was not built after {SECONDS * 2:.0f} s") from None
+        raise HistoryUnreadable(f"it was not done after {seconds:.0f} s") from None
     finally:
         complaint.cancel()
         if process.returncode is None:

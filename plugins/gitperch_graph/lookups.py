@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from gitperch.accounts.access import client_address
 from gitperch.errors import BadRequest, NotFound
 from gitperch_graph import kin, ref_names
 from gitperch_graph.commits import parsed
+from gitperch_graph.errors import Building
 from gitperch_graph.objects import fetched, libgit2_knows, reader
-from gitperch_graph.store import Building
+from gitperch_graph.views import View
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,7 +92,8 @@ class Lookups:
         viewer = await self._host.access.viewer(request)
         repo = await self._host.access.repository(viewer, request.path_params["owner"], request.path_params["name"])
         try:
-            return repo, await self._graphs.index(repo)
+            view = View.of(request.query_params)
+            return repo, await self._graphs.index(repo, view, client_address(request))
         except Building:
             return repo, None
 

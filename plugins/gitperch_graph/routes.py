@@ -6,20 +6,22 @@ import asyncio
 import gzip
 import hashlib
 import json
-from collections import OrderedDict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from gitperch.accounts.access import client_address
 from gitperch.errors import BadRequest, NotFound
 from gitperch_graph import windows
+from gitperch_graph.errors import Building
 from gitperch_graph.objects import fetched, libgit2_knows, reader
-from gitperch_graph.store import Building
+from gitperch_graph.recent import Recent
+from gitperch_graph.views import View
+from gitperch_graph.views.edges import marked
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
-
     from pygit2.repository import Repository as LibgitRepository
     from starlette.requests import Request
 
@@ -41,7 +43,7 @@ class GraphRoutes:
     def __init__(self, host: Host, graphs: Graphs) -> None:
         self._host = host
         self._graphs = graphs
-        self._recent = _Recent()
+        self._recent = Recent(_RECENT_BYTES)
 
     def routes(self) -> list[Route]:
         return [
@@ -55,38 +57,38 @@ class GraphRoutes:
         repo = await self._repository(request)
         at = request.query_params.get("at", "0")
         rows = _number(request, "rows", ROWS, ROWS_AT_MOST)
+        view = View.of(request.query_params)
         try:
-            index = await self._graphs.index(repo)
+            index = await self._graphs.index(repo, view, client_address(request))
         except Building as building:
             return still_building(building)
         where = _place(index, at, rows)
-        tag = _tag(index.generation, "window", at, str(rows))
+        tag = _tag(index.generation, "window", at, str(rows), view.name)
         if _is_known(request, tag):
             return Response(status_code=304, headers=_headers(tag))
         wants_gzip = _takes_gzip(request)
         found = self._recent.get((repo.id, tag, wants_gzip))
         if not found:
-            found = await self._window_body(repo, index, where, rows, wants_gzip)
+            found = await self._window_body(repo, index, _Asked(where, rows, view.name, wants_gzip))
             self._recent.keep((repo.id, tag, wants_gzip), found)
         return _answer(*found, tag)
 
-    async def _window_body(
-        self, repo: Repository, index: RowIndex, where: Place, rows: int, packed: bool
-    ) -> tuple[bytes, bool]:
+    async def _window_body(self, repo: Repository, index: RowIndex, asked: _Asked) -> tuple[bytes, bool]:
         git = self._host.git
         if libgit2_knows(repo.path):
-            return await git.read(repo.path, _window_by_libgit2, index, where, rows, packed)
-        read = await fetched(git, repo.path, windows.oids(index, where, rows))
-        return await asyncio.to_thread(_window, index, where, rows, read, packed)
+            return await git.read(repo.path, _window_by_libgit2, index, asked)
+        read = await fetched(git, repo.path, windows.oids(index, asked.where, asked.rows))
+        return await asyncio.to_thread(_window, index, asked, read)
 
     async def refs(self, request: Request) -> Response:
         """Every branch and tag with its commit's oid and row."""
         repo = await self._repository(request)
+        view = View.of(request.query_params)
         try:
-            index = await self._graphs.index(repo)
+            index = await self._graphs.index(repo, view, client_address(request))
         except Building as building:
             return still_building(building)
-        tag = _tag(index.generation, "refs")
+        tag = _tag(index.generation, "refs", view.name)
         if _is_known(request, tag):
             return Response(status_code=304, headers=_headers(tag))
         body, packed = _encoded(windows.listing(index), _takes_gzip(request))
@@ -96,11 +98,12 @@ class GraphRoutes:
         """`?points=N`: when the commits of N evenly spaced rows were made, for a map of the whole."""
         repo = await self._repository(request)
         points = _number(request, "points", windows.POINTS, windows.POINTS_AT_MOST)
+        view = View.of(request.query_params)
         try:
-            index = await self._graphs.index(repo)
+            index = await self._graphs.index(repo, view, client_address(request))
         except Building as building:
             return still_building(building)
-        tag = _tag(index.generation, "outline", str(points))
+        tag = _tag(index.generation, "outline", str(points), view.name)
         if _is_known(request, tag):
             return Response(status_code=304, headers=_headers(tag))
         body, packed = _encoded(windows.outline(index, points), _takes_gzip(request))
@@ -111,27 +114,14 @@ class GraphRoutes:
         return await self._host.access.repository(viewer, request.path_params["owner"], request.path_params["name"])
 
 
-class _Recent:
-    """The bodies given last, since everybody who looks on when a push arrives asks for the same window."""
+@dataclass(frozen=True)
+class _Asked:
+    """A window of a view, "" for the whole graph."""
 
-    def __init__(self) -> None:
-        self._bodies: OrderedDict[Hashable, tuple[bytes, bool]] = OrderedDict()
-        self._size = 0
-
-    def get(self, key: Hashable) -> tuple[bytes, bool] | None:
-        found = self._bodies.get(key)
-        if found:
-            self._bodies.move_to_end(key)
-        return found
-
-    def keep(self, key: Hashable, answer: tuple[bytes, bool]) -> None:
-        if key in self._bodies:
-            return
-        self._bodies[key] = answer
-        self._size += len(answer[0])
-        while self._size > _RECENT_BYTES:
-            _, (body, _) = self._bodies.popitem(last=False)
-            self._size -= len(body)
+    where: Place
+    rows: int
+    view: str
+    packed: bool
 
 
 def _number(request: Request, name: str, usual: int, most: int) -> int:
@@ -153,14 +143,15 @@ def _place(index: RowIndex, at: str, rows: int) -> Place:
         ) from None
 
 
-def _window_by_libgit2(
-    repository: LibgitRepository, index: RowIndex, where: Place, rows: int, packed: bool
-) -> tuple[bytes, bool]:
-    return _window(index, where, rows, reader(repository), packed)
+def _window_by_libgit2(repository: LibgitRepository, index: RowIndex, asked: _Asked) -> tuple[bytes, bool]:
+    return _window(index, asked, reader(repository))
 
 
-def _window(index: RowIndex, where: Place, rows: int, read: Read, packed: bool) -> tuple[bytes, bool]:
-    return _encoded(windows.window(index, where, rows, read), packed)
+def _window(index: RowIndex, asked: _Asked, read: Read) -> tuple[bytes, bool]:
+    answer = windows.window(index, asked.where, asked.rows, read)
+    if asked.view:
+        answer = marked(answer, index) | {"view": asked.view}
+    return _encoded(answer, asked.packed)
 
 
 def _encoded(answer: dict[str, Any], packed: bool) -> tuple[bytes, bool]:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from gitperch.errors import AppError
 from gitperch.git import GitError, refs
 from gitperch_graph import apart, small
 from gitperch_graph.commit_graph import chain_of
+from gitperch_graph.errors import Building, GraphUnreadable
 from gitperch_graph.extend import extended
 from gitperch_graph.objects import libgit2_knows, reader
 from gitperch_graph.repository import (
@@ -28,6 +28,8 @@ from gitperch_graph.repository import (
 from gitperch_graph.row_index import RowIndex
 from gitperch_graph.sections import IndexUnusable
 from gitperch_graph.top import KEPT
+from gitperch_graph.views.store import Views
+from gitperch_graph.views.view import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
     from gitperch.host import Host
     from gitperch.repositories import Repository
+    from gitperch_graph.views.view import View
 
 _SUFFIXES = (".rows", ".top", ".graph")
 
@@ -46,22 +49,6 @@ PATIENCE = 2.0
 _OPEN = 24  # indexes kept mapped
 _HIGH = 3 * KEPT  # rows of a top, after which most of them are put into a base
 _MANY_MOVED = 2000  # refs
-
-
-class Building(Exception):
-    """The index is not there yet; it is being built. `progress` is 0 to 1, `commits` how many there are, 0 while nobody knows."""
-
-    def __init__(self, progress: float = 0.0, commits: int = 0) -> None:
-        super().__init__(f"{progress:.0%}")
-        self.progress = progress
-        self.commits = commits
-
-
-class GraphUnreadable(AppError):
-    """The history cannot be drawn, since git cannot read it."""
-
-    status = 500
-    code = "history_unreadable"
 
 
 @dataclass(frozen=True)
@@ -86,9 +73,17 @@ class Graphs:
         self._helper = asyncio.Semaphore(1)  # building is for whoever has time, one at once
         self._unwritten: set[int] = set()
         self._numbers = itertools.count(1)
+        self._views = Views(host, folder, self.persist)
 
-    async def index(self, repo: Repository) -> RowIndex:
-        """The repository's index. Raises Building when it takes longer than `PATIENCE`, GraphUnreadable when it cannot be."""
+    async def index(self, repo: Repository, view: View = WHOLE, client: str = "") -> RowIndex:
+        """The repository's index, or that of a smaller `view` for `client`, of whom not too many can be asked.
+
+        Raises Building when it takes longer than `PATIENCE`, GraphUnreadable when it cannot be; for a view also what `Views.index` raises.
+        """
+        whole = await self._whole(repo)
+        return whole if view.whole else await self._views.index(repo, view, whole, client)
+
+    async def _whole(self, repo: Repository) -> RowIndex:
         found = self._open.get(repo.id)
         if found:
             self._open.move_to_end(repo.id)
@@ -195,6 +190,7 @@ class Graphs:
             self._unwritten.discard(repo_id)
             for suffix in _SUFFIXES:
                 await asyncio.to_thread(self._path(repo_id).with_suffix(suffix).unlink, missing_ok=True)
+        await self._views.remove(repo_id)
 
     async def sweep(self) -> None:
         """Remove what a crash left behind. Called before anything is built."""

@@ -15,13 +15,14 @@ from starlette.routing import Route
 from gitperch.accounts.access import client_address
 from gitperch.errors import BadRequest
 from gitperch.events import RefsUpdated, RepositoryDeleted
+from gitperch_graph.errors import Building, GraphUnreadable
 from gitperch_graph.routes import still_building
 from gitperch_graph.search.answers import Search
 from gitperch_graph.search.grammar import LONGEST, parsed
 from gitperch_graph.search.reach import Reaches
 from gitperch_graph.search.texts import Texts
 from gitperch_graph.search.turns import Turns
-from gitperch_graph.store import Building, GraphUnreadable
+from gitperch_graph.views import View
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -77,12 +78,13 @@ class SearchRoutes:
         repo = await access.repository(viewer, request.path_params["owner"], request.path_params["name"])
         text, limit = _text(request), _limit(request)
         try:
-            index = await self._graphs.index(repo)
+            whole = await self._graphs.index(repo)
+            index = await self._graphs.index(repo, View.of(request.query_params), client_address(request))
         except Building as building:
             return still_building(building)
         client = client_address(request)
         query = parsed(text, time.time())
-        found = Search(self._host.git, self.texts, self._reaches, repo, index, index, query, limit, client)
+        found = Search(self._host.git, self.texts, self._reaches, repo, whole, index, query, limit, client)
         return _Answer(found, self._turns)
 
 

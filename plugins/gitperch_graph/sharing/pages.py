@@ -16,12 +16,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gitperch.errors import BadRequest, NotFound
+from gitperch_graph.errors import Building
 from gitperch_graph.objects import fetched, libgit2_knows, reader
 from gitperch_graph.recent import Recent
 from gitperch_graph.sharing import picture as pictures
 from gitperch_graph.sharing.lines import Grid, drawing, hue
 from gitperch_graph.sharing.svg import THEMES, Frame, policy, short, svg
-from gitperch_graph.store import Building
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
 
 ABSENT = 0xFFFFFFFF
-MOST = 8  # parents, unless a commit really has more; also bits of `skipped`
+MOST = 8  # parents, unless a commit really has more
+BITS = 8  # of `skipped`; a parent after these is drawn as if it were a real one
 STEPS = 256  # commits that are looked at to find out whether one parent reaches another
 
 
@@ -104,7 +105,7 @@ def _skipped(
         begin, end = starts[new], starts[new + 1]
         true = set(real_to[there[height] : there[height + 1]])
         for nth, parent in enumerate(tos[begin:end]):
-            if parent not in true and nth < MOST:
+            if parent not in true and nth < BITS:
                 is_skipped[begin + nth] = True
                 masks[new] |= 1 << nth
     if not is_skipped.any():
@@ -171,6 +172,8 @@ class _Rewriting:
         return tuple(to for to in found if to not in reached)[:MOST]
 
     def _of_shown(self, parents: Sequence[int]) -> Sequence[int]:
+        if len(parents) == 1:
+            return self._below(parents[0])
         direct = {parent for parent in parents if parent == ABSENT or self._shown[parent]}
         found: list[int] = []
         for parent in parents:
@@ -186,21 +189,21 @@ class _Rewriting:
                 room -= 1
         return kept
 
-    def _parents(self, height: int) -> Sequence[int]:
-        found = self._changed.get(height)
-        return self._to[self._first[height] : self._first[height + 1]] if found is None else found
-
     def _reached(self, found: Sequence[int]) -> set[int]:
         """Those that another one reaches, as far as `STEPS` go."""
         if len(found) < 2:
             return set()
         wanted, lowest = set(found), min(found)
         waiting, seen, reached = list(found), set(found), set()
-        steps = STEPS
-        while waiting and steps:
-            steps -= 1
+        changed, first, to = self._changed, self._first, self._to
+        for _ in range(STEPS):
+            if not waiting:
+                break
             height = waiting.pop()
-            for parent in self._parents(height):
+            parents = changed.get(height)
+            if parents is None:
+                parents = to[first[height] : first[height + 1]]
+            for parent in parents:
                 if parent in wanted:
                     reached.add(parent)
                 elif lowest < parent < ABSENT and parent not in seen:

@@ -76,6 +76,11 @@ class View:
         text = json.dumps(dataclasses.astuple(self)).encode()
         return hashlib.blake2b(text, digest_size=8).hexdigest()
 
+    @property
+    def name(self) -> str:
+        """The digest; "" for the whole graph."""
+        return "" if self.whole else self.digest
+
 
 WHOLE = View()
 

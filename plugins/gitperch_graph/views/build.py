@@ -1,0 +1,90 @@
+"""Building the index of a view, in a process of its own.
+
+python -m gitperch_graph.views.build REPOSITORY INDEX VIEW_INDEX
+
+reads the view as JSON from standard input and the whole graph from INDEX. Says how far it has come on standard output, as
+`gitperch_graph.build` does, and at last the generation of the graph that it has read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gitperch_graph import build as builds
+from gitperch_graph.repository import HistoryUnreadable, Repository
+from gitperch_graph.row_index import RowIndex
+from gitperch_graph.sections import IndexUnusable
+from gitperch_graph.shape import Shape
+from gitperch_graph.views.choosing import RefNotThere, chosen
+from gitperch_graph.views.view import View
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+SKIPPED, SOLID = "skipped", "solid"
+"""The sections that an index of a view has beside those of every index; see `narrowing.Narrowed`."""
+
+
+def build(
+    repository: Path,
+    whole_path: Path,
+    view_path: Path,
+    view: View,
+    environment: Mapping[str, str] | None = None,
+    told: Callable[[float, int], None] | None = None,
+) -> str:
+    """Write the index of `view` to `view_path`; the generation of the whole graph's index, at `whole_path`, from which it was made.
+
+    Raises HistoryUnreadable, IndexUnusable and RefNotThere.
+    """
+    whole = RowIndex.open(whole_path, repository)
+    shape = Shape.of_index(whole)
+    say = told or (lambda part, commits: None)
+    say(0.1, shape.total)
+    found = chosen(shape, view, Repository(repository, environment))
+    say(0.6, len(found.kept))
+    own_graph = whole_path.with_suffix(".graph")
+    if own_graph.exists():
+        # The view's rows refer to it, and keep it when that of the whole is replaced.
+        linked = view_path.with_suffix(".graph")
+        linked.unlink(missing_ok=True)
+        linked.hardlink_to(own_graph)
+    smaller = shape.narrowed(found.kept, found.first, found.to)
+    builds.write(
+        view_path,
+        # Refs that are not in the view may move, and it stays as it is.
+        replace(smaller, refs=[ref for ref in smaller.refs if ref.height >= 0]),
+        lambda part: say(part, len(found.kept)),
+        extra={SKIPPED: found.skipped, SOLID: found.solid},
+    )
+    return whole.generation
+
+
+def main() -> int:
+    repository, whole_path, view_path = map(Path, sys.argv[1:])
+    os.nice(builds.NICENESS)
+    given = json.load(sys.stdin)
+    view = View(**given | {"refs": tuple(given["refs"])})
+
+    def tell(part: float, commits: int) -> None:
+        sys.stdout.write(f"{part:.2f} {commits}\n")
+        sys.stdout.flush()
+
+    try:
+        generation = build(repository, whole_path, view_path, view, told=tell)
+    except (HistoryUnreadable, IndexUnusable, RefNotThere) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.write(f"{generation}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

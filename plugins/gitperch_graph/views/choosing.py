@@ -1,0 +1,121 @@
+"""The commits that a view shows, and their parents then. In a helper process: numpy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gitperch_graph import history as histories
+from gitperch_graph.lanes import ABSENT
+from gitperch_graph.shape import NEWEST
+from gitperch_graph.views.heights import Heights
+from gitperch_graph.views.narrowing import Narrowed, narrowed, replaced, straight
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from gitperch_graph.history import Array
+    from gitperch_graph.repository import Repository
+    from gitperch_graph.shape import Shape
+    from gitperch_graph.views.view import View
+
+BRANCHES, TAGS = "refs/heads/", "refs/tags/"
+
+
+class RefNotThere(Exception):
+    """No branch or tag of this name names a commit."""
+
+
+def chosen(shape: Shape, view: View, repository: Repository) -> Narrowed:
+    """What is left of `shape` in this view. Raises RefNotThere and HistoryUnreadable."""
+    real = shape.first, shape.to
+    first, to = straight(*real) if view.first_parent else real
+    tips = _tips(shape, view.refs)
+    if view.path:
+        first, to, shown = _along(shape, view, repository, tips)
+    elif view.refs or view.first_parent:
+        shown = histories.reached(first, to, tips)
+    else:
+        shown = np.ones(shape.total, bool)
+    if not view.merges:
+        shown &= np.diff(shape.first) <= 1
+    if view.after is not None or view.before is not None:
+        times = _times(shape, repository)
+        if view.after is not None:
+            shown &= times >= view.after
+        if view.before is not None:
+            shown &= times < view.before
+    if view.author and shown.any():
+        shown &= _by(shape, view, repository, tips)
+    return narrowed(first, to, shown, real if view.path else None)
+
+
+def height_of(heights: dict[str, int], head: str, name: str) -> int:
+    """Of the commit that a ref names, by its full or short name or `HEAD`. Raises RefNotThere."""
+    for full in (head if name == "HEAD" else name, BRANCHES + name, TAGS + name):
+        if full in heights:
+            return heights[full]
+    raise RefNotThere(name)
+
+
+def _tips(shape: Shape, refs: Sequence[str]) -> list[int]:
+    heights = {ref.name: ref.height for ref in shape.refs if ref.height >= 0}
+    return [height_of(heights, shape.head, name) for name in refs] if refs else sorted(set(heights.values()))
+
+
+def _times(shape: Shape, repository: Repository) -> Array:
+    """Every commit's committer time: of the newest git is asked, whose commit-graph has the others'."""
+    times = np.zeros(shape.total, np.int64)
+    newest = shape.order >= NEWEST
+    if shape.graph:
+        times[~newest] = histories.times(shape.graph)[shape.order[~newest]]
+    if newest.any():
+        heights = np.flatnonzero(newest).tolist()
+        stdin = "".join(f"{shape.oids(height, height + 1).hex()}\n" for height in heights).encode()
+        lines = repository.lines("rev-list", "--no-walk=unsorted", "--timestamp", "--stdin", stdin=stdin)
+        times[newest] = [int(line.partition(b" ")[0]) for line in lines]
+    return times
+
+
+def _along(shape: Shape, view: View, repository: Repository, tips: Sequence[int]) -> tuple[Array, Array, Array]:
+    """The history of a path as git simplifies it."""
+    how = ["--first-parent"] if view.first_parent else []
+    lines = [
+        line.split() for line in _walked(shape, repository, tips, ["--parents", *how], ["--", f":(literal){view.path}"])
+    ]
+    numbers: dict[bytes, int] = {}
+    for line in lines:
+        for oid in line:
+            numbers.setdefault(oid, len(numbers))
+    heights = Heights(shape).of([bytes.fromhex(oid.decode("ascii")) for oid in numbers]).tolist()
+    there = {oid: heights[number] for oid, number in numbers.items()}
+    return replaced(
+        shape.total,
+        (
+            (there[oid], [there[parent] if there[parent] >= 0 else ABSENT for parent in parents])
+            for oid, *parents in lines
+            if there[oid] >= 0
+        ),
+    )
+
+
+def _by(shape: Shape, view: View, repository: Repository, tips: Sequence[int]) -> Array:
+    how = ["--regexp-ignore-case", "--fixed-strings", f"--author={view.author}"]
+    if view.first_parent:
+        how.append("--first-parent")
+    oids = [bytes.fromhex(line.decode("ascii")) for line in _walked(shape, repository, tips, how, [])]
+    found = np.zeros(shape.total, bool)
+    heights = Heights(shape).of(oids)
+    found[heights[heights >= 0]] = True
+    return found
+
+
+def _walked(
+    shape: Shape, repository: Repository, tips: Sequence[int], how: Sequence[str], paths: Sequence[str]
+) -> Iterator[bytes]:
+    """What `git rev-list` says of all that `tips` reach."""
+    if not tips:
+        return
+    stdin = "".join(f"{shape.oids(tip, tip + 1).hex()}\n" for tip in tips).encode()
+    yield from repository.lines("rev-list", *how, "--stdin", *paths, stdin=stdin)
