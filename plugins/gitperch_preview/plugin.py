@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from gitperch.events import Event, RefsUpdated, RepositoryChanged, RepositoryCreated, RepositoryDeleted
 from gitperch.git import refs
 from gitperch.plugin import BranchLink, Mode, Plugin
-from gitperch_preview import routes, sites
+from gitperch_preview import labels, routes, sites
 from gitperch_preview.events import PreviewChanged
 from gitperch_preview.gateway import Gateway
 from gitperch_preview.hosts import Hosts
@@ -97,6 +97,13 @@ class PreviewPlugin(Plugin):
             branch: BranchLink("Preview", self._url(preview.label), preview.state or None)
             for branch, preview in previews.items()
         }
+
+    async def commit_link(self, repository: Repository, oid: str) -> BranchLink | None:
+        """Where the commit has something to show. That a ref leads to it is looked at when somebody goes there."""
+        (state,) = await self._host.git.read(repository.path, sites.states, [oid])
+        if not state:
+            return None
+        return BranchLink("Preview", self._url(labels.commit_label(oid, await self.hosts.site(repository))), READY)
 
     def _url(self, label: str) -> str:
         return self._host.config.preview_url(label)

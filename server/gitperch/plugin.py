@@ -48,7 +48,7 @@ class Mode(Enum):
 
 @dataclass(frozen=True)
 class BranchLink:
-    """What a plugin adds to a branch wherever branches are listed: a labelled address and a state.
+    """What a plugin adds to a branch wherever branches are listed, or to a commit: a labelled address and a state.
 
     `state` is one of queued, building, starting, ready, sleeping, failed, stopped; None draws no dot.
     """
@@ -100,3 +100,7 @@ class Plugin:
     async def branch_links(self, repository: Repository, branches: Sequence[str]) -> Mapping[str, BranchLink]:
         """Links for those of the `branches` (short names) that have one."""
         return {}
+
+    async def commit_link(self, repository: Repository, oid: str) -> BranchLink | None:
+        """A link for the commit `oid`, shown with its details. It is asked for every commit that is looked at: be quick."""
+        return None

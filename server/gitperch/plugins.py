@@ -131,6 +131,13 @@ class Plugins:
             links |= await plugin.branch_links(repository, branches)
         return links
 
+    async def commit_link(self, repository: Repository, oid: str) -> BranchLink | None:
+        """The link of a commit; where two plugins have one, the later one's."""
+        found = None
+        for plugin in self.by_name.values():
+            found = await plugin.commit_link(repository, oid) or found
+        return found
+
     @staticmethod
     def _hear(plugin: Plugin, host: Host) -> None:
         """Feed an ephemeral listener from a bounded queue in a task of its own."""

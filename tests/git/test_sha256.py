@@ -28,7 +28,15 @@ def test_push_clone_and_fetch(server: Server, tmp_path: Path, version: str) -> N
     assert len(second) == 64
     assert git("rev-parse", "HEAD", cwd=clone).stdout.strip() == second
     assert git("fsck", "--full", "--strict", cwd=clone).returncode == 0
+    page = server.get(f"/{name}/commit/{second[:12]}", user="alice")
+    assert page.headers["location"] == f"/{name}/commit/{second}"
     page = server.get(f"/{name}/commit/{second}", user="alice")
+    assert page.status == 200
+    assert "<mark>two</mark>" in page.text
+    assert (
+        server.get(f"/{name}/commit/{second}/lines?path=index.html&first=1&last=1&shift=0", user="alice").status == 200
+    )
+    page = server.get(f"/{name}/tree", user="alice")
     assert page.status == 501
     assert "Clone, fetch and push work as ever." in page.text
 

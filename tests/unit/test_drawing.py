@@ -64,7 +64,7 @@ def test_markup_in_code_stays_text() -> None:
 
 def test_hidden_characters_are_named() -> None:
     assert shown("a\u202eb") == 'a<i class="odd" title="U+202E">U+202E</i>b'
-    assert shown("\x1b[0m") == '<i class="odd" title="U+001B">␛</i>[0m'
+    assert shown("\x1b[0m") == '<i class="odd" title="U+001B">ESC</i>[0m'
     assert shown("\udcff") == '<i class="odd" title="A byte that is not UTF-8">FF</i>'
     assert shown("\tfamily 👨\u200d👩 می\u200cخواهم & é") == "\tfamily 👨\u200d👩 می\u200cخواهم &amp; é"
     lines = highlight("x.py", "access = 'user\u202e \u2066# admin\u2069'\udc80\ud800")
@@ -96,10 +96,10 @@ def workshop() -> Iterator[Workshop]:
 def test_a_job_that_takes_too_long_costs_the_process_not_the_next_job(workshop: Workshop) -> None:
     slow = "x = f(1, 'a')\n" * 30_000
     begun = time.monotonic()
-    stuck = workshop.ask({"path": "x.py"}, slow.encode(), 0.05)
+    stuck = workshop.ask({"draw": "code", "path": "x.py"}, slow.encode(), 0.05)
     with pytest.raises(Undrawn):
         stuck.result(5)
-    facts, drawn = workshop.ask({"path": "x.py"}, b"import os", 5).result(5)
+    facts, drawn = workshop.ask({"draw": "code", "path": "x.py"}, b"import os", 5).result(5)
     assert facts["known"]
     assert b"hl-k" in drawn
     assert time.monotonic() - begun < 5
@@ -107,12 +107,12 @@ def test_a_job_that_takes_too_long_costs_the_process_not_the_next_job(workshop: 
 
 def test_the_process_ends_when_there_is_nothing_to_do(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gitperch.drawing.workshop.REST", 0.05)
-    workshop.ask({"path": "x.py"}, b"1", 5).result(5)
+    workshop.ask({"draw": "code", "path": "x.py"}, b"1", 5).result(5)
     until = time.monotonic() + 5
     while workshop.runs and time.monotonic() < until:
         time.sleep(0.01)
     assert not workshop.runs
-    assert workshop.ask({"path": "x.py"}, b"1", 5).result(5)[0]["known"]
+    assert workshop.ask({"draw": "code", "path": "x.py"}, b"1", 5).result(5)[0]["known"]
 
 
 def test_the_event_loop_goes_on_meanwhile() -> None:

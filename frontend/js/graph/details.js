@@ -1,7 +1,10 @@
 /** The panel beside the graph with one commit's message and files, drawn by the server. */
 
 import { ApiError, getHtml, isAbort } from "../api.js";
+import { createChanges } from "../diff/changes.js";
+import { createFacts } from "../diff/facts.js";
 import { element } from "./dom.js";
+import { createPlacement } from "./placement.js";
 
 const KEPT = 24;
 const SHOW_WAIT = 150; // ms; what comes sooner needs no sign of waiting
@@ -12,14 +15,29 @@ const SHOW_WAIT = 150; // ms; what comes sooner needs no sign of waiting
  * @param {HTMLElement} options.body inside it
  * @param {string} options.url of the repository's page
  * @param {() => void} options.onClose the close button
+ * @param {(oid: string) => void} options.onGo a link to another commit
+ * @param {() => void} options.onResize the panel has another place, or another size
  */
-export function createDetails({ panel, body, url, onClose }) {
-  /** @type {Map<string, string>} */
+export function createDetails({ panel, body, url, onClose, onGo, onResize }) {
+  /** @type {Map<string, string>} by oid and by how the changes are drawn */
   const kept = new Map();
   /** @type {AbortController | null} */
   let loading = null;
   let shown = "";
+  let how = "?panel=1";
+  /** @type {ReturnType<typeof createFacts> | null} */
+  let facts = null;
   const listeners = new AbortController();
+  const placement = createPlacement(panel, onResize);
+  const changes = createChanges({
+    root: body,
+    onAgain(address) {
+      address.searchParams.set("panel", "1");
+      if (address.searchParams.has("view")) kept.clear(); // the browser remembers the way, for all commits
+      address.searchParams.delete("file");
+      void load(shown, address.search);
+    },
+  });
   const close = panel.querySelector("[data-close]");
   close?.addEventListener("click", onClose, { signal: listeners.signal });
 
@@ -28,23 +46,41 @@ export function createDetails({ panel, body, url, onClose }) {
     body.innerHTML = html; // our own server's page: escaped there, and the policy runs no inline script
     body.scrollTop = 0;
     panel.removeAttribute("aria-busy");
+    changes.refresh();
+    facts?.destroy();
+    facts = createFacts(body);
   }
 
-  /** @param {string} oid */
-  async function load(oid) {
+  body.addEventListener(
+    "click",
+    (event) => {
+      const link = event.target instanceof Element ? event.target.closest("a[data-commit]") : null;
+      if (!(link instanceof HTMLAnchorElement) || event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      onGo(link.dataset.commit ?? "");
+    },
+    { signal: listeners.signal },
+  );
+
+  /**
+   * @param {string} oid
+   * @param {string} query how the changes are drawn
+   */
+  async function load(oid, query) {
+    how = query;
     loading?.abort();
     const mine = (loading = new AbortController());
     const waiting = setTimeout(() => panel.setAttribute("aria-busy", "true"), SHOW_WAIT);
     try {
-      const html = await getHtml(`${url}/commit/${oid}?panel=1`, mine.signal);
-      kept.set(oid, html);
+      const html = await getHtml(`${url}/commit/${oid}${query}`, mine.signal);
+      kept.set(oid + query, html);
       if (kept.size > KEPT) kept.delete(/** @type {string} */ (kept.keys().next().value));
       draw(html);
     } catch (error) {
       if (isAbort(error)) return;
       const says = error instanceof ApiError ? error.message : "The details could not be drawn.";
       const again = element("button", { type: "button", class: "button" }, "Try again");
-      again.addEventListener("click", () => void load(oid));
+      again.addEventListener("click", () => void load(oid, query));
       body.replaceChildren(element("div", { class: "graph-problem", role: "alert" }, element("p", {}, says), again));
       panel.removeAttribute("aria-busy");
     } finally {
@@ -65,10 +101,14 @@ export function createDetails({ panel, body, url, onClose }) {
       panel.hidden = !oid;
       if (!oid) {
         loading?.abort();
+        facts?.destroy();
         return;
       }
-      const html = kept.get(oid);
-      if (html === undefined) return void load(oid);
+      // Blank space stays left out; what the last commit was compared with says nothing of the next.
+      const query = new URLSearchParams(how).get("space") ? "?panel=1&space=ignore" : "?panel=1";
+      const html = kept.get(oid + query);
+      if (html === undefined) return void load(oid, query);
+      how = query;
       loading?.abort();
       draw(html);
     },
@@ -79,6 +119,9 @@ export function createDetails({ panel, body, url, onClose }) {
 
     destroy() {
       loading?.abort();
+      facts?.destroy();
+      changes.destroy();
+      placement.destroy();
       listeners.abort();
     },
   };

@@ -134,6 +134,11 @@ export function createGraph(root) {
     body: find(panel, ".graph-details-body", HTMLElement),
     url: `/${repository}`,
     onClose: () => close(),
+    onGo(oid) {
+      selection.set(oid);
+      void goTo(oid);
+    },
+    onResize: redraw,
   });
   const selection = createSelection({
     details,

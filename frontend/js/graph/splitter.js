@@ -10,12 +10,13 @@ const STEP = 16; // px per key press
  * @param {HTMLElement} options.root whose custom property holds the size
  * @param {string} options.property
  * @param {string} options.key under which the browser remembers it
- * @param {1 | -1} options.direction -1: it grows to the left
+ * @param {1 | -1} options.direction -1: it grows to the left, or upwards
+ * @param {"x" | "y"} [options.axis] "y": the border lies across
  * @param {() => [least: number, most: number]} options.limits px
  * @param {number} options.size px to begin with
  * @param {() => void} options.onResize
  */
-export function createSplitter({ handle, root, property, key, direction, limits, size, onResize }) {
+export function createSplitter({ handle, root, property, key, direction, axis = "x", limits, size, onResize }) {
   const listeners = new AbortController();
   const { signal } = listeners;
   const before = Number(recall(key));
@@ -47,10 +48,11 @@ export function createSplitter({ handle, root, property, key, direction, limits,
       if (event.button !== 0) return;
       event.preventDefault();
       handle.setPointerCapture(event.pointerId);
-      const [from, begun] = [event.clientX, size];
+      const at = (/** @type {PointerEvent} */ { clientX, clientY }) => (axis === "x" ? clientX : clientY);
+      const [from, begun] = [at(event), size];
       const drag = new AbortController();
       handle.dataset.dragging = "";
-      handle.addEventListener("pointermove", (move) => set(begun + (move.clientX - from) * direction), { signal: drag.signal });
+      handle.addEventListener("pointermove", (move) => set(begun + (at(move) - from) * direction), { signal: drag.signal });
       const end = () => {
         drag.abort();
         delete handle.dataset.dragging;
@@ -63,7 +65,7 @@ export function createSplitter({ handle, root, property, key, direction, limits,
   handle.addEventListener(
     "keydown",
     (event) => {
-      const steps = /** @type {Record<string, number>} */ ({ ArrowLeft: -STEP, ArrowRight: STEP });
+      const steps = /** @type {Record<string, number>} */ (axis === "x" ? { ArrowLeft: -STEP, ArrowRight: STEP } : { ArrowUp: -STEP, ArrowDown: STEP });
       const step = steps[event.key];
       if (!step) return;
       event.preventDefault();

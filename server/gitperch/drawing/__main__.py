@@ -12,17 +12,21 @@ import resource
 import sys
 from typing import Any
 
-from gitperch.drawing import LENGTH
+from gitperch.drawing import LENGTH, rows
 from gitperch.drawing.colours import coloured
 
 NICENESS = 4
 MEMORY = 512 << 20  # bytes of address space
 
 
-def answer(job: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
+def answer(job: dict[str, Any], body: bytes) -> tuple[dict[str, Any], str]:
     """What a job comes out as: facts about it, and HTML."""
-    lines = coloured(job["path"], body.decode("utf-8", "surrogatepass"))
-    return {"known": lines is not None}, "\n".join(lines or ()).encode()
+    if job["draw"] == "diff":
+        return rows.diff(job, body)
+    if job["draw"] == "lines":
+        return rows.lines(job, body)
+    found = coloured(job["path"], body.decode("utf-8", "surrogatepass"))
+    return {"known": found is not None}, "\n".join(found or ())
 
 
 def main() -> None:
@@ -33,7 +37,7 @@ def main() -> None:
     while head := given.read(LENGTH.size):
         first, _, body = given.read(LENGTH.unpack(head)[0]).partition(b"\n")
         facts, html = answer(json.loads(first), body)
-        content = json.dumps(facts).encode() + b"\n" + html
+        content = json.dumps(facts).encode() + b"\n" + html.encode()
         taken.write(LENGTH.pack(len(content)) + content)
         taken.flush()
 

@@ -12,6 +12,8 @@ _ODD = re.compile(
     "[\x00-\x08\x0a-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
     "\ufff9-\uffff\ud800-\udfff\U000e0000-\U000e007f]"
 )
+_CONTROLS = """NUL SOH STX ETX EOT ENQ ACK BEL BS TAB LF VT FF CR SO SI DLE DC1 DC2 DC3 DC4 NAK SYN ETB CAN EM SUB ESC FS GS RS
+    US""".split()
 _EMPTY = re.compile(r"<span [^>]*></span>")
 _UNIT = re.compile(r"(<i [^>]*>[^<]*</i>)|(</[^>]*>)|(<[^>]*>)|(&[^;]*;)|([^<&]+)")
 
@@ -66,5 +68,5 @@ def _named(character: str) -> str:
     number = ord(character)
     if 0xDC80 <= number <= 0xDCFF:
         return f'<i class="odd" title="A byte that is not UTF-8">{number - 0xDC00:02X}</i>'
-    picture = chr(0x2400 + number) if number < 0x20 else "␡" if number == 0x7F else f"U+{number:04X}"
+    picture = _CONTROLS[number] if number < 0x20 else "DEL" if number == 0x7F else f"U+{number:04X}"
     return f'<i class="odd" title="U+{number:04X}">{picture}</i>'

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from markupsafe import Markup, escape
 
+from gitperch.drawing import characters
 from gitperch.words import in_bytes, plural
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def install(environment: jinja2.Environment) -> None:
         "initials": initials,
         "plural": plural,
         "short": short,
+        "shown": shown,
         "urlpath": urlpath,
     }
 
@@ -73,6 +75,11 @@ def count(number: int) -> str:
 
 def short(oid: str) -> str:
     return oid[:8]
+
+
+def shown(text: str) -> Markup:
+    """Text of somebody's, in which control characters, and those that turn the direction of text, are named."""
+    return Markup(characters.shown(text))  # noqa: S704 -- escaped there
 
 
 def hue(name: str) -> int:

@@ -58,7 +58,7 @@ def _job(path: str, text: str) -> Future[Drawn] | None:
     if len(body) > LIMIT:
         return None
     try:
-        return workshop.ask({"path": path}, body, SECONDS)
+        return workshop.ask({"draw": "code", "path": path}, body, SECONDS)
     except Busy:
         return None
 

@@ -8,11 +8,14 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from gitperch.host import host_of
-from gitperch.pages import account, blame, blob, commit, files_api, history, new, settings, signin
+from gitperch.pages import account, blame, blob, files_api, history, new, settings, signin
 from gitperch.pages.blame import Blame
 from gitperch.pages.blob import BlobPage
 from gitperch.pages.branches import Branches
 from gitperch.pages.cards import Cards
+from gitperch.pages.commit import Commits
+from gitperch.pages.compare import Compare
+from gitperch.pages.diff_view import Drawer
 from gitperch.pages.files import Files
 from gitperch.pages.graph import Graph
 from gitperch.pages.index import Index
@@ -23,13 +26,18 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.routing import BaseRoute
 
-ROBOTS = "User-agent: *\nDisallow: /*/*/commit/\nDisallow: /*/*/raw/\nDisallow: /*/*/blame/\nDisallow: /*/*/history/\nDisallow: /signin\n"
+ROBOTS = "User-agent: *\n" + "".join(
+    f"Disallow: /*/*/{page}\n" for page in ("blame/", "commit/", "compare", "history/", "raw/")
+)
+ROBOTS += "Disallow: /signin\n"
 
 
 def routes() -> list[BaseRoute]:
     """To be put after those of the API, of git and of the plugins: the last ones take any owner and any name."""
     index, graph, refs, last, lines, cards = Index(), Graph(), Branches(), Last(), Lines(), Cards()
     tree, file, lines_of = Files(last), BlobPage(last, lines), Blame(last, lines)
+    drawer = Drawer()
+    commit, compare = Commits(drawer), Compare(drawer)
     return [
         Route("/api/repos/{owner}/{name}/tree", files_api.folder),
         Route("/api/repos/{owner}/{name}/tree/{rest:path}", files_api.folder),
@@ -62,7 +70,13 @@ def routes() -> list[BaseRoute]:
         Route("/{owner}/{name}/blame/{rest:path}", lines_of.show),
         Route("/{owner}/{name}/branches", refs.branches),
         Route("/{owner}/{name}/tags", refs.tags),
+        Route("/{owner}/{name}/commit/{oid}.patch", commit.patch),
+        Route("/{owner}/{name}/commit/{oid}.diff", commit.patch),
         Route("/{owner}/{name}/commit/{oid}", commit.show),
+        Route("/{owner}/{name}/commit/{oid}/lines", commit.lines),
+        Route("/{owner}/{name}/commit/{oid}/about", commit.about),
+        Route("/{owner}/{name}/compare", compare.choose),
+        Route("/{owner}/{name}/compare/{rest:path}", compare.show),
         Route("/{owner}/{name}/card", cards.show),
         Route("/{owner}/{name}/settings", settings.show),
         Route("/{owner}/{name}/settings", settings.change, methods=["POST"]),

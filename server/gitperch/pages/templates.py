@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 from typing import TYPE_CHECKING, Any
 
@@ -102,6 +103,8 @@ class Page(Response):
         self._request = request
         self.template = name
         self.context = context
+        self.large = False
+        """Whether drawing it takes more than a few milliseconds, so that it is left to a thread."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = self._request
@@ -112,11 +115,18 @@ class Page(Response):
             "theme": theme if theme in THEMES else "",
             "here": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
         }
+        packed = "gzip" in request.headers.get("accept-encoding", "")
+        if self.large:
+            await asyncio.to_thread(self._draw, every, packed)
+        else:
+            self._draw(every, packed)
+        await super().__call__(scope, receive, send)
+
+    def _draw(self, every: dict[str, Any], packed: bool) -> None:
         text = self._templates.render(self.template, every | self.context)
         # File names and messages that are not UTF-8 travel as surrogates, which only here have to become characters.
         self.body = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").encode()
-        if len(self.body) >= PACK_FROM and "gzip" in request.headers.get("accept-encoding", ""):
+        if len(self.body) >= PACK_FROM and packed:
             self.body = gzip.compress(self.body, 5, mtime=0)
             self.headers["content-encoding"] = "gzip"
         self.headers["content-length"] = str(len(self.body))
-        await super().__call__(scope, receive, send)

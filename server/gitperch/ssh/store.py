@@ -86,6 +86,12 @@ class SshKeys:
         row = await self._db.row(f"{_SELECT} WHERE k.fingerprint = ?", (fingerprint,))
         return _from(row) if row else None
 
+    async def signer(self, fingerprint: str) -> tuple[str, str] | None:
+        """The name of the person whose key this is, and the key itself (kind and Base64)."""
+        sql = "SELECT u.name, k.text FROM ssh_keys k JOIN users u ON u.id = k.user_id WHERE k.fingerprint = ?"
+        row = await self._db.row(sql, (fingerprint,))
+        return (row["name"], row["text"]) if row else None
+
     async def used(self, key: SshKey) -> None:
         """Note that somebody has signed in with it; to the minute."""
         now = time.time()

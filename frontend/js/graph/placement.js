@@ -1,0 +1,79 @@
+/** Where a commit's details are: beside the rows, or below them. The browser remembers it. */
+
+import { recall, remember } from "../memory.js";
+import { element } from "./dom.js";
+import { createSplitter } from "./splitter.js";
+
+const KEY = "gitperch.details.place";
+const LEAST = 160;
+const LEAST_ROWS = 120;
+const PICTURES = {
+  below: "M2.75 2.75h10.5v10.5H2.75ZM2.75 8.5h10.5",
+  beside: "M2.75 2.75h10.5v10.5H2.75ZM8.5 2.75v10.5",
+};
+
+/** @typedef {keyof typeof PICTURES} Place */
+
+/**
+ * @param {HTMLElement} panel whose parent lays out rows and details
+ * @param {() => void} onResize
+ */
+export function createPlacement(panel, onResize) {
+  const parent = /** @type {HTMLElement} */ (panel.parentElement);
+  const listeners = new AbortController();
+  const attributes = { class: "graph-details-top", role: "separator", "aria-orientation": "horizontal", "aria-label": "Height of the details", tabindex: 0 };
+  const handle = element("div", attributes);
+  panel.before(handle);
+  const button = element("button", { type: "button", class: "button quiet icon graph-place" });
+  panel.querySelector("[data-close]")?.before(button);
+  const splitter = createSplitter({
+    handle,
+    root: parent,
+    property: "--details-height",
+    key: "gitperch.details.height",
+    direction: -1,
+    axis: "y",
+    limits: () => [LEAST, parent.clientHeight - LEAST_ROWS],
+    size: Math.max(LEAST, parent.clientHeight * 0.5),
+    onResize,
+  });
+
+  /** @param {Place} place */
+  function put(place) {
+    parent.dataset.details = place;
+    const other = place === "below" ? "beside" : "below";
+    const label = `Show the details ${other} the rows`;
+    button.setAttribute("aria-label", label);
+    button.title = label;
+    const space = "http://www.w3.org/2000/svg";
+    const picture = document.createElementNS(space, "svg");
+    picture.setAttribute("viewBox", "0 0 16 16");
+    picture.setAttribute("class", "icon-svg");
+    picture.setAttribute("aria-hidden", "true");
+    const path = document.createElementNS(space, "path");
+    path.setAttribute("d", PICTURES[other]);
+    picture.append(path);
+    button.replaceChildren(picture);
+  }
+
+  button.addEventListener(
+    "click",
+    () => {
+      const place = parent.dataset.details === "below" ? "beside" : "below";
+      remember(KEY, place);
+      put(place);
+      onResize();
+    },
+    { signal: listeners.signal },
+  );
+  put(recall(KEY) === "below" ? "below" : "beside");
+
+  return {
+    destroy() {
+      listeners.abort();
+      splitter.destroy();
+      handle.remove();
+      button.remove();
+    },
+  };
+}
