@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gitperch_graph.commits import Commit, parsed
@@ -12,7 +12,7 @@ from gitperch_graph.objects import fetched, libgit2_knows, reader
 from gitperch_graph.search.grammar import Hint, Query, Term
 from gitperch_graph.search.matcher import OF_REFS, Condition, arranged, matches
 from gitperch_graph.search.paths import Wanted
-from gitperch_graph.search.reach import Reach, Reaches, refs_called
+from gitperch_graph.search.reach import Reaches, refs_called
 from gitperch_graph.search.segments import PATHS, ROWS, STRIDE, TEXTS
 from gitperch_graph.search.texts import Piece, Progress
 from gitperch_graph.search.writing import TextsMissing
@@ -51,7 +51,6 @@ class Search:
     limit: int
     client: str
     _count: int = 0
-    _reached: list[Reach] = field(default_factory=list)
 
     async def lines(self) -> AsyncGenerator[Line, None]:
         """The objects of the answer, as docs/graph.md has them."""
@@ -93,9 +92,7 @@ class Search:
             refs = refs_called(self.index.refs, term.key, term.value)
             if not refs:
                 hints.append(Hint(term.at, f"There is no {term.key} {term.value} here."))
-            reach = self.reaches.of(self.index, refs)
-            self._reached.append(reach)
-            return Condition(term.key, term.negated, heights=reach)
+            return Condition(term.key, term.negated, reach=self.reaches.of(self.index, refs))
         if term.key in ("path", "file"):
             return Condition(term.key, term.negated, paths=Wanted(term.value, anywhere=term.key == "file"))
         known = frozenset(_with_prefix(self.index, term.oid_prefix)) if term.oid_prefix else frozenset[int]()
@@ -114,18 +111,13 @@ class Search:
                 if self._is_too_old(piece, conditions):
                     return
                 for low, high in _slices(piece.count, eager=piece.base + 2 * ROWS > self.index.total):
-                    rows = await self.texts.apart(self._matches, piece, low, high, conditions)
+                    rows = await self.texts.apart(matches, piece, low, high, conditions)
                     yield [piece.base + row for row in reversed(rows)]
 
     def _is_too_old(self, piece: Piece, conditions: Sequence[Condition]) -> bool:
         """Whether neither the piece nor anything below it is late enough."""
         latest = self.index.date(piece.base + piece.count - 1)  # no commit below has a later time
         return any(one.key == "after" and not one.negated and latest < one.time for one in conditions)
-
-    def _matches(self, piece: Piece, low: int, high: int, conditions: Sequence[Condition]) -> list[int]:
-        for reach in self._reached:
-            reach.down_to(piece.base + low)
-        return matches(piece, low, high, conditions)
 
     async def _told(self, found: list[int]) -> AsyncGenerator[Line, None]:
         """The lines about some heights."""

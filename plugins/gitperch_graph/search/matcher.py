@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from gitperch_graph.search.paths import Wanted
+    from gitperch_graph.search.reach import Reach
     from gitperch_graph.search.segments import Layout, Segment
     from gitperch_graph.search.texts import Piece
 
@@ -27,7 +28,7 @@ OF_REFS = ("branch", "tag")
 
 @dataclass(frozen=True)
 class Condition:
-    """A term made ready. `heights` are the commits that it means by hash or by ref."""
+    """A term made ready. `heights` are the commits that it means by their hash."""
 
     key: str
     negated: bool
@@ -35,6 +36,7 @@ class Condition:
     time: int = 0
     heights: Collection[int] = ()
     paths: Wanted | None = None
+    reach: Reach | None = None
 
     @property
     def layout(self) -> Layout | None:
@@ -88,7 +90,12 @@ class _Part:
                 return [row for row in among if self._times[row] >= time]
             case "before":
                 return [row for row in among if self._times[row] < time]
-        return self._by_path(condition.paths) if condition.paths else self._of(condition.heights, among)
+        if condition.reach:
+            return [
+                height - self._base
+                for height in condition.reach.between(self._base + self._low, self._base + self._high)
+            ]
+        return self._by_path(condition.paths) if condition.paths else self._of(condition.heights)
 
     @property
     def _texts(self) -> Segment:
@@ -140,7 +147,5 @@ class _Part:
             found += [row for line in lines_with(block, needle) if self._low <= (row := first + line) < self._high]
         return found
 
-    def _of(self, heights: Collection[int], among: range | set[int] | None = None) -> list[int]:
-        if among is None or len(heights) < len(among):
-            return [height - self._base for height in heights if self._low <= height - self._base < self._high]
-        return [row for row in among if row + self._base in heights]
+    def _of(self, heights: Collection[int]) -> list[int]:
+        return [height - self._base for height in heights if self._low <= height - self._base < self._high]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import OrderedDict
 from fnmatch import fnmatchcase
+from itertools import compress
 from typing import TYPE_CHECKING
 
 from gitperch_graph.base import FAR
 from gitperch_graph.lanes import ABSENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from gitperch_graph.base import Base
     from gitperch_graph.refs import Ref, Refs
@@ -34,7 +35,7 @@ def refs_called(refs: Refs, key: str, value: str) -> list[Ref]:
 
 
 class Reach:
-    """The heights that some tips reach: ask from the top down, and `down_to` what is asked for."""
+    """The heights that some tips reach, found out from the top down. For another thread than the event loop's, and only one."""
 
     def __init__(self, index: RowIndex, tips: Iterable[int]) -> None:
         self._index = index
@@ -43,8 +44,8 @@ class Reach:
         for tip in tips:
             self._reached[tip] = 1
 
-    def down_to(self, low: int) -> None:
-        """Find out about all heights from `low` on. For another thread than the event loop's."""
+    def _down_to(self, low: int) -> None:
+        """Find out about all heights from `low` on."""
         while self._at > low:
             begin = max(low, self._at - _CHUNK)
             if self._reached.find(1, begin, self._at) >= 0:
@@ -77,14 +78,15 @@ class Reach:
             if parent != ABSENT:
                 self._reached[parent] = 1
 
-    def __contains__(self, height: object) -> bool:
-        return isinstance(height, int) and self._reached[height] == 1
+    def between(self, low: int, high: int) -> list[int]:
+        """The heights from `low` up to `high` that are reached."""
+        self._down_to(low)
+        return list(compress(range(low, high), self._reached[low:high]))
 
-    def __len__(self) -> int:
+    @property
+    def size(self) -> int:
+        """In bytes."""
         return len(self._reached)
-
-    def __iter__(self) -> Iterator[int]:
-        return (height for height, reached in enumerate(self._reached) if reached)
 
 
 def _further(base: Base, low: int, high: int) -> dict[int, list[int]]:
@@ -107,6 +109,6 @@ class Reaches:
         key = (index.generation, tips)
         reach = self._found.setdefault(key, Reach(index, tips))
         self._found.move_to_end(key)
-        while len(self._found) > 1 and sum(map(len, self._found.values())) > _BYTES:
+        while len(self._found) > 1 and sum(reach.size for reach in self._found.values()) > _BYTES:
             self._found.popitem(last=False)
         return reach

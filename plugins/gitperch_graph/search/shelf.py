@@ -47,7 +47,9 @@ class Shelf:
     folder: Path
     layout: Layout
     _segments: dict[int, Segment] = field(default_factory=dict)
-    _known: dict[int, tuple[int, bytes]] = field(default_factory=dict)  # number: count and proof of what fitted
+    _known: dict[int, tuple[str, int, bytes]] = field(
+        default_factory=dict
+    )  # number: generation, count and proof that fitted
 
     def fitting(self, index: RowIndex, number: int) -> Segment | None:
         """Segment `number`, if all its commits are in `index` where the segment has them."""
@@ -57,18 +59,23 @@ class Shelf:
         base, end = number * ROWS, number * ROWS + segment.count
         if end > index.total:
             return None
-        proof = _proof(index, base, end)
-        if self._known.get(number) != (segment.count, proof):
-            if digest_of(oids(index, base, end)) != segment.digest:
+        generation, count, proof = self._known.get(number, ("", 0, b""))
+        if (generation, count) != (index.generation, segment.count):
+            now = _proof(index, base, end)
+            if (count, proof) != (segment.count, now) and digest_of(oids(index, base, end)) != segment.digest:
                 return None
-            self._known[number] = (segment.count, proof)
+            self._known[number] = (index.generation, segment.count, now)
         return segment
+
+    def standing(self, index: RowIndex, number: int) -> tuple[Segment | None, Lack | None]:
+        """Segment `number`, if it fits, and what of it is not written."""
+        segment = self.fitting(index, number)
+        low, high = number * ROWS + (segment.count if segment else 0), min(index.total, (number + 1) * ROWS)
+        return segment, Lack(number, low, high) if low < high else None
 
     def lacking(self, index: RowIndex, number: int) -> Lack | None:
         """What of segment `number` is not written."""
-        segment = self.fitting(index, number)
-        low, high = number * ROWS + (segment.count if segment else 0), min(index.total, (number + 1) * ROWS)
-        return Lack(number, low, high) if low < high else None
+        return self.standing(index, number)[1]
 
     def lacks(self, index: RowIndex) -> list[Lack]:
         """All that is not written, the newest first."""

@@ -13,12 +13,12 @@ from gitperch.git import GitError
 from gitperch_graph.objects import fetched, libgit2_knows, reader
 from gitperch_graph.search.changes import DIFF, LIMIT, PathsDraft, by_commit
 from gitperch_graph.search.drafts import RAW_LIMIT, TextsDraft
-from gitperch_graph.search.segments import PATHS, ROWS, TEXTS, Segment, digest_of
-from gitperch_graph.search.shelf import Lack, Shelf, numbers, oids
+from gitperch_graph.search.segments import PATHS, ROWS, TEXTS, Segment
+from gitperch_graph.search.shelf import Lack, Shelf, numbers
 from gitperch_graph.search.writing import TextsMissing, Writer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Collection, Hashable, Mapping, Sequence
     from pathlib import Path
 
     from pygit2.repository import Repository as LibgitRepository
@@ -36,6 +36,7 @@ TAIL = 1000
 
 _OPEN = 32  # repositories' kinds whose files stay open
 _IN_MEMORY = 4 << 20  # bytes of segments in memory
+_AT_ONCE = 8  # segments that are looked for in one go
 _BATCH = 100  # commits that libgit2 reads before others may have its thread
 _DIFF_SECONDS, _DIFF_BYTES = 10.0, 8 << 20
 
@@ -63,7 +64,7 @@ class Texts:
         self._folder = folder
         self._shelves: OrderedDict[tuple[int, str], Shelf] = OrderedDict()
         self._writers = {layout.name: Writer(host.tasks, host.git.environment) for layout in (TEXTS, PATHS)}
-        self._memory: OrderedDict[tuple[str, bytes], tuple[Segment, int]] = OrderedDict()
+        self._memory: OrderedDict[Hashable, tuple[Segment, int]] = OrderedDict()
         # One thread: searches take turns, and the event loop has a single rival for the interpreter.
         self._thread = ThreadPoolExecutor(1, "search")
 
@@ -75,28 +76,40 @@ class Texts:
         self, repo: Repository, index: RowIndex, layouts: Collection[Layout]
     ) -> AsyncGenerator[Piece | Progress, None]:
         """Every commit in `index`, the newest first; Progress as often as something is waited for. Raises TextsMissing."""
-        for number in numbers(index) if index.total else ():
-            low, high = number * ROWS, min(index.total, (number + 1) * ROWS)
-            written = high
-            for layout in layouts:
-                shelf = self._shelf(repo.id, layout)
-                lack = await self.apart(shelf.lacking, index, number)
-                if lack and (high - lack.low > TAIL or not await self._read(repo, index, lack, layout)):
-                    async for share in self._writers[layout.name].until(repo.path, index, shelf, number):
-                        yield Progress(share)
-                    lack = None
-                written = min(written, lack.low if lack else high)
-            if written < high:
-                rest = Lack(number, written, high)
-                found = {layout: await self._read(repo, index, rest, layout) for layout in layouts}
-                if any(segment is None for segment in found.values()):
-                    raise TextsMissing("the newest commits cannot be read")
-                yield Piece(written, high - written, {layout: part for layout, part in found.items() if part})
-            if written > low:
-                found = {
-                    layout: await self.apart(self._shelf(repo.id, layout).fitting, index, number) for layout in layouts
-                }
-                yield Piece(low, written - low, {layout: part for layout, part in found.items() if part})
+        shelves = [self._shelf(repo.id, layout) for layout in layouts]
+        wanted = list(numbers(index)) if index.total else []
+        while wanted:
+            # The first answer is wanted at once, and after it fewer ways between threads.
+            some = wanted[: 1 if len(wanted) > index.total // ROWS else _AT_ONCE]
+            for number, standing in zip(some, await self.apart(_standing, shelves, index, some), strict=True):
+                if any(lack for _, lack in standing):
+                    async for piece in self._lacking(repo, index, shelves, number):
+                        yield piece
+                else:
+                    low, high = number * ROWS, min(index.total, (number + 1) * ROWS)
+                    yield Piece(low, high - low, _by_layout(shelves, [segment for segment, _ in standing]))
+            del wanted[: len(some)]
+
+    async def _lacking(
+        self, repo: Repository, index: RowIndex, shelves: Sequence[Shelf], number: int
+    ) -> AsyncGenerator[Piece | Progress, None]:
+        """The pieces of segment `number`, of which not everything is written."""
+        low, high = number * ROWS, min(index.total, (number + 1) * ROWS)
+        for shelf in shelves:
+            lack = await self.apart(shelf.lacking, index, number)
+            if lack and (high - lack.low > TAIL or not await self._read(repo, index, lack, shelf.layout)):
+                async for share in self._writers[shelf.layout.name].until(repo.path, index, shelf, number):
+                    yield Progress(share)
+        (standing,) = await self.apart(_standing, shelves, index, [number])
+        written = min(lack.low if lack else high for _, lack in standing)
+        if written < high:
+            rest = Lack(number, written, high)
+            read = [await self._read(repo, index, rest, shelf.layout) for shelf in shelves]
+            if not all(read):
+                raise TextsMissing("the newest commits cannot be read")
+            yield Piece(written, high - written, _by_layout(shelves, read))
+        if written > low:
+            yield Piece(low, written - low, _by_layout(shelves, [segment for segment, _ in standing]))
 
     async def write(self, repo: Repository, index: RowIndex) -> None:
         """Write down what commits in `index` say and change, if that are more than are read at each search."""
@@ -137,13 +150,12 @@ class Texts:
 
     async def _read(self, repo: Repository, index: RowIndex, lack: Lack, layout: Layout) -> Segment | None:
         """A segment in memory of commits that are in no file yet; None where that takes too long."""
-        wanted = await self.apart(oids, index, lack.low, lack.high)
-        key = (layout.name, digest_of(wanted))
+        key = (repo.id, layout.name, index.generation, lack.low, lack.high)
         if key not in self._memory:
             names = index.oids(lack.low, lack.high)
             try:
                 reading = self._texts if layout is TEXTS else self._paths
-                data = await reading(repo, names, key[1])
+                data = await reading(repo, names)
             except GitError:
                 return None
             if not data:
@@ -156,21 +168,31 @@ class Texts:
         self._memory.move_to_end(key)
         return self._memory[key][0]
 
-    async def _texts(self, repo: Repository, names: list[str], digest: bytes) -> bytes:
+    async def _texts(self, repo: Repository, names: list[str]) -> bytes:
         if libgit2_knows(repo.path):
             draft = TextsDraft()
             for at in range(0, len(names), _BATCH):
                 await self._host.git.read(repo.path, _add_by_libgit2, draft, names[at : at + _BATCH])
-            return draft.encoded(digest)
+            return draft.encoded(b"")
         read = await fetched(self._host.git, repo.path, names)
-        return await self.apart(_texts, names, read, digest)
+        return await self.apart(_texts, names, read)
 
-    async def _paths(self, repo: Repository, names: list[str], digest: bytes) -> bytes:
+    async def _paths(self, repo: Repository, names: list[str]) -> bytes:
         stdin = "".join(f"{name}\n" for name in names).encode()
         said = await self._host.git.run(
             *DIFF, path=repo.path, stdin=stdin, timeout=_DIFF_SECONDS, max_output=_DIFF_BYTES
         )
-        return await self.apart(_paths, names, said, digest)
+        return await self.apart(_paths, names, said)
+
+
+def _standing(
+    shelves: Sequence[Shelf], index: RowIndex, some: Sequence[int]
+) -> list[list[tuple[Segment | None, Lack | None]]]:
+    return [[shelf.standing(index, number) for shelf in shelves] for number in some]
+
+
+def _by_layout(shelves: Sequence[Shelf], parts: Sequence[Segment | None]) -> dict[Layout, Segment]:
+    return {shelf.layout: part for shelf, part in zip(shelves, parts, strict=True) if part}
 
 
 def _remove(folder: Path) -> None:
@@ -181,10 +203,10 @@ def _add_by_libgit2(repository: LibgitRepository, draft: TextsDraft, names: list
     _add(draft, names, reader(repository))
 
 
-def _texts(names: Sequence[str], read: Read, digest: bytes) -> bytes:
+def _texts(names: Sequence[str], read: Read) -> bytes:
     draft = TextsDraft()
     _add(draft, names, read)
-    return draft.encoded(digest)
+    return draft.encoded(b"")
 
 
 def _add(draft: TextsDraft, names: Sequence[str], read: Read) -> None:
@@ -195,11 +217,11 @@ def _add(draft: TextsDraft, names: Sequence[str], read: Read) -> None:
             draft.add(b"")  # as in a file
 
 
-def _paths(names: Sequence[str], said: bytes, digest: bytes) -> bytes:
+def _paths(names: Sequence[str], said: bytes) -> bytes:
     """b"" where a commit changes so much that not everything was understood."""
     draft, changed = PathsDraft(), dict(by_commit(iter(said.split(b"\0")[:-1]), len(names[0])))
     if any(len(paths) > LIMIT for paths in changed.values()):
         return b""
     for name in names:
         draft.add(changed.get(name, ()))
-    return draft.encoded(digest)
+    return draft.encoded(b"")
