@@ -31,7 +31,7 @@ def bench(folder: Path, inputs: Inputs, *, rounds: int, pushes: int) -> None:
     server.cli("repo", "add", "bench/small", "--public", "--from", str(inputs.small))
     server.cli("repo", "add", "bench/large", "--public", "--from", str(inputs.large))
     server.start()
-    _wait_for_graph(server, "large")
+    wait_for_graph(server, "large")
     server.stop()
     print("| what | measured |\n|---|---|")
     starts = []
@@ -55,7 +55,7 @@ def bench(folder: Path, inputs: Inputs, *, rounds: int, pushes: int) -> None:
 
 def _windows(server: Gitperch, rounds: int) -> None:
     """The graph's windows over one connection, as a page asks for them."""
-    get = _getter(server)
+    get = getter(server)
     get("/api/repos/bench/small/graph?at=0&rows=1")  # a password is slow to check on purpose, and checked once
     path = "/api/repos/bench/large/graph"
     first, total = get(f"{path}?at=0&rows=100")
@@ -128,7 +128,7 @@ def _in_turn(commands: list[list[str]], rounds: int, remove: Path | None = None)
 
 
 def _pages(server: Gitperch) -> None:
-    get = _getter(server)
+    get = getter(server)
     for name, path in (
         ("list of repositories", "/"),
         ("graph page", "/bench/small"),
@@ -138,7 +138,7 @@ def _pages(server: Gitperch) -> None:
         row(f"page: {name}", milliseconds([get(path)[0] for _ in range(20)]))
 
 
-def _getter(server: Gitperch):  # type: ignore[no-untyped-def]
+def getter(server: Gitperch):  # type: ignore[no-untyped-def]
     """A function that fetches a path over one connection; (ms, the graph's `total` where there is one)."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     signed = {"Authorization": "Basic " + b64encode(f"{server.user}:{PASSWORD}".encode()).decode()}
@@ -156,8 +156,9 @@ def _getter(server: Gitperch):  # type: ignore[no-untyped-def]
     return get
 
 
-def _wait_for_graph(server: Gitperch, name: str) -> None:
-    get = _getter(server)
+def wait_for_graph(server: Gitperch, name: str) -> None:
+    """Until there is an index. Raises RuntimeError after two minutes."""
+    get = getter(server)
     until = time.monotonic() + 120
     while time.monotonic() < until:
         try:

@@ -68,12 +68,11 @@ def write(
     """
     layout = keep.layout(shape) if keep else None
     if not layout:
-        chain = shape.chain
-        way, count = lanes.ways(
-            shape.first, shape.to, chain, told and (lambda done: told(0.6 + 0.3 * done / max(1, shape.total)))
+        tips = [shape.tip] if shape.tip >= 0 else []
+        way, on_chain, count = lanes.ways(
+            shape.first, shape.to, tips, told and (lambda done: told(0.6 + 0.3 * done / max(1, shape.total)))
         )
-        layout = Layout(shape, np.array(way, np.int64), chain, count)
-        del way
+        layout = Layout(shape, np.frombuffer(way, np.int32), np.frombuffer(on_chain, bool), count)
     layout.write(index_path, extra or {})
 
 
@@ -83,12 +82,12 @@ class Layout:
     `generation` is that of an index from which it differs in nothing that is shown.
     """
 
-    def __init__(self, shape: Shape, way: Array, chain: list[int], count: int) -> None:
+    def __init__(self, shape: Shape, way: Array, on_chain: Array, count: int) -> None:
         self.shape = shape
         self.count = self.built = count
+        self.kept = False
         self.generation = ""
-        self.on_chain = np.zeros(shape.total, bool)
-        self.on_chain[chain] = True
+        self.on_chain = on_chain
         self.node = np.where(self.on_chain, 0, way).astype(np.uint32)
         self.way = np.maximum(way, 0).astype(np.uint32)
         self.child = np.repeat(np.arange(shape.total, dtype=np.uint32), np.diff(shape.first))
@@ -107,7 +106,9 @@ class Layout:
         shape = self.shape
         floor = min(shape.total - KEPT if shape.total > 2 * KEPT else 0, shape.settled)
         typecode = NARROW if self.count <= bits(NARROW)[2] else "I"
+        proof = _proof(shape, floor)
         parts, stride = self._base(floor, typecode)
+        parts["proof"] = proof
         top = self._top(floor)
         order = parts.pop("order")
         graph = shape.graph.lowest(int(order.max()) + 1) if floor and shape.graph else None
@@ -137,20 +138,21 @@ class Layout:
         shape, kind = self.shape, np.dtype(np.uint16 if typecode == NARROW else np.uint32)
         edges = int(shape.first[floor])
         first, to, child = shape.first[: floor + 1], shape.to[:edges], self.child[:edges]
-        lengths = np.diff(first)
-        first_of = first[:-1].astype(np.int64)
-        has = lengths > 0
-        distance = np.zeros(floor, np.int64)
-        distance[has] = np.arange(floor)[has] - to[first_of[has]].astype(np.int64)
-        far = has & ((distance <= 0) | (distance >= FAR))  # absent ones come out negative
-        distance[far] = FAR
+        has = np.flatnonzero(np.diff(first))
+        first_of = first[:-1][has]
+        distance = np.zeros(floor, np.uint32)
+        distance[has] = has.astype(np.uint32) - to[first_of]
+        far = (distance[has] >= FAR) | (to[first_of] == ABSENT)
+        distance[has[far]] = FAR
         near = np.zeros(edges, bool)
-        near[first_of[has & ~far]] = True
+        near[first_of[~far]] = True
         on_chain, has_child, _ = bits(typecode)
         way = self.way[:floor].astype(kind)
         way[self.on_chain[:floor]] |= kind.type(on_chain)
         way[to[to != ABSENT]] |= kind.type(has_child)
-        odd = np.flatnonzero(self.edge[:edges] != self._derived()[:edges])
+        odd = np.zeros(0, np.int64)
+        if self.kept:
+            odd = np.flatnonzero(self.edge[:edges] != self._derived()[:edges])
         marks = Marks(child, to, self.edge[:edges], floor)
         top, owner = _last_uses(child, to, self.edge[:edges], self.node[:floor], self.count)
         return {
@@ -160,14 +162,13 @@ class Layout:
             "more_child": child[~near],
             "more_to": to[~near],
             "odd_child": child[odd],
-            "odd_nth": (odd - first_of[child[odd]]).astype(np.uint32),
+            "odd_nth": (odd - first[child[odd]]).astype(np.uint32),
             "odd_lane": self.edge[odd],
             "mark_first": marks.first,
             "mark_lane": marks.lane.astype(kind),
             "mark_to": marks.to,
             "lane_top": top,
             "lane_owner": owner,
-            "proof": _proof(shape, floor),
         }, marks.stride
 
     def _top(self, floor: int) -> Top:
@@ -231,18 +232,15 @@ class Kept:
             return None
         if shape.oids(self.floor, total) != top.oids:
             return None
-        chain = shape.chain
-        on_chain = np.zeros(shape.total, bool)
-        on_chain[chain] = True
-        pinned = bool(chain)
+        on_chain = _chain(shape)
         node = np.array(top.node_lane, np.int64)
         if not np.array_equal(on_chain[: self.floor], self.on_chain) or not np.array_equal(
-            on_chain[self.floor : total], (node == 0) & pinned
+            on_chain[self.floor : total], (node == 0) & (shape.tip >= 0)
         ):
             return None
-        return self._grown(shape, chain, node, on_chain)
+        return self._grown(shape, node, on_chain)
 
-    def _grown(self, shape: Shape, chain: list[int], node: Array, on_chain: Array) -> Layout:
+    def _grown(self, shape: Shape, node: Array, on_chain: Array) -> Layout:
         total, top = self.index.total, self.index.top
         edges = [int(shape.first[height]) for height in (self.floor, total)]
         edge = np.zeros(len(shape.to), np.int64)
@@ -250,7 +248,7 @@ class Kept:
         all_nodes = np.concatenate(
             [np.where(self.on_chain, 0, self.way), node, np.zeros(shape.total - total, np.int64)]
         )
-        uses = lanes.Lanes(array("I", top.lane_top), array("I", top.lane_owner), bool(chain))
+        uses = lanes.Lanes(array("I", top.lane_top), array("I", top.lane_owner), shape.tip >= 0)
         first, to = np.ascontiguousarray(shape.first).data, np.ascontiguousarray(shape.to).data
         for height in range(total, shape.total):
             start, end = first[height], first[height + 1]
@@ -263,7 +261,8 @@ class Kept:
         at = np.flatnonzero((shape.to != ABSENT) & (shape.to >= self.floor))
         at = at[on_chain[shape.to[at]] & (edge[at] != 0) & (child[at] >= self.floor)]
         way[shape.to[at]] = edge[at]
-        layout = Layout(shape, way, chain, uses.count)
+        layout = Layout(shape, way, on_chain, uses.count)
+        layout.kept = True
         layout.built = self.index.built or uses.count
         below = self.odd[0]
         layout.edge[shape.first[below] + self.odd[1]] = self.odd[2]
@@ -277,13 +276,25 @@ def _last_uses(child: Array, to: Array, edge: Array, node: Array, count: int) ->
     """For each lane the greatest height at which it is in use, and the height where the edge in use there ends."""
     # Where a lane is named more than once the last one stays, and heights ascend.
     top, owner = np.zeros(count, np.int64), np.full(count, ABSENT, np.int64)
-    top[node] = np.arange(len(node))
-    long = (to != ABSENT) & (child > to + 1)
+    top[node] = np.arange(len(node), dtype=np.uint32)
+    long = np.flatnonzero((to != ABSENT) & (child - to > 1))
     passes, ends = np.full(count, -1, np.int64), np.full(count, ABSENT, np.int64)
-    passes[edge[long]], ends[edge[long]] = child[long].astype(np.int64) - 1, to[long]
-    later = passes > top
-    top[later], owner[later] = passes[later], ends[later]
+    lane = edge[long]
+    passes[lane], ends[lane] = child[long], to[long]
+    later = passes - 1 > top
+    top[later], owner[later] = passes[later] - 1, ends[later]
     return top.astype(np.uint32), owner.astype(np.uint32)
+
+
+def _chain(shape: Shape) -> Array:
+    """Which commits are on the default branch's first-parent chain."""
+    first, to = np.ascontiguousarray(shape.first).data, np.ascontiguousarray(shape.to).data
+    on_chain, height = np.zeros(shape.total, bool), shape.tip
+    while height >= 0:
+        on_chain[height] = True
+        start = first[height]
+        height = to[start] if first[height + 1] > start and to[start] != ABSENT else -1
+    return on_chain
 
 
 def _proof(shape: Shape, floor: int) -> bytes:
@@ -291,13 +302,21 @@ def _proof(shape: Shape, floor: int) -> bytes:
     found, digest = bytearray(), bytes(PROOF_SIZE)
     if not floor or not shape.graph:
         return b""
-    kind = f"V{shape.hash_size}"
-    oids = np.concatenate(
-        [np.frombuffer(b"".join(layer.pieces(b"OIDL", shape.hash_size, 1 << 16)), kind) for layer in shape.graph.layers]
-    )
+    graph, kind = shape.graph, f"V{shape.hash_size}"
+    layers = [np.empty(layer.count, kind) for layer in graph.layers]
+    for layer, oids in zip(graph.layers, layers, strict=True):
+        at = 0
+        for piece in layer.pieces(b"OIDL", shape.hash_size, 1 << 16):
+            some = np.frombuffer(piece, kind)
+            oids[at : at + len(some)] = some
+            at += len(some)
     for low in range(0, floor, PROVEN):
-        blob = oids[shape.order[low : min(low + PROVEN, floor)]].tobytes()
-        digest = hashlib.sha256(digest + blob).digest()[:PROOF_SIZE]
+        order = shape.order[low : min(low + PROVEN, floor)]
+        blob = np.empty(len(order), kind)
+        for start, oids in zip(graph.starts, layers, strict=False):
+            here = (order >= start) & (order < start + len(oids))
+            blob[here] = oids[order[here] - start]
+        digest = hashlib.sha256(digest + blob.tobytes()).digest()[:PROOF_SIZE]
         found += digest
     return bytes(found)
 

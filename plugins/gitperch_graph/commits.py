@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 # A line that begins with a space goes on with a signature, whatever it looks like.
 _FIELD = re.compile(rb"^(parent|author|committer|encoding) (.*)$", re.MULTILINE)
@@ -15,13 +16,56 @@ _TIME_DIGITS = 15  # no clock shows more
 
 @dataclass(frozen=True)
 class Commit:
-    """`time` is the committer's, in Unix seconds. Texts that a commit lacks are empty."""
+    """`time` is the committer's, in Unix seconds. Texts that a commit lacks are empty. `body`: there is more than the subject."""
 
     parents: tuple[str, ...]
     author: str
     email: str
     time: int
     subject: str
+    committer: str = ""
+    body: bool = False
+
+
+class Line(NamedTuple):
+    """What a row says of a commit; `body`: its message has more than the subject."""
+
+    author: str
+    email: str
+    committer: str
+    time: int
+    subject: str
+    body: bool
+
+
+# How nearly all of them are written; what is not gets a closer look.
+_REGULAR = re.compile(
+    rb"tree [0-9a-f]+\n(?:parent [0-9a-f]+\n)*"
+    rb"author ([^<>\n]{0,200}) <([^<>\n]{0,200})> \d+ [+-]\d+\n"
+    rb"committer ([^<>\n]{0,200}) <[^<>\n]*> (\d{1,15}) [+-]\d+\n"
+    rb"\n([^\n]{1,1000})(?:\n?\Z|\n\n)"
+)
+_BLANK_LINE = re.compile(rb"\n[^\S\n]*\n")
+
+
+def line(data: bytes) -> Line:
+    """The same words as `parsed` has, three times as fast."""
+    match = _REGULAR.match(data)
+    if match:
+        author, email, committer, time, subject = match.groups()
+        try:
+            return Line(
+                author.strip().decode(),
+                email.decode(),
+                committer.strip().decode(),
+                int(time),
+                subject.decode().strip(),
+                bool(data[match.end() :].strip()),
+            )
+        except UnicodeDecodeError:
+            pass
+    commit = parsed(data)
+    return Line(commit.author, commit.email, commit.committer, commit.time, commit.subject, commit.body)
 
 
 def parsed(data: bytes) -> Commit:
@@ -36,8 +80,17 @@ def parsed(data: bytes) -> Commit:
             fields.setdefault(key, value)
     encoding = fields.get(b"encoding", b"utf-8").decode("ascii", "replace")
     author, email, _ = _person(fields.get(b"author", b""))
-    _, _, time = _person(fields.get(b"committer", b""))
-    return Commit(tuple(parents), _text(author, encoding), _text(email, encoding), time, _subject(message, encoding))
+    committer, _, time = _person(fields.get(b"committer", b""))
+    subject, *body = _BLANK_LINE.split(message.strip(), 1)
+    return Commit(
+        tuple(parents),
+        _text(author, encoding),
+        _text(email, encoding),
+        time,
+        _in_one_line(subject, encoding),
+        _text(committer, encoding),
+        bool(body),
+    )
 
 
 def _person(value: bytes) -> tuple[bytes, bytes, int]:
@@ -62,8 +115,7 @@ def _text(text: bytes, encoding: str) -> str:
         return text.decode("latin-1")
 
 
-def _subject(message: bytes, encoding: str) -> str:
-    """The first paragraph in one line, as `git log --format=%s` has it."""
-    paragraph, _, _ = message.lstrip(b"\n").partition(b"\n\n")
+def _in_one_line(paragraph: bytes, encoding: str) -> str:
+    """As `git log --format=%s` has a message's first paragraph."""
     lines = (line.strip() for line in _text(paragraph, encoding).split("\n"))
     return " ".join(line for line in lines if line)

@@ -43,16 +43,26 @@ class History:
     @classmethod
     def of(cls, graph: CommitGraph) -> History:
         """Raises CommitGraphError for what is no history."""
-        times, offsets, first, edges = read(graph)
-        here = edges != ABSENT
-        if edges[here].size and int(edges[here].max()) >= graph.count:
+        dates, first, edges = read(graph)
+        if edges.size and int(edges[edges != ABSENT].max(initial=0)) >= graph.count:
             raise CommitGraphError("the commit-graph names parents that it does not hold")
-        dates = times + offsets if graph.has_dates else corrected(times, first, edges)
-        history = cls(graph, dates, first, edges)
-        children = np.repeat(np.arange(graph.count), np.diff(first))[here]
-        if np.any(history.dates[edges[here]] >= history.dates[children]):
-            raise CommitGraphError("a commit is not below its child: the commit-graph is damaged")
-        return history
+        if graph.has_dates:
+            for layer, start in zip(graph.layers, graph.starts, strict=False):
+                _add_offsets(layer, dates[start : start + layer.count])
+        else:
+            dates = corrected(dates, first, edges)
+        for low in range(0, graph.count, _PIECE):
+            if not _descends(dates, first, edges, low, min(low + _PIECE, graph.count)):
+                raise CommitGraphError("a commit is not below its child: the commit-graph is damaged")
+        return cls(graph, dates, first, edges)
+
+
+def _descends(dates: Array, first: Array, edges: Array, low: int, high: int) -> bool:
+    """Whether these commits' parents are all older, by their dates."""
+    parents = edges[first[low] : first[high]]
+    children = np.repeat(dates[low:high], np.diff(first[low : high + 1]))
+    here = parents != ABSENT
+    return not np.any(dates[parents[here]] >= children[here])
 
 
 def times(graph: CommitGraph) -> Array:
@@ -63,35 +73,37 @@ def times(graph: CommitGraph) -> Array:
     return found
 
 
-def read(graph: CommitGraph) -> tuple[Array, Array, Array, Array]:
-    """(committer times, offsets of the corrected dates, first, edges) by position. Raises CommitGraphError."""
+def read(graph: CommitGraph) -> tuple[Array, Array, Array]:
+    """(committer times, first, edges) by position. Raises CommitGraphError."""
     count = graph.count
-    one, two = np.empty(count, np.uint32), np.empty(count, np.uint32)
-    times, offsets = np.empty(count, np.int64), np.zeros(count, np.int64)
+    one, two, times = np.empty(count, np.uint32), np.empty(count, np.uint32), np.empty(count, np.int64)
     more: dict[int, list[int]] = {}
     for layer, start in zip(graph.layers, graph.starts, strict=False):
         _read_commits(layer, start, one, two, times)
-        if graph.has_dates:
-            _read_offsets(layer, offsets[start : start + layer.count])
-        many = np.flatnonzero((two[start : start + layer.count] & HIGH_BIT) != 0) + start
+        many = np.flatnonzero(two[start : start + layer.count] & HIGH_BIT) + start
         if many.size:
             more |= _octopuses(layer, many, two[many])
-    lengths = (one != NO_PARENT).astype(np.uint32)
-    lengths += (one != NO_PARENT) & (two != NO_PARENT)
+    first, edges = _listed(one, two, more)
+    return times, first, edges
+
+
+def _listed(one: Array, two: Array, more: dict[int, list[int]]) -> tuple[Array, Array]:
+    """(`first`, `edges`) of first parents, second ones, and all but the first of octopuses."""
+    has_one, has_two = one != NO_PARENT, two != NO_PARENT
+    lengths = has_one.astype(np.uint32) + (has_one & has_two)
     for position, parents in more.items():
         lengths[position] = 1 + len(parents)
-    first = np.zeros(count + 1, np.uint32)
+    first = np.zeros(len(one) + 1, np.uint32)
     np.cumsum(lengths, out=first[1:])
     edges = np.empty(int(first[-1]), np.uint32)
-    has = lengths > 0
-    edges[first[:-1][has]] = one[has]
-    has = lengths == 2  # octopuses of two are put right below
-    edges[first[:-1][has] + 1] = two[has]
+    edges[first[:-1][has_one]] = one[has_one]
+    has_two = lengths == 2  # octopuses of two are put right below
+    edges[first[:-1][has_two] + 1] = two[has_two]
     for position, parents in more.items():
         at = int(first[position]) + 1
         edges[at : at + len(parents)] = parents
     edges[edges == HIDDEN] = ABSENT
-    return times, offsets, first, edges
+    return first, edges
 
 
 def _read_commits(layer: Layer, start: int, one: Array, two: Array, times: Array) -> None:
@@ -107,19 +119,20 @@ def _read_commits(layer: Layer, start: int, one: Array, two: Array, times: Array
         at = end
 
 
-def _read_offsets(layer: Layer, offsets: Array) -> None:
+def _add_offsets(layer: Layer, dates: Array) -> None:
+    """Make corrected dates of a layer's committer times."""
     at = 0
     for piece in layer.pieces(b"GDA2", 4, _PIECE):
-        words = np.frombuffer(piece, ">u4")
-        offsets[at : at + len(words)] = words
-        at += len(words)
-    large = np.flatnonzero(offsets & HIGH_BIT)
-    if large.size:
-        beyond = np.frombuffer(b"".join(layer.pieces(b"GDO2", 8, _PIECE)), ">u8").astype(np.int64)
-        numbers = offsets[large] & ~HIGH_BIT
-        if int(numbers.max()) >= len(beyond):
-            raise CommitGraphError(f"{layer.name} lacks dates")
-        offsets[large] = beyond[numbers]
+        offsets = np.frombuffer(piece, ">u4").astype(np.int64)
+        large = np.flatnonzero(offsets & HIGH_BIT)
+        if large.size:
+            beyond = np.frombuffer(b"".join(layer.pieces(b"GDO2", 8, _PIECE)), ">u8").astype(np.int64)
+            numbers = offsets[large] & ~HIGH_BIT
+            if int(numbers.max()) >= len(beyond):
+                raise CommitGraphError(f"{layer.name} lacks dates")
+            offsets[large] = beyond[numbers]
+        dates[at : at + len(offsets)] += offsets
+        at += len(offsets)
 
 
 def _octopuses(layer: Layer, positions: Array, begins: Array) -> dict[int, list[int]]:
@@ -256,14 +269,15 @@ def _reached_downwards(first: Array, edges: Array, held: Array) -> Array:
 
 def taken(first: Array, edges: Array, order: Array) -> tuple[Array, Array]:
     """(`first`, `edges`) with the commits in the order `order`, which lists their numbers; parents that are not in it are ABSENT."""
-    count = len(first) - 1
-    place = np.full(count + 1, ABSENT, np.uint32)
+    place = np.full(len(first), ABSENT, np.uint32)  # one more, for ABSENT itself
     place[order] = np.arange(len(order), dtype=np.uint32)
-    lengths = np.diff(first)[order]
     new_first = np.zeros(len(order) + 1, np.uint32)
-    np.cumsum(lengths, out=new_first[1:])
-    total = int(new_first[-1])
-    at = np.repeat(first[:-1][order].astype(np.int64) - new_first[:-1], lengths) + np.arange(total)
-    found = edges[at]
-    found[found == ABSENT] = count
-    return new_first, place[found]
+    np.cumsum(np.diff(first)[order], out=new_first[1:])
+    found = np.empty(int(new_first[-1]), np.uint32)
+    for low in range(0, len(order), _PIECE):
+        some = order[low : low + _PIECE]
+        begins = new_first[low : low + len(some) + 1]
+        at = np.repeat(first[some].astype(np.int64) - begins[:-1], np.diff(begins))
+        at += np.arange(int(begins[0]), int(begins[-1]))
+        found[begins[0] : begins[-1]] = place[np.minimum(edges[at], len(first) - 1)]
+    return new_first, found

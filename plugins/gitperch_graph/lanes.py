@@ -11,12 +11,12 @@ Commits are called by their height: 0 is the oldest, so that it stays the same w
 from __future__ import annotations
 
 import heapq
+from array import array
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from array import array
     from collections.abc import Callable, Iterable, Sequence
 
     from gitperch_graph.top import Row
@@ -36,32 +36,31 @@ class Layout:
     count: int
 
 
-def laid_out(first: Sequence[int], edges: Sequence[int], chain: Iterable[int]) -> Layout:
+def laid_out(first: Sequence[int], edges: Sequence[int], tips: Iterable[int]) -> Layout:
     """The lanes of a small history, given as to `ways`."""
-    chain = set(chain)
-    way, count = ways(first, edges, chain)
-    node = [0 if height in chain else lane for height, lane in enumerate(way)]
+    way, on_chain, count = ways(first, edges, tips)
+    node = [0 if pinned else lane for lane, pinned in zip(way, on_chain, strict=True)]
     lanes = [0] * len(edges)
     for height, (start, end) in enumerate(pairwise(first)):
         for at in range(start, end):
-            straight = at == start and height in chain
+            straight = at == start and on_chain[height]
             lanes[at] = node[height] if edges[at] == ABSENT or straight else way[edges[at]]
     return Layout(node, lanes, count)
 
 
 def ways(  # noqa: C901 -- one loop over millions of rows, where a call for each would double the time
-    first: Any, edges: Any, chain: Iterable[int], told: Callable[[int], None] | None = None
-) -> tuple[list[int], int]:
-    """(the way of each height, how many lanes there are) of a whole history.
+    first: Any, edges: Any, tips: Iterable[int], told: Callable[[int], None] | None = None
+) -> tuple[array[int], bytearray, int]:
+    """(the way of each height, which heights are on the default branch's chain, how many lanes there are) of a whole history.
 
     `edges[first[h]:first[h + 1]]` are the heights of the parents of h (ABSENT: not here), both of anything whose slices have a
-    `tolist`; `chain` are the heights of the default branch's first-parent chain. Its commits stand in lane 0, whatever their
-    way; -1 is that of one which nobody else has as a parent. `told` hears how many rows are done.
+    `tolist`; `tips` has the default branch's tip, if there is one. Those on its first-parent chain stand in lane 0, whatever
+    their way; -1 is that of one which nobody else has as a parent. `told` hears how many rows are done.
     """
     total = len(first) - 1
-    way = [-1] * total
+    way = array("i", [-1]) * total
     pinned = bytearray(total)
-    for height in chain:
+    for height in tips:
         pinned[height] = 1
     free: list[int] = []
     lanes = 1 if any(pinned) else 0
@@ -79,6 +78,8 @@ def ways(  # noqa: C901 -- one loop over millions of rows, where a call for each
             if pinned[height]:
                 if lane >= 0:
                     push(free, lane)
+                if at < stop and ends[at] != ABSENT:
+                    pinned[ends[at]] = 1
                 at += 1  # the chain's own edge
             else:
                 if lane < 0:
@@ -105,7 +106,7 @@ def ways(  # noqa: C901 -- one loop over millions of rows, where a call for each
             stop = start
         if told:
             told(total - low)
-    return way, lanes
+    return way, pinned, lanes
 
 
 @dataclass

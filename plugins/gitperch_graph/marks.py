@@ -21,7 +21,8 @@ class Marks:
 
     def __init__(self, child: Array, to: Array, edge: Array, total: int) -> None:
         """The edges are given by their child, ascending."""
-        here = to != ABSENT
+        # Few edges pass a mark at all.
+        here = np.flatnonzero((to != ABSENT) & (child // _SHORTEST > to // _SHORTEST))
         child, to, edge = child[here], to[here], edge[here]
         # Of all edges to the same commit in the same lane the topmost has passed wherever the others do.
         keys = (to.astype(np.uint64) << np.uint64(32)) | edge

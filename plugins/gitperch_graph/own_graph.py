@@ -40,7 +40,7 @@ def from_git(repository: Repository, tips: Tips, path: Path) -> CommitGraph:
 
 def with_dates(graph: CommitGraph, path: Path) -> CommitGraph:
     """The same commits with corrected dates, which `graph` lacks, in a file at `path`. Raises CommitGraphError."""
-    times, _, first, edges = read(graph)
+    times, first, edges = read(graph)
     size = graph.hash_size
     oids = np.frombuffer(
         b"".join(data for layer in graph.layers for data in layer.pieces(b"OIDL", size, 1 << 16)), f"S{size}"

@@ -20,6 +20,7 @@ from gitperch_graph.objects import fetched, libgit2_knows, reader
 from gitperch_graph.recent import Recent
 from gitperch_graph.views import View
 from gitperch_graph.views.edges import marked
+from gitperch_graph.warm import Warm
 
 if TYPE_CHECKING:
     from pygit2.repository import Repository as LibgitRepository
@@ -44,6 +45,7 @@ class GraphRoutes:
         self._host = host
         self._graphs = graphs
         self._recent = Recent(_RECENT_BYTES)
+        self._warm = Warm()
 
     def routes(self) -> list[Route]:
         return [
@@ -76,6 +78,7 @@ class GraphRoutes:
     async def _window_body(self, repo: Repository, index: RowIndex, asked: _Asked) -> tuple[bytes, bool]:
         git = self._host.git
         if libgit2_knows(repo.path):
+            self._warm.keep(repo.path)
             return await git.read(repo.path, _window_by_libgit2, index, asked)
         read = await fetched(git, repo.path, windows.oids(index, asked.where, asked.rows))
         return await asyncio.to_thread(_window, index, asked, read)

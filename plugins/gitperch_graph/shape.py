@@ -15,7 +15,6 @@ from gitperch_graph import own_graph
 from gitperch_graph.base import FAR
 from gitperch_graph.commit_graph import CommitGraph, CommitGraphError
 from gitperch_graph.history import Array, History
-from gitperch_graph.lanes import ABSENT
 from gitperch_graph.refs import Ref
 from gitperch_graph.repository import HistoryUnreadable, Repository
 
@@ -103,16 +102,9 @@ class Shape:
         return len(self.order)
 
     @property
-    def chain(self) -> list[int]:
-        """The heights of the default branch's first parents, newest first."""
-        height = next((ref.height for ref in self.refs if ref.name == self.head), -1)
-        first, to = np.ascontiguousarray(self.first).data, np.ascontiguousarray(self.to).data
-        found = []
-        while height >= 0:
-            found.append(height)
-            start = first[height]
-            height = to[start] if first[height + 1] > start and to[start] != ABSENT else -1
-        return found
+    def tip(self) -> int:
+        """The height of the default branch's newest commit, -1 where it has none."""
+        return next((ref.height for ref in self.refs if ref.name == self.head), -1)
 
     @property
     def hash_size(self) -> int:

@@ -76,12 +76,8 @@ def _laid_out(
     for each in parents:
         to.extend(each)
         first.append(len(to))
-    chain = set()
-    while head >= 0:
-        chain.add(head)
-        head = parents[head][0] if parents[head] and parents[head][0] != ABSENT else -1
-    layout = lanes.laid_out(first, to, chain)
-    uses = Lanes(array("I", bytes(4 * layout.count)), array("I", [ABSENT]) * layout.count, pinned=bool(chain))
+    layout = lanes.laid_out(first, to, [head] if head >= 0 else [])
+    uses = Lanes(array("I", bytes(4 * layout.count)), array("I", [ABSENT]) * layout.count, pinned=head >= 0)
     rows = []
     for height, oid in enumerate(order):
         edges = layout.edge[first[height] : first[height + 1]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gitperch_graph.commits import Commit, parsed
+from gitperch_graph.commits import Line, line
 from gitperch_graph.lanes import ABSENT
 from gitperch_graph.repository import SHOWN
 
@@ -19,7 +19,7 @@ POINTS_AT_MOST = 2000
 _HEX = frozenset("0123456789abcdef")
 _SHORTEST_PREFIX = 4
 _LONGEST_NUMBER = 10  # digits; longer ones are oids
-_UNREADABLE = Commit((), "", "", 0, "")
+_UNREADABLE = Line("", "", "", 0, "", body=False)
 
 
 class NothingThere(Exception):
@@ -114,23 +114,26 @@ def _rows(index: RowIndex, at: int, end: int, read: Read) -> list[dict[str, Any]
     drawn = zip(reversed(index.oids(low, high)), reversed(index.drawn(low, high)), strict=True)
     for row, (oid, edges) in enumerate(drawn, at):
         try:
-            commit = parsed(read(oid)[1])
+            commit = line(read(oid)[1])
         except KeyError:
             commit = _UNREADABLE
-        rows.append(
-            {
-                "row": row,
-                "oid": oid,
-                "lane": edges.lane,
-                "parents": [-1 if to == ABSENT else top - to for to in edges.parents],
-                "edges": edges.lanes,
-                "author": commit.author,
-                "email": commit.email,
-                "time": commit.time,
-                "subject": commit.subject,
-                "refs": refs.get(top - row, []),
-            }
-        )
+        told = {
+            "row": row,
+            "oid": oid,
+            "lane": edges.lane,
+            "parents": [-1 if to == ABSENT else top - to for to in edges.parents],
+            "edges": edges.lanes,
+            "author": commit.author,
+            "email": commit.email,
+            "time": commit.time,
+            "subject": commit.subject,
+            "refs": refs.get(top - row, []),
+        }
+        if commit.body:
+            told["body"] = True
+        if commit.committer != commit.author:
+            told["committer"] = commit.committer
+        rows.append(told)
     return rows
 
 

@@ -6,7 +6,16 @@ import time
 
 import pytest
 
-from gitperch_graph.commits import parsed
+from gitperch_graph.commits import Commit, line
+from gitperch_graph.commits import parsed as really_parsed
+
+
+def parsed(data: bytes) -> Commit:
+    """What `parsed` says, which `line` has to say, too."""
+    commit, told = really_parsed(data), line(data)
+    assert told == (commit.author, commit.email, commit.committer, commit.time, commit.subject, commit.body)
+    return commit
+
 
 TREE = b"tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\n"
 ADA = b"author Ada Lovelace <ada@example.com> 1700000000 +0100\ncommitter Carl <carl@example.com> 1700000777 -0800\n"
@@ -21,6 +30,27 @@ def test_an_ordinary_commit() -> None:
 
 def test_a_subject_over_several_lines_becomes_one() -> None:
     assert parsed(TREE + ADA + b"\n\n\nfirst\n  second \nthird\n\nbody").subject == "first second third"
+
+
+@pytest.mark.parametrize(
+    ("message", "subject", "body"),
+    [
+        (b"Subject", "Subject", False),
+        (b"Subject\n", "Subject", False),
+        (b"Subject\n\n \n\n", "Subject", False),
+        (b"Subject\n\nBody", "Subject", True),
+        (b"Subject\nsecond line", "Subject second line", False),
+        (b"Subject\nsecond line\n\nBody\n", "Subject second line", True),
+        (b"Subject\r\n\r\nBody\r\n", "Subject", True),
+        (b"Subject\n \t\nBody", "Subject", True),
+        (b"\n\n  Subject  \n", "Subject", False),
+        (b" \n", "", False),
+        (b"", "", False),
+    ],
+)
+def test_a_subject_and_whether_there_is_more(message: bytes, subject: str, body: bool) -> None:
+    commit = parsed(TREE + ADA + b"\n" + message)
+    assert (commit.subject, commit.body, commit.committer) == (subject, body, "Carl")
 
 
 @pytest.mark.parametrize(
