@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import json
+import random
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
 from contrib.bench.histories import generate
 
-from gitperch_graph.search import texts
+from gitperch_graph.search import changes, drafts, routes, texts
 from support.graph_client import Client, News
 from support.house import House, Test, runner
 from support.server import commit, git
@@ -200,5 +203,154 @@ def test_paths_are_found_as_git_finds_them(
             assert set(await found(client, query)) == expected, query
         assert len(await found(client, "path:src/ -file:*.css after:2000 change")) == 1
         assert await found(client, "file:side.c branch:side") == await found(client, "on side")
+
+    run(test)
+
+
+def test_a_search_in_a_view_finds_rows_of_the_view(run: Callable[[Test], None], tmp_path: Path) -> None:
+    source = generate(tmp_path / "source.git", commits=400, branches=6, seed=8)
+
+    async def test(it: House) -> None:
+        news = News(it)
+        client = await Client.of(it, source)
+        await news.next()
+        parameters = "&ref=refs/heads/topic-0001&merges=0"
+        rows = (await client.graph(f"?rows=1000{parameters}"))["rows"]
+        first, *between, last = await lines(client, "parser", f"&limit=1000{parameters}")
+        assert first["total"] == len(rows) < 400
+        hits = [hit for line in between for hit in line["hits"]]
+        assert hits == [{name: row[name] for name in hits[0]} for row in rows if "parser" in row["subject"]]
+        assert last["count"] == len(hits) > 0
+        assert (await client.answer("/search?q=x&merges=maybe")).json()["field"] == "merges"
+
+    run(test)
+
+
+def test_what_is_pushed_amended_and_deleted_is_found_as_it_is_now(
+    run: Callable[[Test], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While segments are small, and written in between."""
+    monkeypatch.setattr(routes, "REST_SECONDS", 0.0)
+    work, dice = tmp_path / "work", random.Random(3)
+
+    async def test(it: House) -> None:
+        client = await Client.of(it)
+        for number in range(12):
+            for nth in range(dice.randrange(1, 4)):
+                commit(work, {f"file-{number % 3}": f"{number} {nth}"}, f"Round {number}, of {nth}\n\nwith a body")
+            if number % 3 == 2:
+                amend = ("commit", "-q", "--amend", "-m", f"Amended in round {number}")
+                assert git(*amend, cwd=work).returncode == 0
+            branch = f"b{dice.randrange(3)}"
+            await client.push(work, f"HEAD:refs/heads/{branch}")
+            if number == 7:
+                await client.push(work, ":refs/heads/b0", ":refs/heads/b1")
+            monkeypatch.setattr(texts, "TAIL", dice.choice([0, 3, 1000]))
+            await settled(it, client)
+            for query, expected in {
+                "round": by_git(client.repo.path, "-i", "--grep=round"),
+                "amended": by_git(client.repo.path, "--grep=Amended"),
+                "message:body -amended": by_git(client.repo.path, "--grep=with a body"),
+                "path:file-1": by_git(client.repo.path, "--full-history", "--no-merges", "--", "file-1"),
+            }.items():
+                assert set(await found(client, query)) == expected, (number, query)
+
+    run(test)
+
+
+async def settled(it: House, client: Client) -> None:
+    """Wait until the graph shows what the repository has."""
+    expected = by_git(client.repo.path)
+    async with asyncio.timeout(20):
+        while {row["oid"] for row in (await client.whole())["rows"]} != expected:  # noqa: ASYNC110 -- as a browser asks
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "overwritten", "another", "gone"])
+def test_texts_that_do_not_fit_are_made_again(
+    run: Callable[[Test], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    monkeypatch.setattr(texts, "TAIL", 0)
+    source = generate(tmp_path / "source.git", commits=300, branches=3, seed=5)
+    other = generate(tmp_path / "other.git", commits=300, branches=3, seed=6)
+    expected = by_git(source, "--grep=parser", "-i")
+
+    async def test(it: House) -> None:
+        news = News(it)
+        client = await Client.of(it, source)
+        second = await Client.of(it, other, name="other")
+        await news.next()
+        await news.next()
+        assert set(await found(client, "parser")) == expected
+        await found(second, "parser")
+        folder = it.host.config.data / "plugins" / "graph_texts"
+        (file,) = (folder / "1").iterdir()
+        data = file.read_bytes()
+        plugin: Any = it.host.plugins.by_name["graph"]
+        shelves = plugin.search.texts._shelves
+        shelves.clear()  # as after a restart
+        if damage == "gone":
+            file.unlink()
+        elif damage == "another":
+            file.write_bytes((folder / "2" / file.name).read_bytes())
+        else:
+            file.write_bytes(data[:-9] if damage == "truncated" else data[:900] + b"?" + data[901:])
+        assert set(await found(client, "parser")) == expected
+        assert file.read_bytes() == data
+
+    run(test)
+
+
+def test_long_messages_are_cut_and_hide_nothing(run: Callable[[Test], None], tmp_path: Path) -> None:
+    work, message = tmp_path / "work", tmp_path / "message"
+    commit(work, {"a": "1"})
+    for long in ("first\n\n" + "x" * 100 + " early " + "y" * (1 << 20) + " late", "z" * (1 << 20), "last"):
+        message.write_text(long)
+        assert git("commit", "-q", "--allow-empty", "-F", str(message), cwd=work).returncode == 0
+
+    async def test(it: House) -> None:
+        news = News(it)
+        client = await Client.of(it, work / ".git")
+        await news.next()
+        assert [len(await found(client, query)) for query in ("early", "late", "zzzz", "last")] == [1, 0, 1, 1]
+
+    run(test)
+
+
+def test_texts_stay_small_however_long_the_messages_are() -> None:
+    head = (
+        b"tree 0\nauthor Ada <ada@example.com> 1700000000 +0000\ncommitter Ada <ada@example.com> 1700000000 +0000\n\n"
+    )
+    dice = random.Random(1)
+    draft, paths = drafts.TextsDraft(), changes.PathsDraft()
+    for number in range(8000):
+        noise = base64.b85encode(dice.randbytes(6000))
+        draft.add(head + b"%d\n\n" % number + noise * 2)
+        paths.add([noise[at : at + 200] for at in range(0, 7000, 200)] * 2)
+    size = len(draft.encoded(b""))
+    assert 6 << 20 < size < drafts.CREDIT + 8000 * (drafts.ALLOWANCE + 200)
+    assert len(paths.encoded(b"")) < changes.SIZE + 8000 * 2 * (changes.ALLOWANCE + 10)
+
+
+def test_a_history_without_trees_says_that_paths_cannot_be_searched(
+    run: Callable[[Test], None], tmp_path: Path
+) -> None:
+    work = tmp_path / "work"
+    for number in range(30):
+        commit(work, {"a": str(number)}, f"change {number}")
+    trees = git("log", "--format=%T", cwd=work).stdout.split()
+
+    async def test(it: House) -> None:
+        news = News(it)
+        client = await Client.of(it, work / ".git")
+        await news.next()
+        assert len(await found(client, "change")) == 30
+        for tree in trees:
+            (client.repo.path / "objects" / tree[:2] / tree[2:]).unlink(missing_ok=True)
+        (*_, last) = await lines(client, "path:a")
+        assert last["count"] == 0
+        assert last["more"]
+        assert "cannot be searched" in last["failed"]
+        assert len(await found(client, "change")) == 30
 
     run(test)

@@ -47,6 +47,7 @@ class Search:
     repo: Repository
     index: RowIndex
     shown: RowIndex
+    view: str
     query: Query
     limit: int
     client: str
@@ -59,6 +60,7 @@ class Search:
         yield {
             "generation": self.shown.generation,
             "total": self.shown.total,
+            **({"view": self.view} if self.view else {}),
             "query": self.query.described(),
             "hints": [{"at": hint.at, "text": hint.text} for hint in hints],
         }

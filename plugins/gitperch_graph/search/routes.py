@@ -72,19 +72,19 @@ class SearchRoutes:
                 return
 
     async def search(self, request: Request) -> Response:
-        """`?q=QUERY&limit=N`: what the query finds, N commits of it with what a list shows."""
+        """`?q=QUERY&limit=N` and a view's parameters: what the query finds there, N commits of it with what a list shows."""
         viewer = await self._host.access.viewer(request)
         access = self._host.access
         repo = await access.repository(viewer, request.path_params["owner"], request.path_params["name"])
         text, limit = _text(request), _limit(request)
+        view, client = View.of(request.query_params), client_address(request)
         try:
             whole = await self._graphs.index(repo)
-            index = await self._graphs.index(repo, View.of(request.query_params), client_address(request))
+            shown = whole if view.whole else await self._graphs.index(repo, view, client)
         except Building as building:
             return still_building(building)
-        client = client_address(request)
         query = parsed(text, time.time())
-        found = Search(self._host.git, self.texts, self._reaches, repo, whole, index, query, limit, client)
+        found = Search(self._host.git, self.texts, self._reaches, repo, whole, shown, view.name, query, limit, client)
         return _Answer(found, self._turns)
 
 
