@@ -32,12 +32,25 @@ export function createCard(code, commitOf) {
       element("p", { class: "hint" }, `${absoluteTime(commit.time)} · `, element("span", { class: "oid" }, commit.oid.slice(0, 12)), commit.boundary ? " · the history begins here" : ""),
     );
     card.hidden = false;
+    put(cell);
+    for (const same of code.querySelectorAll(`.origin[data-oid="${commit.oid}"]`)) same.classList.add("same");
+  }
+
+  /** @param {HTMLElement} cell */
+  function put(cell) {
     const at = cell.getBoundingClientRect();
     const below = at.bottom + 6;
     const top = below + card.offsetHeight > innerHeight ? at.top - card.offsetHeight - 6 : below;
     card.style.top = `${Math.max(4, top)}px`;
     card.style.left = `${Math.max(8, Math.min(at.left + 8, innerWidth - card.offsetWidth - 8))}px`;
-    for (const same of code.querySelectorAll(`.origin[data-oid="${commit.oid}"]`)) same.classList.add("same");
+  }
+
+  /** The page also moves by itself, when lines come above: the card goes along. */
+  function follow() {
+    if (!over || card.hidden) return;
+    const at = over.getBoundingClientRect();
+    if (over.isConnected && at.bottom > 0 && at.top < innerHeight) put(over);
+    else hide();
   }
 
   function hide() {
@@ -65,7 +78,7 @@ export function createCard(code, commitOf) {
   code.addEventListener("pointerleave", hide, { signal });
   code.addEventListener("focusin", (event) => event.target instanceof Element && event.target.matches(".origin .subject") && meet(event.target, 0), { signal });
   code.addEventListener("focusout", hide, { signal });
-  window.addEventListener("scroll", hide, { signal, passive: true });
+  window.addEventListener("scroll", follow, { signal, passive: true });
   document.addEventListener("keydown", (event) => event.key === "Escape" && hide(), { signal });
   return {
     destroy() {

@@ -46,6 +46,7 @@ class Upkeep:
         self._db = db
         self._repositories = repositories
         self._for_layers = Quietly(git, folder / "layers.lock")
+        self._without_paths: set[int] = set()  # repositories where trees are missing
         self._for_packs = Quietly(git, folder / "upkeep.lock")
         self._packing = Packing(self._for_packs)
         self._due: dict[int, float] = {}
@@ -148,7 +149,27 @@ class Upkeep:
         if care.packed_anew:
             async with self._for_layers.turn():
                 await layers.anew(self._for_layers, repo.path)
+        if await self._note_paths(repo):
+            did = f"{did}, changed paths noted".removeprefix(", ")
         return did, care.put_off
+
+    async def _note_paths(self, repo: Repository) -> bool:
+        """Once for each repository: it compares all trees, which takes longer than the layers of pushes should wait."""
+        if repo.id in self._without_paths or not await asyncio.to_thread(layers.lack_paths, repo.path):
+            return False
+        try:
+            async with self._for_packs.turn():
+                await layers.with_paths(self._for_packs, repo.path)
+        except GitError as error:
+            if (
+                ".lock" not in error.stderr
+            ):  # else a layer of a push came at the same moment, and the next look has another try
+                self._without_paths.add(repo.id)
+            log.info("%s: its changed paths are not noted: %s", repo.full_name, error)
+            return False
+        async with self._for_layers.turn():  # what was pushed meanwhile
+            await layers.add(self._for_layers, repo.path)
+        return True
 
     def _failed(self, repo: Repository, what: str, error: Exception) -> None:
         if (repo.path / "HEAD").exists():  # else it was deleted meanwhile
