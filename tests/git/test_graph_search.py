@@ -12,13 +12,15 @@ from urllib.parse import quote
 import pytest
 from contrib.bench.histories import generate
 
-from gitperch_graph.search import changes, drafts, routes, texts
+from gitperch_graph.search import answers, changes, drafts, routes, shelf, texts, turns, writing
+from gitperch_graph.search.grammar import parsed
+from gitperch_graph.search.reach import Reaches
 from support.graph_client import Client, News
 from support.house import House, Test, runner
 from support.server import commit, git
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator, Callable
     from pathlib import Path
 
 Line = dict[str, Any]
@@ -27,6 +29,12 @@ Line = dict[str, Any]
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Test], None]:
     return runner(tmp_path / "data", monkeypatch, "gitperch_graph:GraphPlugin")
+
+
+@pytest.fixture
+def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (answers, shelf, texts, writing):
+        monkeypatch.setattr(module, "ROWS", 64)
 
 
 async def lines(client: Client, query: str, options: str = "&limit=1000") -> list[Line]:
@@ -49,7 +57,8 @@ def by_git(repository: Path, *options: str) -> set[str]:
     return set(git("log", "--branches", "--tags", "--format=%H", *options, cwd=repository).stdout.split())
 
 
-@pytest.mark.parametrize("tail", [0, 1000], ids=["files", "memory"])
+@pytest.mark.usefixtures("small_segments")
+@pytest.mark.parametrize("tail", [0, 20, 1000], ids=["files", "both", "memory"])
 def test_a_search_finds_what_git_finds(
     run: Callable[[Test], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tail: int
 ) -> None:
@@ -226,17 +235,17 @@ def test_a_search_in_a_view_finds_rows_of_the_view(run: Callable[[Test], None], 
     run(test)
 
 
+@pytest.mark.usefixtures("small_segments")
 def test_what_is_pushed_amended_and_deleted_is_found_as_it_is_now(
     run: Callable[[Test], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While segments are small, and written in between."""
     monkeypatch.setattr(routes, "REST_SECONDS", 0.0)
     work, dice = tmp_path / "work", random.Random(3)
 
     async def test(it: House) -> None:
         client = await Client.of(it)
-        for number in range(12):
-            for nth in range(dice.randrange(1, 4)):
+        for number in range(16):
+            for nth in range(dice.randrange(1, 14)):
                 commit(work, {f"file-{number % 3}": f"{number} {nth}"}, f"Round {number}, of {nth}\n\nwith a body")
             if number % 3 == 2:
                 amend = ("commit", "-q", "--amend", "-m", f"Amended in round {number}")
@@ -245,7 +254,7 @@ def test_what_is_pushed_amended_and_deleted_is_found_as_it_is_now(
             await client.push(work, f"HEAD:refs/heads/{branch}")
             if number == 7:
                 await client.push(work, ":refs/heads/b0", ":refs/heads/b1")
-            monkeypatch.setattr(texts, "TAIL", dice.choice([0, 3, 1000]))
+            monkeypatch.setattr(texts, "TAIL", dice.choice([0, 3, 20, 1000]))
             await settled(it, client)
             for query, expected in {
                 "round": by_git(client.repo.path, "-i", "--grep=round"),
@@ -352,5 +361,143 @@ def test_a_history_without_trees_says_that_paths_cannot_be_searched(
         assert last["more"]
         assert "cannot be searched" in last["failed"]
         assert len(await found(client, "change")) == 30
+
+    run(test)
+
+
+@pytest.mark.usefixtures("small_segments")
+def test_who_searches_before_everything_is_written_takes_what_is_there(
+    run: Callable[[Test], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(texts, "TAIL", 0)
+    monkeypatch.setattr(writing, "PROGRESS_SECONDS", 0.01)
+    source = generate(tmp_path / "source.git", commits=300, branches=3, seed=5)
+    asked, go_on = list[int](), asyncio.Event()
+    really = writing._ask
+
+    async def slowly(*arguments: Any) -> None:
+        asked.append(1)
+        if len(asked) > 2:
+            await go_on.wait()
+        await really(*arguments)
+
+    async def test(it: House) -> None:
+        monkeypatch.setattr(writing, "_ask", slowly)
+        news = News(it)
+        client = await Client.of(it, source)
+        await news.next()
+        plugin: Any = it.host.plugins.by_name["graph"]
+        repo, index = client.repo, await plugin.graphs.index(client.repo)
+        search = answers.Search(
+            it.host.git, plugin.search.texts, Reaches(), repo, index, index, "", parsed("the", 0), 1000, "me"
+        )
+        said, rows = [], 0
+        async for line in search.lines():
+            said.append(line)
+            rows += len(line.get("hits", ()))
+            if "building" in line and rows == 300 % 64 + 64:
+                assert 0.3 < line["building"] < 0.5
+                go_on.set()
+        assert go_on.is_set()
+        assert (rows, said[-1]["count"], said[-1]["more"]) == (300, 300, False)
+        assert len(asked) == 5
+
+    run(test)
+
+
+def test_who_leaves_ends_the_search(
+    run: Callable[[Test], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And lets others search, who have to wait while too many do."""
+    monkeypatch.setattr(turns, "WAIT_SECONDS", 0.2)
+    source = generate(tmp_path / "source.git", commits=300, branches=3, seed=5)
+    here, gone, really = list[int](), list[int](), answers.Search._told
+
+    async def stuck(self: answers.Search, found: list[int]) -> AsyncGenerator[Line, None]:
+        here.append(1)
+        try:
+            await asyncio.sleep(60)
+        finally:
+            gone.append(1)
+        async for line in really(self, found):
+            yield line
+
+    async def test(it: House) -> None:
+        news = News(it)
+        client = await Client.of(it, source)
+        await news.next()
+        assert len(await found(client, "the")) == 300
+        monkeypatch.setattr(answers.Search, "_told", stuck)
+        request = f"GET /api/repos/{client.repo.full_name}/graph/search?q=the HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        request += f"Authorization: Bearer {client.token}\r\n\r\n"
+        writers = []
+        for _ in range(turns.EACH):
+            _, writer = await asyncio.open_connection("127.0.0.1", it.port)
+            writer.write(request.encode())
+            writers.append(writer)
+        await until(lambda: len(here) == turns.EACH)
+        answer = await client.answer("/search?q=the")
+        assert (answer.status, answer.json()["code"]) == (503, "busy")
+        monkeypatch.setattr(answers.Search, "_told", really)
+        writers.pop().close()
+        await until(lambda: len(gone) == 1)
+        assert len(await found(client, "the")) == 300
+        for writer in writers:
+            writer.close()
+        await until(lambda: len(gone) == turns.EACH)
+
+    run(test)
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not true():  # noqa: ASYNC110 -- what is waited for happens inside the server
+            await asyncio.sleep(0.01)
+
+
+def test_a_sha256_history_is_searched(
+    run: Callable[[Test], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = generate(tmp_path / "source.git", commits=150, branches=3, documents=20, object_format="sha256")
+
+    async def test(it: House) -> None:
+        news = News(it)
+        alice = await it.host.people.find("alice")
+        assert alice
+        repo = await it.host.repositories.create(alice, "thing", object_format="sha256")
+        client = Client(it, repo, await it.token())
+        done = git("push", "--quiet", str(repo.path), "refs/heads/*:refs/heads/*", cwd=source)
+        assert done.returncode == 0, done.stderr
+        await it.host.refs.observe(repo, source="test")
+        await news.next()
+        expected = by_git(repo.path, "-i", "--grep=parser")
+        documents = by_git(repo.path, "--full-history", "--no-merges", "--", "part-00/topic-0000/document-00007.txt")
+        for tail in (1000, 0):
+            monkeypatch.setattr(texts, "TAIL", tail)
+            assert set(await found(client, "parser")) == expected
+            assert set(await found(client, "file:document-00007.txt")) == documents
+            assert await found(client, f"hash:{min(expected)}") == [min(expected)]
+
+    run(test)
+
+
+def test_what_refs_reach_is_found_in_a_long_history(run: Callable[[Test], None], tmp_path: Path) -> None:
+    source = generate(tmp_path / "source.git", commits=4500, branches=20, seed=12, wild=True)
+
+    async def test(it: House) -> None:
+        news = News(it)
+        client = await Client.of(it, source)
+        await news.next()
+        for query, tips in {
+            "branch:topic-0003": ["topic-0003"],
+            "branch:topic-001*": [f"topic-{number:04}" for number in range(10, 20)],
+            "tag:v9": ["v9"],
+        }.items():
+            expected = set(git("rev-list", *tips, cwd=source).stdout.split())
+            _, *between, last = await lines(client, query, "&limit=0")
+            rows = [row for line in between for row in line.get("rows", ())]
+            shown = (await client.whole())["rows"]
+            assert {shown[row]["oid"] for row in rows} == expected
+            assert last["count"] == len(rows) == len(expected)
 
     run(test)
