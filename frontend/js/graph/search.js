@@ -45,6 +45,10 @@ export function createSearch({ graph, url, beside, status, onQuery }) {
   /** @type {number | undefined} */
   let timer;
 
+  let frame = 0;
+  let rows = new Uint32Array();
+  let marked = ""; // what `rows` are of
+
   const now = () => `${graph.store.generation} ${graph.view}`;
 
   /**
@@ -75,6 +79,7 @@ export function createSearch({ graph, url, beside, status, onQuery }) {
   }
 
   function reset() {
+    marked = "";
     hits.clear();
     panel.clear();
     current = -1;
@@ -99,6 +104,7 @@ export function createSearch({ graph, url, beside, status, onQuery }) {
       if (line.hints) hints = line.hints.map((/** @type {{text: string}} */ hint) => hint.text);
       if (!fresh && (line.total !== undefined || line.hits || line.rows || line.done)) {
         fresh = true; // what was found before stays until now
+        marked = "";
         hits.clear();
         panel.clear();
         current = -1;
@@ -145,14 +151,21 @@ export function createSearch({ graph, url, beside, status, onQuery }) {
 
   function sentence() {
     if (state === "failed") return problem;
-    const commits = `${found.toLocaleString("en")}${atLeast ? " or more" : ""} ${found === 1 ? "commit" : "commits"}`;
+    const commits = `${found.toLocaleString("en")}${atLeast ? "+" : ""} ${found === 1 ? "commit" : "commits"}`;
     if (state === "running" && building >= 0) return `Reading the history, ${Math.floor(building * 100)} %`;
     if (state === "running") return found ? `${commits} so far…` : "Searching…";
     if (state === "cancelled") return found ? `${commits}, then cancelled` : "Cancelled";
     return found ? `${commits} found` : "No commit found";
   }
 
+  /** At the next frame: an answer may come in hundreds of lines. */
   function draw() {
+    frame ||= requestAnimationFrame(drawNow);
+  }
+
+  function drawNow() {
+    frame = 0;
+    if (!query) return;
     const [says = "", ...rest] = sentence().split(", ");
     const aside = state === "done" ? [duration(took)] : rest;
     panel.show({ running: state === "running", says, aside, nth: current, hints, failed: state === "failed" });
@@ -161,7 +174,9 @@ export function createSearch({ graph, url, beside, status, onQuery }) {
 
   function mark() {
     const { total } = graph.store;
-    graph.setMarks(hits.rows(total), current < 0 ? -1 : total - 1 - hits.height(current));
+    const key = `${hits.count} ${total} ${seen}`;
+    if (key !== marked) [marked, rows] = [key, hits.rows(total)];
+    graph.setMarks(rows, current < 0 ? -1 : total - 1 - hits.height(current));
   }
 
   /** Read out how many there are, and which one this is. */
@@ -267,6 +282,7 @@ export function createSearch({ graph, url, beside, status, onQuery }) {
 
     destroy() {
       running?.abort();
+      cancelAnimationFrame(frame);
       clearTimeout(timer);
       forget();
       panel.destroy();
