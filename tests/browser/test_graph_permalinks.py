@@ -134,3 +134,30 @@ def test_a_link_to_a_commit_is_copied_with_its_view(graph: GraphPage, work: Path
     graph.page.keyboard.press("c")
     expect(graph.page.get_by_role("status").filter(has_text="Copied the commit’s id")).to_be_visible()
     assert graph.page.evaluate("navigator.clipboard.readText()") == oid
+
+
+def test_what_the_filters_leave_out_is_one_button_away(graph: GraphPage, complaints: object, work: Path) -> None:
+    complaints.expect("404")  # type: ignore[attr-defined]
+    graph.open("?author=nobody-of-this-name&after=2001-01-01")
+    graph.page.keyboard.press("/")
+    graph.page.keyboard.type("main")
+    graph.page.keyboard.press("Enter")
+    said = graph.page.get_by_role("status").filter(has_text="main is left out by the filters")
+    said.get_by_role("button", name="Show everything").click()
+    expect(graph.grid.locator("[data-current]")).to_contain_text("Note 299")
+    assert "author" not in graph.page.url
+
+
+def test_back_over_a_filter_and_a_place_comes_to_both(graph: GraphPage) -> None:
+    graph.scroll_to(0.5)
+    graph.page.wait_for_url(re.compile(r"\?at="))
+    here = middle(graph)
+    graph.page.keyboard.press("f")
+    graph.page.wait_for_url(re.compile("first_parent=1"))
+    graph.scroll_to(0.1)
+    graph.page.wait_for_url(re.compile("at="))
+    graph.page.go_back()
+    graph.page.wait_for_url(lambda url: "first_parent" not in url)
+    expect(graph.commit(f"Note {here}")).to_be_in_viewport()
+    graph.settle()
+    assert middle(graph) == pytest.approx(here, abs=1)

@@ -1,6 +1,8 @@
 /** Everything on the graph page that finds: the box, the search, cards, edges walked by keys, links. Put together here, beside `main`. */
 
+import { ApiError, isAbort } from "../api.js";
 import { write } from "../ui/copy.js";
+import { nameOf } from "./chips.js";
 import { find } from "./dom.js";
 import { laneX, pitchOf } from "./edges.js";
 import { createFind } from "./find.js";
@@ -74,7 +76,7 @@ export function createFinding({ root, repository, graph }) {
   });
   const kin = createKin({
     root,
-    url: `${api}/kin`,
+    url: (oid) => `${api}/kin?${new URLSearchParams([["oid", oid], ...graph.view])}`,
     current,
     anchor: () => currentRow()?.querySelector(".row-subject")?.getBoundingClientRect(),
     onGo: go,
@@ -84,7 +86,13 @@ export function createFinding({ root, repository, graph }) {
   const cards = createCards({ url, onGo: go, onSearch: look, onFilter: filter, onMark: mark.set });
   const targets = createTargets({ grid, commit: (row) => graph.store.commit(row), nodeX: ({ lane }) => laneX(lane, pitchOf(graph.store.lanes, graph.viewport.view.rowHeight)) });
   const tooltip = createTooltip({ root, area: grid, scroller: grid, targetAt: targets.at, cards, onLeave: focus });
-  let said_of = { oid: "", nth: 0 };
+  let told = { oid: "", nth: 0 };
+  let opened = String(graph.view); // the view that is shown, not the one that is on its way
+  /** @type {() => void} */
+  let forget = () => {};
+  const follow = graph.onChange((reason) => {
+    if (reason === "graph") opened = String(graph.view);
+  });
 
   /** @param {string} query */
   function look(query) {
@@ -107,11 +115,26 @@ export function createFinding({ root, repository, graph }) {
     graph.setView(view);
   }
 
+  /** When the view that was asked for is here.
+   * @param {() => void} act
+   */
+  function onceOpened(act) {
+    forget();
+    forget = graph.onChange((reason) => {
+      if (reason !== "graph") return;
+      forget();
+      act();
+    });
+  }
+
   /** @param {string} at in the middle; "" is the top */
   async function show(at) {
+    if (String(graph.view) !== opened) return onceOpened(() => void show(at)); // Back has led to another view, too
     if (!at) return graph.viewport.jump(0);
     try {
-      link.center(await graph.store.find(at));
+      const row = await graph.store.find(at);
+      graph.viewport.setTotal(graph.store.total);
+      link.center(row);
     } catch {
       // It was there when it was written down: then the rows that are here have to do.
     }
@@ -134,8 +157,8 @@ export function createFinding({ root, repository, graph }) {
     const commit = current();
     if (!row || !commit) return said.say(NOTHING);
     const all = targets.of(row);
-    const nth = said_of.oid === commit.oid && tooltip.shown ? (said_of.nth + 1) % all.length : 0;
-    said_of = { oid: commit.oid, nth };
+    const nth = told.oid === commit.oid && tooltip.shown ? (told.nth + 1) % all.length : 0;
+    told = { oid: commit.oid, nth };
     const target = all[nth];
     if (target) tooltip.open(target);
   }
@@ -180,7 +203,23 @@ export function createFinding({ root, repository, graph }) {
      */
     missing(at) {
       const what = /^[0-9a-f]{12,}$/.test(at) ? at.slice(0, 12) : at.slice(0, 80);
-      said.say(`${what} is not in this graph: it was deleted, rewritten, or is left out by the filters. Here is the newest instead.`, LONG);
+      said.say(`${what} is not in this graph: it was deleted, rewritten, or is left out by the filters. Here is the newest instead.`, { seen: LONG });
+    },
+
+    /** What somebody wanted to go to is not in this graph.
+     * @param {string | number} at
+     * @param {unknown} error
+     */
+    lost(at, error) {
+      if (isAbort(error)) return;
+      const filtered = error instanceof ApiError && error.status === 404 && graph.view.size > 0;
+      if (!filtered) return said.say(error instanceof Error ? error.message : String(error), { seen: LONG });
+      const name = typeof at === "string" && at.startsWith("refs/") ? nameOf(at).short : String(at).slice(0, 12);
+      const act = () => {
+        graph.setView(new URLSearchParams());
+        onceOpened(() => void graph.goTo(at));
+      };
+      said.say(`${name} is left out by the filters.`, { seen: LONG, way: { label: "Show everything", act } });
     },
 
     /** Refs have moved. */
@@ -201,6 +240,8 @@ export function createFinding({ root, repository, graph }) {
     },
 
     destroy() {
+      follow();
+      forget();
       for (const part of [tooltip, kin, box, hints, search, link, mark, said]) part.destroy();
     },
   };

@@ -11,7 +11,7 @@ const DIGITS = 9; // choices that a digit takes
 /**
  * @param {object} options
  * @param {HTMLElement} options.root where the menu is put
- * @param {string} options.url
+ * @param {(oid: string) => string} options.url
  * @param {() => {oid: string} | undefined} options.current
  * @param {() => DOMRect | undefined} options.anchor the current row
  * @param {(oid: string) => void} options.onGo
@@ -33,7 +33,7 @@ export function createKin({ root, url, current, anchor, onGo, onSay, onLeave }) 
     if (!from) return onSay("Choose a commit first, with j or a click.");
     const mine = (asking = new AbortController());
     try {
-      const answer = await getJson(`${url}?oid=${from.oid}`, mine.signal);
+      const answer = await getJson(url(from.oid), mine.signal);
       /** @type {Kin[]} */
       const kin = answer[which] ?? [];
       const [only] = kin;

@@ -293,7 +293,7 @@ export function createGraph(root) {
       if (commit) selection.follow(commit.oid);
       grid.focus({ preventScroll: true });
     } catch (error) {
-      finding.say(error instanceof Error ? error.message : String(error));
+      finding.lost(at, error);
     }
   }
 

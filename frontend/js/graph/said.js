@@ -11,19 +11,30 @@ export function createSaid(place) {
   /** @type {number | undefined} */
   let timer;
 
+  function hide() {
+    clearTimeout(timer);
+    delete said.dataset.seen;
+    said.replaceChildren();
+  }
+
   return {
     /**
      * @param {string} text
-     * @param {number} [seen] ms
+     * @param {{seen?: number, way?: {label: string, act: () => void}}} [how] `seen` in ms; `way` is a button that goes on
      */
-    say(text, seen = SEEN) {
+    say(text, { seen = SEEN, way } = {}) {
       clearTimeout(timer);
-      said.textContent = text;
+      said.replaceChildren(text);
+      if (way) {
+        const button = element("button", { type: "button", class: "button small" }, way.label);
+        button.addEventListener("click", () => {
+          hide();
+          way.act();
+        });
+        said.append(button);
+      }
       said.dataset.seen = "";
-      timer = setTimeout(() => {
-        delete said.dataset.seen;
-        said.textContent = "";
-      }, seen);
+      timer = setTimeout(hide, seen);
     },
 
     destroy() {
