@@ -1,7 +1,7 @@
 /** What limits the graph now, each with a cross: nobody has to wonder where the rest is. */
 
 import { nameOf } from "./chips.js";
-import { element } from "./dom.js";
+import { counted, element } from "./dom.js";
 
 const SHOWN = 4; // branches that get a chip of their own
 
@@ -11,8 +11,11 @@ const SHOWN = 4; // branches that get a chip of their own
  * @param {ReturnType<typeof import("./view.js").createView>} options.view
  * @param {ReturnType<typeof import("./focus.js").createFocus>} options.focus
  * @param {ReturnType<typeof import("./store.js").createStore>} options.store
+ * @param {(pixels: number) => void} options.onShift what is below has moved down
  */
-export function createActive({ bar, view, focus, store }) {
+export function createActive({ bar, view, focus, store, onShift }) {
+  let wasFocus = "";
+
   /**
    * @param {string} text
    * @param {string} says what the cross does
@@ -60,18 +63,38 @@ export function createActive({ bar, view, focus, store }) {
     ];
   }
 
+  /**
+   * @param {string} text
+   * @param {() => void} act
+   */
+  function way(text, act) {
+    const button = element("button", { type: "button", class: "active-way" }, text);
+    button.addEventListener("click", act);
+    return button;
+  }
+
+  function onlyFocus() {
+    const params = view.params;
+    params.delete("ref");
+    params.append("ref", focus.ref);
+    focus.clear();
+    view.set(params);
+  }
+
   function draw() {
+    const looked = focus.name !== wasFocus;
+    const before = looked ? bar.offsetHeight : 0;
     const chips = fields();
     if (focus.name) chips.unshift(chip(`Looking at ${focus.name}`, "Show everything alike (Esc)", focus.clear));
+    const ways = [];
+    if (focus.ref) ways.push(way("Only its history", onlyFocus));
+    if (chips.length > 1) ways.push(way("Show everything", () => (focus.clear(), view.set(new URLSearchParams()))));
+    const count = element("p", { class: "active-count" }, `${counted(store.total)} ${store.total === 1 ? "commit" : "commits"}`);
+    bar.replaceChildren(element("ul", { "aria-label": "Active filters" }, ...chips), ...ways, count);
     bar.hidden = chips.length === 0;
-    if (!chips.length) return bar.replaceChildren();
-    const count = element("p", { class: "active-count" }, `${store.total.toLocaleString("en")} ${store.total === 1 ? "commit" : "commits"}`);
-    const all = element("button", { type: "button", class: "active-clear" }, "Show everything");
-    all.addEventListener("click", () => {
-      focus.clear();
-      view.set(new URLSearchParams());
-    });
-    bar.replaceChildren(element("ul", { "aria-label": "Active filters" }, ...chips), ...(chips.length > 1 ? [all] : []), count);
+    // A look at a branch changes nothing but shades: what was pointed at stays under the pointer.
+    if (looked) onShift(bar.offsetHeight - before);
+    wasFocus = focus.name;
   }
 
   return { draw };

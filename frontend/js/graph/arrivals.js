@@ -1,6 +1,7 @@
 /** What arrives by itself: told, shown where there is room, and never in anybody's way. */
 
 import { nameOf } from "./chips.js";
+import { counted } from "./dom.js";
 
 const UNFOLD_AT_MOST = 12; // rows; more than a glance can follow
 const WAIT_FOR_ROWS = 600; // ms
@@ -13,7 +14,7 @@ const FRESH = 2400; // ms that new rows are marked
  */
 
 /** @param {number} count */
-const commits = (count) => `${count.toLocaleString("en")} new ${count === 1 ? "commit" : "commits"}`;
+const commits = (count) => `${counted(count)} new ${count === 1 ? "commit" : "commits"}`;
 
 /**
  * @param {object} options

@@ -3,11 +3,14 @@
 const DAY = 86_400;
 const YEAR = 365.25 * DAY;
 
-const month = new Intl.DateTimeFormat("en-GB", { month: "long", year: "numeric" });
-const weekday = new Intl.DateTimeFormat("en-GB", { weekday: "long" });
-const shortMonth = new Intl.DateTimeFormat("en-GB", { month: "short" });
-const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
-const dated = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "long", year: "numeric" });
+// The page speaks English; a formatter of the browser's takes longer to make than all of these names.
+const MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
+const WEEKDAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+
+/** @param {Date} date `March` */
+const monthOf = (date) => /** @type {string} */ (MONTHS[date.getMonth()]);
+/** @param {Date} date `Mar` */
+export const shortMonthOf = (date) => monthOf(date).slice(0, 3);
 
 /** @param {Date} date */
 const midnight = (date) => new Date(date.getFullYear(), date.getMonth(), date.getDate());
@@ -26,15 +29,18 @@ export function periodOf(seconds, now = Date.now()) {
   if (days <= 0) return { key: today.getTime(), name: "Today" };
   if (days === 1) return { key: begin.getTime(), name: "Yesterday" };
   const sinceMonday = (today.getDay() + 6) % 7;
-  if (days <= sinceMonday) return { key: begin.getTime(), name: weekday.format(date) };
+  if (days <= sinceMonday) return { key: begin.getTime(), name: /** @type {string} */ (WEEKDAYS[date.getDay()]) };
   if (days <= sinceMonday + 7) return { key: today.getTime() - (sinceMonday + 7) * DAY * 1000, name: "Last week" };
   const first = new Date(date.getFullYear(), date.getMonth(), 1);
-  const name = first.getMonth() === today.getMonth() && first.getFullYear() === today.getFullYear() ? "Earlier this month" : month.format(date);
+  const name = first.getMonth() === today.getMonth() && first.getFullYear() === today.getFullYear() ? "Earlier this month" : `${monthOf(date)} ${date.getFullYear()}`;
   return { key: first.getTime(), name };
 }
 
 /** @param {number} seconds Unix time: `3 March 2024` */
-export const dateOf = (seconds) => dated.format(seconds * 1000);
+export function dateOf(seconds) {
+  const date = new Date(seconds * 1000);
+  return `${date.getDate()} ${monthOf(date)} ${date.getFullYear()}`;
+}
 
 /**
  * Where years, months or days begin, for a scale from `oldest` to `newest`.
@@ -59,10 +65,10 @@ export function ticks(oldest, newest) {
     for (let year = to.getFullYear(); year > from.getFullYear() && found.length < 200; year--) add(new Date(year, 0, 1), String(year));
   } else if (span > 60 * DAY) {
     for (let at = new Date(to.getFullYear(), to.getMonth(), 1); at > from; at = new Date(at.getFullYear(), at.getMonth() - 1, 1)) {
-      add(at, at.getMonth() ? shortMonth.format(at) : String(at.getFullYear()));
+      add(at, at.getMonth() ? shortMonthOf(at) : String(at.getFullYear()));
     }
   } else if (span > 2 * DAY) {
-    for (let at = midnight(to); at > from; at = new Date(at.getFullYear(), at.getMonth(), at.getDate() - 1)) add(at, day.format(at));
+    for (let at = midnight(to); at > from; at = new Date(at.getFullYear(), at.getMonth(), at.getDate() - 1)) add(at, `${at.getDate()} ${shortMonthOf(at)}`);
   }
   return found;
 }

@@ -29,3 +29,9 @@ export function find(parent, selector, kind) {
   if (!(found instanceof kind)) throw new Error(`The page has no ${kind.name} ${selector}.`);
   return found;
 }
+
+/**
+ * `1,299,610`. The browser's own way takes a tenth of the page's start to get ready.
+ * @param {number} number whole
+ */
+export const counted = (number) => String(number).replace(/\B(?=(\d{3})+$)/g, ",");

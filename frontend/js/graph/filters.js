@@ -1,7 +1,7 @@
 /** The menu that chooses a view: branches, first parents, merges, a path, an author, a stretch of time. */
 
 import { nameOf } from "./chips.js";
-import { element, find } from "./dom.js";
+import { counted, element, find } from "./dom.js";
 import { createRefs } from "./refs.js";
 
 /** @typedef {import("./refs.js").Ref} Ref */
@@ -23,16 +23,17 @@ export function createFilters({ menu, view, url, head }) {
   const listeners = new AbortController();
   const { signal } = listeners;
 
-  /** Put the view into the form. */
+  /** Put the view into the form, once somebody looks at it. */
   function fill() {
+    drawCount();
+    if (!menu.open) return;
     const { params } = view;
     for (const field of form.elements) {
       if (!(field instanceof HTMLInputElement) || !field.name) continue;
       if (field.type === "checkbox") field.checked = params.get(field.name) === field.value;
       else field.value = field.type === "date" ? dateOf(params.get(field.name)) : (params.get(field.name) ?? "");
     }
-    drawCount();
-    if (menu.open) void drawRefs();
+    void drawRefs();
   }
 
   function drawCount() {
@@ -54,7 +55,7 @@ export function createFilters({ menu, view, url, head }) {
       const first = words ? [] : [...chosen, ...(found.some(({ name }) => name === head()) ? [head()] : [])];
       const shown = new Set([...first, ...found.map(({ name }) => name)]);
       items = [...shown].map((name) => option(name, chosen.has(name)));
-      if (all > found.length) items.push(note(`${(all - found.length).toLocaleString("en")} more; type a part of the name`));
+      if (all > found.length) items.push(note(`${counted(all - found.length)} more; type a part of the name`));
       if (!items.length) items.push(note("No branch or tag has this in its name."));
     } catch {
       if (mine !== asked) return;
@@ -137,6 +138,11 @@ export function createFilters({ menu, view, url, head }) {
   fill();
 
   return {
+    open() {
+      menu.open = true;
+      search.focus();
+    },
+
     /** The view is another one. */
     refresh: fill,
 

@@ -16,6 +16,7 @@
  */
 export function createFocus({ store, onChange }) {
   let name = "";
+  let ref = "";
   let lane = -1;
   let seed = "";
   let [low, high] = [0, -1]; // heights that are known to be of the branch
@@ -71,6 +72,11 @@ export function createFocus({ store, onChange }) {
       return name;
     },
 
+    /** The full name of the ref that was pointed at; "" where it was a line. */
+    get ref() {
+      return ref;
+    },
+
     get lane() {
       return lane;
     },
@@ -84,9 +90,11 @@ export function createFocus({ store, onChange }) {
      * Look at the branch that `commit` is on.
      * @param {Commit} commit
      * @param {string} called
+     * @param {string} named the full name of its ref, if it has one
      */
-    set(commit, called) {
+    set(commit, called, named) {
       name = called;
+      ref = named;
       seed = commit.oid;
       lane = commit.lane;
       [low, high, scanned, base, ended] = [commit.height, commit.height, commit.height, -1, false];

@@ -7,7 +7,7 @@ const OFF = "gitperch.keys.off";
 
 /**
  * @typedef {"next" | "previous" | "pageDown" | "pageUp" | "first" | "last" | "head" | "parent" | "child" | "find" | "nextHit" |
- *   "previousHit" | "open" | "card" | "copyHash" | "copyLink" | "mark" | "compare" | "firstParent" | "zoomIn" | "zoomOut" |
+ *   "previousHit" | "filter" | "branch" | "open" | "card" | "copyHash" | "copyLink" | "mark" | "compare" | "firstParent" | "zoomIn" | "zoomOut" |
  *   "settings" | "help" | "escape"} Action
  * @typedef {object} Key
  * @property {Action} does
@@ -60,6 +60,8 @@ export const TABLE = [
   {
     group: "View",
     keys: [
+      { does: "branch", keys: ["b"], says: "its branch by itself, or all again" },
+      { does: "filter", keys: ["F"], says: "choose branches, paths, dates" },
       { does: "firstParent", keys: ["f"], says: "first parents only, or all" },
       { does: "zoomIn", keys: ["+"], also: ["="], says: "larger rows" },
       { does: "zoomOut", keys: ["-"], says: "smaller rows" },

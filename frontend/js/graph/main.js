@@ -7,6 +7,7 @@ import { createBadge } from "./badge.js";
 import { createBeyond } from "./beyond.js";
 import { nameOf } from "./chips.js";
 import { createCursor } from "./cursor.js";
+import { createDescription } from "./description.js";
 import { createDetails } from "./details.js";
 import { find } from "./dom.js";
 import { placesInAddress } from "./early.js";
@@ -33,7 +34,9 @@ import { createView } from "./view.js";
 import { createViewport } from "./viewport.js";
 import { LEGIBLE, createZoom } from "./zoom.js";
 
-const AHEAD = 12; // rows fetched beyond the view
+const AHEAD = 12; // rows fetched beyond the view,
+const SOON = 250; // ms of scrolling at the present pace besides,
+const SOON_AT_MOST = 256; // but no more rows than these
 const LANES_AT_FIRST = 240; // px, or this part of the width, unless somebody wants more
 const LANES_PART = 0.3;
 const LABELS = 240; // px beside the lanes where there is nothing else to read
@@ -60,6 +63,7 @@ export function createGraph(root) {
   const hearers = new Set();
   let frame = 0;
   let lanesWidth = 0; // px
+  let [lastTop, lastDraw] = [0, 0];
 
   const redraw = () => {
     frame ||= requestAnimationFrame(draw);
@@ -163,7 +167,7 @@ export function createGraph(root) {
     store,
     context,
     onPick: (row) => pick(row),
-    onRef: (row, ref) => lookAt(store.commit(row), nameOf(ref).short),
+    onRef: (row, ref) => lookAt(store.commit(row), ref),
     onLane(row, x) {
       const lane = laneAt(x, pitchOf(store.lanes, viewport.view.rowHeight));
       const found = lane < 0 || store.commit(row)?.lane === lane ? undefined : commitOnLane(store, row, lane);
@@ -171,22 +175,23 @@ export function createGraph(root) {
       return found !== undefined;
     },
   });
-  const active = createActive({ bar: find(root, ".graph-active", HTMLElement), view, focus, store });
+  const description = createDescription(find(root, "#graph-described", HTMLElement), store);
+  const active = createActive({ bar: find(root, ".graph-active", HTMLElement), view, focus, store, onShift: (pixels) => viewport.jump(viewport.view.top + pixels / viewport.view.rowHeight) });
   const filters = createFilters({
     menu: find(root, ".graph-filters", HTMLDetailsElement),
     view,
     url: `${api}/graph/names`,
-    head: () => `refs/heads/${defaultBranch()}`,
+    head: () => defaultRef(),
   });
-  const settingsMenu = createSettingsMenu(find(root, ".graph-settings", HTMLElement), settings);
+  const settingsMenu = createSettingsMenu(find(root, ".graph-settings", HTMLDetailsElement), settings);
   const lanesSplitter = createSplitter({
     handle: find(root, ".graph-lanes-handle", HTMLElement),
     root,
     property: "--lanes-wide",
     key: "gitperch.lanes",
     direction: 1,
-    limits: () => [LEAST_LANES, Math.max(2 * LEAST_LANES, (viewport.view.width || grid.clientWidth) * 0.6)],
-    size: LEAST_LANES,
+    limits: (width) => [LEAST_LANES, Math.max(2 * LEAST_LANES, (viewport.view.width || width) * 0.6)],
+    size: () => LEAST_LANES,
     onResize: redraw,
   });
   const detailsSplitter = createSplitter({
@@ -195,8 +200,8 @@ export function createGraph(root) {
     property: "--details-width",
     key: "gitperch.details",
     direction: -1,
-    limits: () => [LEAST_DETAILS, root.clientWidth - LEAST_ROWS],
-    size: Math.max(LEAST_DETAILS, Math.min(620, root.clientWidth * 0.42)),
+    limits: (width) => [LEAST_DETAILS, width - LEAST_ROWS],
+    size: (width) => Math.max(LEAST_DETAILS, Math.min(620, width * 0.42)),
     onResize: redraw,
   });
   const beyond = createBeyond(find(root, ".graph-beyond", HTMLButtonElement), lanesSplitter);
@@ -204,11 +209,13 @@ export function createGraph(root) {
     frame = 0;
     const { view: sight } = viewport;
     context.defaultBranch = defaultBranch();
-    const last = Math.ceil(sight.top + sight.count);
-    store.want(arrivals.unfolding ? 0 : Math.floor(sight.top) - AHEAD, last + AHEAD);
+    const [above, below] = ahead(sight.top);
+    store.want(arrivals.unfolding ? 0 : Math.floor(sight.top) - above, Math.ceil(sight.top + sight.count) + below);
     const width = widthOfLanes();
-    if (width !== lanesWidth) root.style.setProperty("--lanes-width", `${(lanesWidth = width)}px`);
     const pitch = pitchOf(store.lanes, sight.rowHeight);
+    // The canvas first: it reads styles, and whatever changes the page makes that dear.
+    beyond.show(lanes.draw(sight, width, (commit) => commit.refs.includes(defaultRef())));
+    if (width !== lanesWidth) root.style.setProperty("--lanes-width", `${(lanesWidth = width)}px`);
     list.draw(sight, {
       cursor: cursor.row,
       selected: selection.oid,
@@ -217,9 +224,20 @@ export function createGraph(root) {
       isHit: finding.isHit,
       nodeX: (commit) => laneX(commit.lane, pitch),
     });
-    const nodes = lanes.draw(sight, width, (commit) => commit.refs.includes(`refs/heads/${context.defaultBranch}`));
-    beyond.show(nodes);
+    description.later(sight);
     minimap.draw();
+  }
+
+  /** How many rows beyond those in sight will be needed soon: more in the direction in which they move.
+   * @param {number} top
+   * @returns {[above: number, below: number]}
+   */
+  function ahead(top) {
+    const now = performance.now();
+    const speed = (top - lastTop) / Math.max(8, now - lastDraw); // rows a ms
+    [lastTop, lastDraw] = [top, now];
+    const soon = Math.min(SOON_AT_MOST, Math.round(Math.abs(speed) * SOON));
+    return speed < 0 ? [AHEAD + soon, AHEAD] : [AHEAD, AHEAD + soon];
   }
 
   /** px of the lanes' column: where there are no words, as wide as they need. */
@@ -234,6 +252,8 @@ export function createGraph(root) {
   function defaultBranch() {
     return store.head?.startsWith("refs/heads/") ? store.head.slice("refs/heads/".length) : head;
   }
+
+  const defaultRef = () => `refs/heads/${defaultBranch()}`;
 
   /** @param {number} rows */
   function step(rows) {
@@ -255,22 +275,20 @@ export function createGraph(root) {
   /**
    * One branch by itself; the same again ends it.
    * @param {import("./types.js").Commit | undefined} commit on it
-   * @param {string} [called]
+   * @param {string} [ref] that was pointed at
    */
-  function lookAt(commit, called = "") {
+  function lookAt(commit, ref) {
     if (!commit) return;
+    const named = ref ?? labelOf(commit);
     if (focus.name && !focus.isDim(commit) && commit.lane === focus.lane) focus.clear();
-    else focus.set(commit, called || branchOf(commit));
+    else focus.set(commit, named ? nameOf(named).short : `the branch of ${commit.oid.slice(0, 8)}`, named);
     arrivals.say(focus.name ? `Only ${focus.name} stands out.` : "Everything is shown.");
   }
 
-  /** What to call the branch that a commit is on: by a label nearby in its lane, else by the commit.
-   * @param {import("./types.js").Commit} commit
-   */
-  function branchOf(commit) {
-    if (commit.lane === 0 && defaultBranch()) return defaultBranch();
-    const ref = commit.refs.find((name) => name.startsWith("refs/heads/")) ?? commit.refs[0];
-    return ref ? nameOf(ref).short : `the branch of ${commit.oid.slice(0, 8)}`;
+  /** The branch that a commit's line is called by, as far as that is known here. @param {import("./types.js").Commit} commit */
+  function labelOf(commit) {
+    if (commit.lane === 0) return defaultRef();
+    return commit.refs.find((name) => name.startsWith("refs/heads/")) ?? commit.refs[0] ?? "";
   }
 
   /** Whether there was something to close: one branch looked at, or the details. */
@@ -411,7 +429,9 @@ export function createGraph(root) {
     head: () => void goTo("HEAD"),
     zoomIn: () => zoom.step(1),
     zoomOut: () => zoom.step(-1),
-    settings: () => {},
+    settings: () => settingsMenu.open(),
+    filter: () => filters.open(),
+    branch: () => lookAt(store.commit(cursor.row)),
     help: () => help.open(),
     escape: () => finding.escape(close),
   });
@@ -435,7 +455,7 @@ export function createGraph(root) {
     destroy() {
       cancelAnimationFrame(frame);
       hearers.clear();
-      const parts = [live, badge, beyond, news, keys, help, finding, list, cursor, selection, details, arrivals, zoom, minimap, outline, opener, filters, settingsMenu];
+      const parts = [live, badge, beyond, news, keys, help, finding, list, cursor, selection, details, arrivals, zoom, minimap, outline, opener, filters, settingsMenu, description];
       for (const part of [...parts, viewport, store, palette, view, settings, notices, lanesSplitter, detailsSplitter]) part.destroy();
     },
   };

@@ -1,15 +1,16 @@
 /** The whole history at the right edge: where one is, how dense it is, what was found. A scroll bar that says more. */
 
 import { dateOf, ticks } from "./calendar.js";
-import { element } from "./dom.js";
+import { counted, element } from "./dom.js";
 import { fitted } from "./palette.js";
 
 const LEAST_THUMB = 12; // px
 const LEAST_TICKS = 5; // px between two ticks,
-const LEAST_NAMES = 26; // and between two of their names
+const LEAST_NAMES = 14; // and between two of their names
 const STEP = 0.01; // of the history, by an arrow key
 const REST = 300; // ms after which the place is told
 const PATIENCE = 250; // ms that rows may take to come before their place is shown without them
+const PACE = 70; // ms between two places on the way
 
 /**
  * @param {object} options
@@ -37,6 +38,8 @@ export function createMinimap({ map, store, viewport, outline, palette }) {
   let placed = "";
   /** @type {number | undefined} */
   let telling;
+  /** @type {number | undefined} */
+  let drawing;
   const listeners = new AbortController();
   const { signal } = listeners;
 
@@ -63,10 +66,10 @@ export function createMinimap({ map, store, viewport, outline, palette }) {
     for (let at = -1; at !== sought; ) {
       at = sought;
       const half = viewport.view.count / 2;
-      await store.bring(Math.floor(at - half), Math.ceil(at + half), PATIENCE);
+      const far = await store.bring(Math.floor(at - half), Math.ceil(at + half), PATIENCE);
       seek(at);
       if (at === sought) break;
-      await new Promise(requestAnimationFrame);
+      await new Promise((resolve) => (far ? setTimeout(resolve, PACE) : requestAnimationFrame(resolve)));
     }
     sought = -1;
     placeThumb();
@@ -76,7 +79,7 @@ export function createMinimap({ map, store, viewport, outline, palette }) {
   function tell(at) {
     const row = Math.min(store.total - 1, Math.max(0, Math.floor((at / height) * store.total)));
     const time = outline.timeAt(row);
-    bubble.textContent = `${time ? `${dateOf(time)} · ` : ""}${(row + 1).toLocaleString("en")}`;
+    bubble.textContent = `${time ? `${dateOf(time)} · ` : ""}${counted(row + 1)}`;
     bubble.style.transform = `translateY(${Math.round(Math.min(height - 14, Math.max(14, at)))}px) translateY(-50%)`;
     bubble.hidden = !store.total;
   }
@@ -193,6 +196,11 @@ export function createMinimap({ map, store, viewport, outline, palette }) {
     context.fill();
   }
 
+  function drawAll() {
+    drawPicture();
+    drawMarks();
+  }
+
   function drawMarks() {
     const context = fitted(found, width, height);
     if (!marks) return;
@@ -220,7 +228,7 @@ export function createMinimap({ map, store, viewport, outline, palette }) {
     map.ariaValueMin = "1";
     map.ariaValueMax = String(Math.max(1, store.total));
     map.ariaValueNow = String(first);
-    map.ariaValueText = `${time ? `${dateOf(time)}, ` : ""}row ${first.toLocaleString("en")} of ${store.total.toLocaleString("en")}`;
+    map.ariaValueText = `${time ? `${dateOf(time)}, ` : ""}row ${counted(first)} of ${counted(store.total)}`;
   }
 
   const sizes = new ResizeObserver(() => {
@@ -239,8 +247,8 @@ export function createMinimap({ map, store, viewport, outline, palette }) {
     if (stale || key !== drawn) {
       stale = false;
       drawn = key;
-      drawPicture();
-      drawMarks();
+      clearTimeout(drawing);
+      drawing = setTimeout(drawAll); // the rows come first
     }
     placeThumb();
   }
@@ -278,6 +286,7 @@ export function createMinimap({ map, store, viewport, outline, palette }) {
 
     destroy() {
       clearTimeout(telling);
+      clearTimeout(drawing);
       sizes.disconnect();
       listeners.abort();
       map.replaceChildren();

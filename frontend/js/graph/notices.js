@@ -1,6 +1,6 @@
 /** What is said over the rows: that a history is being laid out, that an answer is late, that there is nothing to see. */
 
-import { element } from "./dom.js";
+import { counted, element } from "./dom.js";
 
 const WAIT = 180; // ms; what comes sooner needs no sign of waiting
 
@@ -42,7 +42,7 @@ export function createNotices({ root, notice, card }) {
     const known = typeof progress === "number" && progress > 0;
     if (known) bar.value = progress;
     else bar.removeAttribute("value");
-    const told = [commits ? `${commits.toLocaleString("en")} commits` : "", known ? `${Math.floor(progress * 100)} %` : ""].filter(Boolean);
+    const told = [commits ? `${counted(commits)} commits` : "", known ? `${Math.floor(progress * 100)} %` : ""].filter(Boolean);
     const text = card.querySelector(".graph-card-text");
     if (text) text.textContent = told.join(" · ") || "The first look takes a moment; the next ones are at once.";
     card.hidden = false;

@@ -1,4 +1,4 @@
-/** The theme's colours for whoever draws on a canvas: custom properties are resolved by an element, a canvas wants a colour. */
+/** The theme's colours for whoever draws on a canvas, which knows colours but no custom properties. */
 
 /**
  * @param {HTMLElement} place where the properties hold
@@ -7,6 +7,7 @@
 export function createPalette(place, onChange) {
   /** @type {Map<string, string>} */
   const colours = new Map();
+  const style = getComputedStyle(place);
   const listeners = new AbortController();
   const { signal } = listeners;
   const forget = () => {
@@ -29,15 +30,11 @@ export function createPalette(place, onChange) {
   }
 
   return {
-    /** @param {string} value of a CSS `color`, such as `var(--ink)` */
+    /** @param {string} value a CSS colour, such as `var(--ink)` */
     colour(value) {
       let found = colours.get(value);
       if (found === undefined) {
-        const probe = document.createElement("span");
-        probe.style.color = value;
-        place.append(probe);
-        found = getComputedStyle(probe).color;
-        probe.remove();
+        found = value.replace(/var\((--[\w-]+)\)/g, (_, name) => style.getPropertyValue(name).trim());
         colours.set(value, found);
       }
       return found;

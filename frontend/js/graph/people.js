@@ -20,9 +20,12 @@ export function hue(name) {
  * @param {string} name
  */
 export function initials(name) {
-  const letters = name.replace(/[([{<].*/su, "").match(/(?<![\p{L}\p{N}\p{M}'’])[\p{L}\p{N}]\p{M}*/gu) ?? /[\p{L}\p{N}]/u.exec(name) ?? ["?"];
-  const [first = "?", last = ""] = [letters[0], letters.length > 1 ? letters.at(-1) : ""];
-  return first + last;
+  // Most names need no knowledge of all scripts, and the pattern that has it takes a while to make.
+  const plain = /^[ -~]*$/.test(name);
+  const words = name.replace(/[([{<].*/s, "");
+  const letters = words.match(plain ? /(?<![A-Za-z0-9'])[A-Za-z0-9]/g : /(?<![\p{L}\p{N}\p{M}'’])[\p{L}\p{N}]\p{M}*/gu);
+  const first = letters?.[0] ?? /[\p{L}\p{N}]/u.exec(name)?.[0] ?? "?";
+  return first + (letters && letters.length > 1 ? letters.at(-1) : "");
 }
 
 /** @param {Uint8Array} bytes */

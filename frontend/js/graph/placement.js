@@ -33,8 +33,8 @@ export function createPlacement(panel, onResize) {
     key: "gitperch.details.height",
     direction: -1,
     axis: "y",
-    limits: () => [LEAST, parent.clientHeight - LEAST_ROWS],
-    size: Math.max(LEAST, parent.clientHeight * 0.5),
+    limits: (height) => [LEAST, height - LEAST_ROWS],
+    size: (height) => Math.max(LEAST, height * 0.5),
     onResize,
   });
 

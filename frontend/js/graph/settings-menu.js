@@ -1,7 +1,7 @@
 /** The menu in which people say how they like the graph. */
 
 /**
- * @param {HTMLElement} menu whose fields have the settings' names
+ * @param {HTMLDetailsElement} menu whose fields have the settings' names
  * @param {ReturnType<typeof import("./settings.js").createSettings>} settings
  */
 export function createSettingsMenu(menu, settings) {
@@ -26,6 +26,11 @@ export function createSettingsMenu(menu, settings) {
   fill();
 
   return {
+    open() {
+      menu.open = true;
+      fields.find((field) => field.checked)?.focus();
+    },
+
     /** A setting is another one. */
     refresh: fill,
 

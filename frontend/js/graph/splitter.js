@@ -12,29 +12,32 @@ const STEP = 16; // px per key press
  * @param {string} options.key under which the browser remembers it
  * @param {1 | -1} options.direction -1: it grows to the left, or upwards
  * @param {"x" | "y"} [options.axis] "y": the border lies across
- * @param {() => [least: number, most: number]} options.limits px
- * @param {number} options.size px to begin with
+ * @param {(extent: number) => [least: number, most: number]} options.limits px, where `root` is so wide, or high
+ * @param {(extent: number) => number} options.size px to begin with
  * @param {() => void} options.onResize
  */
 export function createSplitter({ handle, root, property, key, direction, axis = "x", limits, size, onResize }) {
   const listeners = new AbortController();
   const { signal } = listeners;
   const before = Number(recall(key));
-  let wished = before || size;
+  let wished = before;
   let chosen = before > 0;
+  let now = before;
+  let extent = 0; // px of `root`, told by the browser: to ask for it costs a layout
 
   function apply() {
-    const [least, most] = limits();
-    size = Math.round(Math.max(least, Math.min(most, wished)));
-    root.style.setProperty(property, `${size}px`);
-    handle.ariaValueNow = String(size);
+    if (!extent) return;
+    const [least, most] = limits(extent);
+    now = Math.round(Math.max(least, Math.min(most, wished || size(extent))));
+    root.style.setProperty(property, `${now}px`);
+    handle.ariaValueNow = String(now);
     handle.ariaValueMin = String(Math.round(least));
     handle.ariaValueMax = String(Math.round(Math.max(least, most)));
   }
 
   /** @param {number} pixels */
   function set(pixels) {
-    const [least, most] = limits();
+    const [least, most] = limits(extent);
     wished = Math.max(least, Math.min(most, pixels));
     chosen = true;
     remember(key, String(Math.round(wished)));
@@ -49,7 +52,7 @@ export function createSplitter({ handle, root, property, key, direction, axis = 
       event.preventDefault();
       handle.setPointerCapture(event.pointerId);
       const at = (/** @type {PointerEvent} */ { clientX, clientY }) => (axis === "x" ? clientX : clientY);
-      const [from, begun] = [at(event), size];
+      const [from, begun] = [at(event), now];
       const drag = new AbortController();
       handle.dataset.dragging = "";
       handle.addEventListener("pointermove", (move) => set(begun + (at(move) - from) * direction), { signal: drag.signal });
@@ -70,21 +73,25 @@ export function createSplitter({ handle, root, property, key, direction, axis = 
       if (!step) return;
       event.preventDefault();
       event.stopPropagation();
-      set(size + step * direction);
+      set(now + step * direction);
     },
     { signal },
   );
-  addEventListener("resize", apply, { signal });
-  apply();
+  const extents = new ResizeObserver(() => {
+    extent = axis === "x" ? root.clientWidth : root.clientHeight;
+    apply();
+    onResize();
+  });
+  extents.observe(root);
 
   return {
     get size() {
-      return size;
+      return now;
     },
 
     /** Whether the limits let it grow. */
     get canGrow() {
-      return size < Math.round(limits()[1]);
+      return now < Math.round(limits(extent)[1]);
     },
 
     set,
@@ -98,6 +105,7 @@ export function createSplitter({ handle, root, property, key, direction, axis = 
     },
 
     destroy() {
+      extents.disconnect();
       listeners.abort();
     },
   };

@@ -160,6 +160,7 @@ export function createStore({ url, view, onRows, onStale, onState }) {
      * @param {number} first
      * @param {number} last
      * @param {number} patience ms
+     * @returns {Promise<boolean>} whether they had to be asked for
      */
     async bring(first, last, patience) {
       const low = blockOf(Math.max(0, store.total - 1 - last));
@@ -167,8 +168,9 @@ export function createStore({ url, view, onRows, onStale, onState }) {
       for (let index = high; index >= low; index--) {
         if (isCovered(index)) continue;
         await Promise.race([load(Math.max(low, high - RUN + 1), high), new Promise((resolve) => setTimeout(resolve, patience))]);
-        return;
+        return true;
       }
+      return false;
     },
 
     destroy() {

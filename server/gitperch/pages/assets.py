@@ -1,6 +1,7 @@
 """Stylesheets, scripts and images under addresses that hold their content's hash, so that browsers keep them for ever.
 
-ES modules import each other relatively, so every import inherits the hash of the page that loaded the first.
+ES modules import each other relatively, so every import inherits the hash of the page that loaded the first. `NAME.all.js` is the
+module `NAME.js` with all that it imports.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import Response
 
 from gitperch.errors import NotFound
+from gitperch.pages.linking import linked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +35,9 @@ TYPES = {
 FOLDERS = ("css", "js", "img", "vendor")
 PACKED = (".css", ".js", ".json", ".svg", ".txt")
 LOOK_AGAIN_SECONDS = 1.0
+_WHOLE = ".all.js"
 _IMPORT = re.compile(rb'^@import url\("([\w-]+\.css)"\);\n', re.MULTILINE)
+_REMARKS = re.compile(rb"/\*[^*]*\*+(?:[^/*][^*]*\*+)*/|^[ \t]+", re.MULTILINE)
 
 
 def frontend_folder() -> Path:
@@ -79,7 +83,8 @@ class Assets:
     async def serve(self, request: Request) -> Response:
         path = request.path_params["path"]
         current = request.path_params["version"] == self.version
-        file = self._known.get(path)
+        whole = path.endswith(_WHOLE)
+        file = self._known.get(path.removesuffix(_WHOLE) + ".js" if whole else path)
         if not file:
             raise NotFound(f"There is no asset {path[:120]!r} here.")
         packed = file.suffix in PACKED and "gzip" in request.headers.get("accept-encoding", "")
@@ -92,14 +97,15 @@ class Assets:
         }
         if packed:
             headers["content-encoding"] = "gzip"
-        return Response(self._body(path, file, packed), headers=headers)
+        return Response(self._body(path, file, whole, packed), headers=headers)
 
-    def _body(self, path: str, file: Path, packed: bool) -> bytes:
-        if not packed:
+    def _body(self, path: str, file: Path, whole: bool, packed: bool) -> bytes:
+        if not packed and not whole:
             return _inlined(file)
         key = (path, packed)
         if key not in self._bodies:
-            self._bodies[key] = gzip.compress(_inlined(file), 9, mtime=0)
+            body = linked(file).encode() if whole else _inlined(file)
+            self._bodies[key] = gzip.compress(body, 9, mtime=0) if packed else body
         return self._bodies[key]
 
     def _files(self) -> Iterator[tuple[str, Path]]:
@@ -114,4 +120,4 @@ def _inlined(file: Path) -> bytes:
     body = file.read_bytes()
     if file.suffix != ".css":
         return body
-    return _IMPORT.sub(lambda match: (file.parent / match[1].decode()).read_bytes(), body)
+    return _REMARKS.sub(b"", _IMPORT.sub(lambda match: (file.parent / match[1].decode()).read_bytes(), body))

@@ -1,0 +1,79 @@
+"""Script modules are joined so that a page asks once, and mean the same as before."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gitperch.pages.assets import frontend_folder
+from gitperch.pages.linking import NotLinkable, linked
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def written(folder: Path, **modules: str) -> Path:
+    for name, text in modules.items():
+        (folder / f"{name}.js").write_text(text)
+    return folder / "main.js"
+
+
+def output(folder: Path, script: str) -> str:
+    """What node prints when it runs `script` as a module."""
+    node = shutil.which("node")
+    if not node:
+        pytest.skip("no node to run the joined modules with")
+    file = folder / "joined.mjs"
+    file.write_text(script)
+    return subprocess.run([node, str(file)], capture_output=True, text=True, check=True, timeout=30).stdout
+
+
+def test_each_module_is_there_once_and_keeps_its_own_names(tmp_path: Path) -> None:
+    entry = written(
+        tmp_path,
+        base='/** Told once. */\nconsole.log("base");\nconst hidden = 1;\nexport const one = hidden;\n'
+        "export function twice(x) {\n  return 2 * x;\n}\n",
+        left='import { one as first } from "./base.js";\nconst hidden = 10;\nexport const left = first + hidden;\n',
+        main='import {\n  twice,\n} from "./base.js";\nimport { left } from "./left.js";\n\nconsole.log(twice(left)); // 22\n',
+    )
+    script = linked(entry)
+    assert "Told once" not in script
+    assert output(tmp_path, script) == "base\n22\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'import * as all from "./base.js";\n',
+        'import base from "./base.js";\n',
+        "export default 1;\n",
+        "export let x = 1;\n",
+    ],
+)
+def test_what_could_mean_something_else_is_refused(tmp_path: Path, text: str) -> None:
+    entry = written(tmp_path, base="export const one = 1;\n", main=text)
+    with pytest.raises(NotLinkable, match=r"main\.js"):
+        linked(entry)
+
+
+def test_modules_that_need_each_other_are_refused(tmp_path: Path) -> None:
+    entry = written(tmp_path, main='import "./other.js";\n', other='import "./main.js";\n')
+    with pytest.raises(NotLinkable, match="by way of"):
+        linked(entry)
+
+
+def test_every_page_asks_for_scripts_that_can_be_joined() -> None:
+    folder = frontend_folder()
+    asked = {
+        name
+        for page in (folder / "templates").glob("*.html")
+        for name in re.findall(r"asset\('([\w/-]+)\.all\.js'\)", page.read_text())
+    }
+    assert {"js/graph/main", "js/ui/main"} <= asked
+    for name in asked:
+        script = linked(folder / f"{name}.js")
+        assert not re.search(r"^(import|export)\b", script, re.MULTILINE)
