@@ -37,8 +37,9 @@ import { LEGIBLE, createZoom } from "./zoom.js";
 const AHEAD = 12; // rows fetched beyond the view,
 const SOON = 250; // ms of scrolling at the present pace besides,
 const SOON_AT_MOST = 256; // but no more rows than these
-const LANES_AT_FIRST = 240; // px, or this part of the width, unless somebody wants more
+const LANES_AT_FIRST = 120; // px, or this part of the width, unless somebody wants more
 const LANES_PART = 0.3;
+const LEAST_WORDS = 320; // px that the lanes leave beside them
 const LABELS = 240; // px beside the lanes where there is nothing else to read
 const LEAST_LANES = 48;
 const LANES_NARROW = 5;
@@ -186,12 +187,12 @@ export function createGraph(root) {
   const settingsMenu = createSettingsMenu(find(root, ".graph-settings", HTMLDetailsElement), settings);
   const lanesSplitter = createSplitter({
     handle: find(root, ".graph-lanes-handle", HTMLElement),
-    root,
+    root: grid,
     property: "--lanes-wide",
     key: "gitperch.lanes",
     direction: 1,
-    limits: (width) => [LEAST_LANES, Math.max(2 * LEAST_LANES, (viewport.view.width || width) * 0.6)],
-    size: () => LEAST_LANES,
+    limits: (width) => [LEAST_LANES, Math.max(2 * LEAST_LANES, Math.min(width * 0.6, width - LEAST_WORDS))],
+    size: (width) => Math.min(widthOf(store.lanes, pitchOf(store.lanes, ROW)), Math.max(LANES_AT_FIRST, width * LANES_PART)),
     onResize: redraw,
   });
   const detailsSplitter = createSplitter({
@@ -327,8 +328,7 @@ export function createGraph(root) {
   /** The history, or another view of it, is here. */
   function opened() {
     stage.dataset.ready = "";
-    const needed = widthOf(store.lanes, pitchOf(store.lanes, ROW));
-    lanesSplitter.suggest(Math.min(needed, Math.max(LANES_AT_FIRST, viewport.view.width * LANES_PART)));
+    lanesSplitter.refresh();
     focus.reset();
     active.draw();
     cursor.refresh();

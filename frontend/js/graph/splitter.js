@@ -21,7 +21,6 @@ export function createSplitter({ handle, root, property, key, direction, axis = 
   const { signal } = listeners;
   const before = Number(recall(key));
   let wished = before;
-  let chosen = before > 0;
   let now = before;
   let extent = 0; // px of `root`, told by the browser: to ask for it costs a layout
 
@@ -39,7 +38,6 @@ export function createSplitter({ handle, root, property, key, direction, axis = 
   function set(pixels) {
     const [least, most] = limits(extent);
     wished = Math.max(least, Math.min(most, pixels));
-    chosen = true;
     remember(key, String(Math.round(wished)));
     apply();
     onResize();
@@ -96,13 +94,8 @@ export function createSplitter({ handle, root, property, key, direction, axis = 
 
     set,
 
-    /** A size that suits better, unless a person has chosen one.
-     * @param {number} pixels
-     */
-    suggest(pixels) {
-      if (!chosen) wished = pixels;
-      apply();
-    },
+    /** What `size` depends on is another. */
+    refresh: apply,
 
     destroy() {
       extents.disconnect();
