@@ -63,6 +63,7 @@ function inRow(row, last, place) {
  * @param {import("./place.js").Place} place
  */
 function inHead(head, last, place) {
+  if (head.firstElementChild) return;
   const href = `${place.root}/commit/${last.oid}`;
   const short = element("a", { class: "oid", href }, last.oid.slice(0, 8));
   head.append(

@@ -6,8 +6,6 @@ import re
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from starlette.responses import RedirectResponse, Response
-
 from gitperch.errors import BadRequest, NotFound
 from gitperch.git import GitError, blame, commits, objects
 from gitperch.git.objects import MissingObject
@@ -16,7 +14,7 @@ from gitperch.pages.blob import PATIENCE_SECONDS, PATIENT_SECONDS, SHOWN, first_
 from gitperch.pages.files import AT_ONCE_SECONDS
 from gitperch.pages.filters import hue, initials, urlpath
 from gitperch.pages.lines import AT_ONCE
-from gitperch.pages.listing import address, entry_at
+from gitperch.pages.listing import elsewhere, entry_at
 from gitperch.pages.ndjson import Ndjson
 from gitperch.pages.repository import RepositoryPage, open_repository
 from gitperch.pages.revisions import Place, resolve, rest_of
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
 
     from pygit2.repository import Repository as LibgitRepository
     from starlette.requests import Request
+    from starlette.responses import Response
 
     from gitperch.git.blame import Group
     from gitperch.pages.last import Last
@@ -51,11 +50,11 @@ class Blame:
         place = await resolve(page, rest_of(request))
         entry = await entry_at(page, place)
         if entry.kind in ("tree", "module"):
-            return RedirectResponse(address(page, "tree", place), 302)
+            return elsewhere(page, place, entry)
         git, path = page.host.git, page.repository.path
         content = await git.look_up(path, objects.blob, entry.oid, SHOWN)
         if entry.kind == "link" or not content.whole or content.binary:
-            return RedirectResponse(address(page, "blob", place), 302)
+            return elsewhere(page, place, entry)
         rows = "rows" in request.query_params
         patience = PATIENT_SECONDS if rows else PATIENCE_SECONDS
         window = await self._lines.window(content, entry.name, first_line(request), patience)

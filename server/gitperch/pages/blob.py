@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from gitperch.errors import NotFound
 from gitperch.git import commits, objects
@@ -13,7 +13,7 @@ from gitperch.lfs.download import Download
 from gitperch.pages import markdown
 from gitperch.pages.files import AT_ONCE_SECONDS, rendered, with_pictures
 from gitperch.pages.lines import AT_ONCE, Window
-from gitperch.pages.listing import address, entry_at, suffix
+from gitperch.pages.listing import elsewhere, entry_at, suffix
 from gitperch.pages.repository import open_repository
 from gitperch.pages.revisions import resolve, rest_of
 from gitperch.pages.streamed import StreamedBlob
@@ -65,7 +65,7 @@ class BlobPage:
         place = await resolve(page, rest_of(request))
         entry = await entry_at(page, place)
         if entry.kind in ("tree", "module"):
-            return RedirectResponse(address(page, "tree", place), 302)
+            return elsewhere(page, place, entry)
         git, path = page.host.git, page.repository.path
         content = await git.look_up(path, objects.blob, entry.oid, SHOWN)
         stored = await page.host.lfs.behind(page.repository, content.data)

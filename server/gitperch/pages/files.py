@@ -6,17 +6,18 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
-from starlette.responses import RedirectResponse, Response
 
 from gitperch.git import commits, objects
 from gitperch.pages import markdown
 from gitperch.pages.filters import urlpath
-from gitperch.pages.listing import address, entry_at, items
+from gitperch.pages.listing import elsewhere, entry_at, items
 from gitperch.pages.repository import RepositoryPage, open_repository
 from gitperch.pages.revisions import Place, resolve, rest_of
+from gitperch.pages.submodules import addresses
 
 if TYPE_CHECKING:
     from starlette.requests import Request
+    from starlette.responses import Response
 
     from gitperch.git.objects import Blob, Entry
     from gitperch.pages.last import Last
@@ -38,12 +39,15 @@ class Files:
         place = await resolve(page, rest_of(request))
         entry = await entry_at(page, place)
         if entry.kind != "tree":
-            return RedirectResponse(address(page, "blob", place), 302)
+            return elsewhere(page, place, entry)
         git, path = page.host.git, page.repository.path
         listed = await git.look_up(path, items, entry.oid, ENTRIES)
         names = [item.entry.name for item in listed]
         last = await self._last.soon(page, place, names, AT_ONCE_SECONDS)
         found = await git.look_up(path, commits.several, {place.oid, *last.oids.values()})
+        modules = {}
+        if any(item.entry.kind == "module" for item in listed):
+            modules = await git.look_up(path, addresses, place.oid)
         readme_name, readme = await _readme(page, place, [item.entry for item in listed])
         return page.response(
             "files.html",
@@ -51,6 +55,7 @@ class Files:
             headers=with_pictures(page) if readme else None,
             place=place,
             rows=[(item, found.get(last.oids.get(item.entry.name, ""))) for item in listed[:ENTRIES]],
+            modules=modules,
             pending=not last.whole,
             hidden=max(0, len(listed) - ENTRIES),
             commit=found.get(place.oid),

@@ -59,6 +59,7 @@ class Last:
                     pass
         except (TimeoutError, GitError):
             pass
+        known.whole |= not names and bool(known.oids)
         return known
 
     async def _walk(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from starlette.responses import RedirectResponse
+
 from gitperch.errors import NotFound
 from gitperch.git import objects
 from gitperch.lfs import pointer
@@ -72,6 +74,13 @@ def address(page: RepositoryPage, kind: str, place: Place) -> str:
     """The address of a page of this `kind` (tree, blob, raw, history, blame) for the place."""
     path = f"/{urlpath(place.path)}" if place.path else ""
     return f"{page.root}/{kind}/{urlpath(place.name)}{path}"
+
+
+def elsewhere(page: RepositoryPage, place: Place, entry: Entry) -> RedirectResponse:
+    """To the page that what is at the place has: a folder's, a file's; a submodule is shown in its folder."""
+    if entry.kind == "module":
+        return RedirectResponse(address(page, "tree", place.at(place.parent)), 302)
+    return RedirectResponse(address(page, "tree" if entry.kind == "tree" else "blob", place), 302)
 
 
 def suffix(name: str) -> str:
