@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import random
 from typing import TYPE_CHECKING, Any
@@ -244,7 +243,7 @@ def test_what_is_pushed_amended_and_deleted_is_found_as_it_is_now(
 
     async def test(it: House) -> None:
         client = await Client.of(it)
-        for number in range(16):
+        for number in range(9):
             for nth in range(dice.randrange(1, 14)):
                 commit(work, {f"file-{number % 3}": f"{number} {nth}"}, f"Round {number}, of {nth}\n\nwith a body")
             if number % 3 == 2:
@@ -252,7 +251,7 @@ def test_what_is_pushed_amended_and_deleted_is_found_as_it_is_now(
                 assert git(*amend, cwd=work).returncode == 0
             branch = f"b{dice.randrange(3)}"
             await client.push(work, f"HEAD:refs/heads/{branch}")
-            if number == 7:
+            if number == 5:
                 await client.push(work, ":refs/heads/b0", ":refs/heads/b1")
             monkeypatch.setattr(texts, "TAIL", dice.choice([0, 3, 20, 1000]))
             await settled(it, client)
@@ -332,13 +331,13 @@ def test_texts_stay_small_however_long_the_messages_are() -> None:
     )
     dice = random.Random(1)
     draft, paths = drafts.TextsDraft(), changes.PathsDraft()
-    for number in range(8000):
-        noise = base64.b85encode(dice.randbytes(6000))
-        draft.add(head + b"%d\n\n" % number + noise * 2)
-        paths.add([noise[at : at + 200] for at in range(0, 7000, 200)] * 2)
+    for number in range(400):
+        noise = dice.randbytes(6000).hex().encode()
+        draft.add(head + b"%d\n\n" % number + noise)
+        paths.add([noise[at : at + 200] for at in range(0, 12000, 10)])
     size = len(draft.encoded(b""))
-    assert 6 << 20 < size < drafts.CREDIT + 8000 * (drafts.ALLOWANCE + 200)
-    assert len(paths.encoded(b"")) < changes.SIZE + 8000 * 2 * (changes.ALLOWANCE + 10)
+    assert 1 << 20 < size < drafts.CREDIT + 400 * (drafts.ALLOWANCE + 200)
+    assert len(paths.encoded(b"")) < changes.SIZE + 2 * changes.CREDIT + 400 * 2 * (changes.ALLOWANCE + 10)
 
 
 def test_a_history_without_trees_says_that_paths_cannot_be_searched(
