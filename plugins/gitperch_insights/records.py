@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 FORMAT = "--format=%x01%H%n%P%n%ct%n%ad%n%an%n%ae"
 DIFF = (
+    # A file above is no text: to compare two unlike ones takes thirty times their size.
+    *("-c", "core.bigFileThreshold=8m"),
     *("diff-tree", "--stdin", "--root", "--always", "-r", "-z", "--numstat", "-M", "-l200"),
     *("--no-ext-diff", "--no-textconv", "--date=raw", FORMAT),
 )

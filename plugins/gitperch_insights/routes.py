@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import gzip
 import json
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -28,8 +26,7 @@ PATIENCE = 1.0
 
 PAGE_PATIENCE = 0.4
 MONTHS = (12, 6, 3)
-_WORTH_GZIP = 1400  # bytes; less fits into one packet anyway
-_GZIP_LEVEL = 4
+_NO_TIP = "The default branch has no commits yet. The settings say which branch that is."
 
 
 class InsightsRoutes:
@@ -52,7 +49,7 @@ class InsightsRoutes:
             answer = await self._insights.answer(repo, asked, PATIENCE)
         except Counting as counting:
             return JSONResponse(_progress(counting), 202, {"cache-control": "no-store", "retry-after": "1"})
-        return await _sent(request, answer)
+        return _sent(request, answer)
 
     async def page(self, request: Request) -> Response:
         page = await open_repository(request)
@@ -84,6 +81,8 @@ class InsightsRoutes:
 
 def _words(figures: dict[str, Any]) -> str:
     """Which days the figures are about, as the page's script says it."""
+    if not figures["tip"]:
+        return _NO_TIP
     if not figures["first"]:
         return "Nobody committed anything in these days."
     first, last = (date.fromisoformat(figures[name]) for name in ("first", "last"))
@@ -97,7 +96,7 @@ def _progress(counting: Counting) -> dict[str, Any]:
     return {"building": True, "progress": round(done / total, 4) if total else 0.0, "commits": done, "total": total}
 
 
-async def _sent(request: Request, answer: Answer) -> Response:
+def _sent(request: Request, answer: Answer) -> Response:
     headers = {
         "etag": answer.tag,
         "cache-control": "private, no-cache",
@@ -107,7 +106,7 @@ async def _sent(request: Request, answer: Answer) -> Response:
     if "*" in given or answer.tag in given or answer.tag.removeprefix("W/") in given:
         return Response(status_code=304, headers=headers)
     body = answer.body
-    if len(body) >= _WORTH_GZIP and "gzip" in request.headers.get("accept-encoding", ""):
-        body = await asyncio.to_thread(gzip.compress, body, _GZIP_LEVEL, mtime=0)
+    if answer.packed and "gzip" in request.headers.get("accept-encoding", ""):
+        body = answer.packed
         headers["content-encoding"] = "gzip"
     return Response(body, media_type="application/json", headers=headers)

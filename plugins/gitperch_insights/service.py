@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gzip
 import hashlib
 import itertools
 import json
@@ -38,6 +39,10 @@ _AGAIN = 60.0  # seconds after a failure before it is tried again
 _REST = 0.5  # pushes come in bursts
 _KNOWN = 500  # repositories
 _KEPT_BYTES = 1 << 20
+_MANY = 2000  # commits that are not counted in a moment
+_READERS = 2  # threads at once that answer; the others are for everybody else
+_WORTH_GZIP = 1400  # bytes; less fits into one packet anyway
+_GZIP_LEVEL = 4
 
 
 class Counting(Exception):
@@ -58,10 +63,15 @@ class HistoryUnreadable(AppError):
 
 @dataclass(frozen=True)
 class Answer:
-    """JSON, and a tag that is another one whenever the JSON would be."""
+    """JSON, the same packed where that is worth it, and a tag that is another one whenever the JSON would be."""
 
     body: bytes
+    packed: bytes | None
     tag: str
+
+    @property
+    def size(self) -> int:
+        return len(self.body) + len(self.packed or b"")
 
 
 @dataclass
@@ -81,7 +91,9 @@ class Insights:
         """`folder` holds one store for each repository that somebody asked about, named by its id."""
         self._host = host
         self._folder = folder
-        self._turn = asyncio.Semaphore(1)
+        # What somebody just pushed does not wait for a long history that is read for the first time.
+        self._first, self._later = asyncio.Semaphore(1), asyncio.Semaphore(1)
+        self._reading = asyncio.Semaphore(_READERS)
         self._counted: OrderedDict[int, _Counted] = OrderedDict()
         self._kept: OrderedDict[tuple[int, Range, int], Answer] = OrderedDict()
         self._numbers = itertools.count(1)
@@ -107,7 +119,8 @@ class Insights:
         try:
             return await self._answered(repo, asked, state if tip else None, head, tip)
         except StoreUnusable:
-            await asyncio.to_thread(store.remove, self._path(repo.id))
+            if not counted.done:  # whoever counts anew sees to it himself
+                await asyncio.to_thread(store.remove, self._path(repo.id))
             counted.state = None
             self._start(repo, counted)
             raise Counting(0, 0) from None
@@ -149,6 +162,8 @@ class Insights:
     async def _wait(self, repo: Repository, counted: _Counted, tip: str, patience: float) -> None:
         if counted.failure and counted.tip == tip and time.monotonic() < counted.failed_at + _AGAIN:
             return
+        if counted.done and counted.state and not counted.state.base and counted.state.total > _MANY:
+            return  # a page that shows the progress need not wait for the end
         done = self._start(repo, counted)
         try:
             async with asyncio.timeout(patience):
@@ -173,7 +188,7 @@ class Insights:
                 _, counted.tip = await asyncio.to_thread(tip_of, repo.path)
                 if not counted.tip or _is_current(counted, counted.tip):
                     break
-                async with self._turn:
+                async with self._later if counted.state and counted.state.base else self._first:
                     await self._slice(repo, counted)
         finally:
             counted.done = None
@@ -213,9 +228,11 @@ class Insights:
             self._kept.move_to_end(key)
             return kept
         about = {"head": head, "tip": tip}
-        answer = await asyncio.to_thread(_read, self._path(repo.id) if state else None, repo.id, asked, day, about)
+        path = self._path(repo.id) if state else None
+        async with self._reading:
+            answer = await asyncio.to_thread(_read, path, repo.id, asked, day, about)
         self._kept[key] = answer
-        while sum(len(one.body) for one in self._kept.values()) > _KEPT_BYTES and len(self._kept) > 1:
+        while sum(one.size for one in self._kept.values()) > _KEPT_BYTES and len(self._kept) > 1:
             self._kept.popitem(last=False)
         return answer
 
@@ -250,7 +267,8 @@ def _read(path: Path | None, repo_id: int, asked: Range, day: int, about: dict[s
     found = {**about, "current": state is None or (state.base == about["tip"] and not state.target), **found}
     # Names and paths may hold bytes that are no text; nobody is served by failing on them.
     body = json.dumps(found, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-    return Answer(body, _tag(repo_id, asked, day, state, **about))
+    packed = gzip.compress(body, _GZIP_LEVEL, mtime=0) if len(body) >= _WORTH_GZIP else None
+    return Answer(body, packed, _tag(repo_id, asked, day, state, **about))
 
 
 def _tag(repo_id: int, asked: Range, day: int, state: State | None, head: str, tip: str) -> str:

@@ -6,16 +6,22 @@ import asyncio
 import gzip
 import random
 import sqlite3
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 from contrib.bench.histories import generate
 
-from gitperch_insights import service
+from gitperch_insights import service, tally
+from gitperch_insights.answers import figures
 from gitperch_insights.events import InsightsChanged
+from gitperch_insights.periods import today
+from gitperch_insights.ranges import Range
+from gitperch_insights.store import Store
 from support.house import House, Test, runner
 from support.insights import Onlooker, check, expected
-from support.server import git
+from support.server import commit, git
 from support.world import loose, loose_commit
 
 if TYPE_CHECKING:
@@ -208,6 +214,52 @@ def test_a_history_larger_than_a_turn_is_counted_in_several(
     run(test)
 
 
+def test_a_count_that_is_killed_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    source = generate(tmp_path / "source.git", commits=4000, branches=3, documents=30)
+    tip = git("rev-parse", "main", cwd=source).stdout.strip()
+    command = [sys.executable, "-m", "gitperch_insights.counting", str(tmp_path / "1.db"), tip, "0", "git"]
+    done = []
+    for kill in (True, False) * 3:
+        with subprocess.Popen(command, cwd=source, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout
+            if kill:
+                process.stdout.readline()
+                process.kill()
+        if not kill:
+            with Store.open(tmp_path / "1.db") as opened:
+                done.append(opened.state())
+    assert [state.done or state.base for state in done] != [0, 0, 0]
+    subprocess.run([*command[:-2], "60", "git"], cwd=source, check=True, capture_output=True)
+    with Store.open(tmp_path / "1.db") as opened:
+        assert opened.state().base == tip
+        assert opened.commits() == int(git("rev-list", "--count", "main", cwd=source).stdout)
+
+
+def test_a_sweep_over_very_many_files_is_no_hot_spot(run: Callable[[Test], None], tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    commit(work, {f"{number}.txt": "1\n" for number in range(tally.FILES + 1)}, "Import")
+    commit(work, {"1.txt": "1\n2\n"}, "Change")
+
+    async def test(it: House) -> None:
+        look = await Onlooker.of(it)
+        await look.push(work, "main")
+        figures = await look.figures()
+        assert (figures["commits"], figures["added"], figures["files"]) == (2, tally.FILES + 2, 1)
+        assert figures["hot_spots"]["by_changes"] == [{"path": "1.txt", "changes": 1, "added": 1, "deleted": 0}]
+        assert figures["rework"] == {"days": 21, "lines": 1, "reworked": 0}
+
+    run(test)
+
+
+def test_histories_with_longer_oids_are_counted_too(tmp_path: Path) -> None:
+    source = generate(tmp_path / "source.git", commits=200, branches=0, documents=9, object_format="sha256")
+    tip = git("rev-parse", "main", cwd=source).stdout.strip()
+    command = [sys.executable, "-m", "gitperch_insights.counting", str(tmp_path / "1.db"), tip, "60", "git"]
+    subprocess.run(command, cwd=source, check=True, capture_output=True)
+    with Store.open(tmp_path / "1.db") as opened:
+        check(figures(opened, Range(), today()), expected(source))
+
+
 def test_progress_is_told_while_there_are_no_figures(
     run: Callable[[Test], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -288,7 +340,9 @@ def test_attack_13_strange_names_paths_and_dates_are_only_data(run: Callable[[Te
         path = look.repo.path
         blob = loose(path, "blob", b"x\n" * 7)
         names = [b"\x01end 0123", b"7\t7\tx", b"<script>", b"a\nb", b"\xff\xfe"]
-        tree = loose(path, "tree", b"".join(b"100644 %s\0" % name + bytes.fromhex(blob) for name in sorted(names)))
+        entries = b"".join(b"100644 %s\0" % name + bytes.fromhex(blob) for name in sorted(names))
+        folder = loose(path, "tree", b"")  # a mailmap that is none
+        tree = loose(path, "tree", b"40000 .mailmap\0" + bytes.fromhex(folder) + entries)
         tip = ""
         for author, date in (
             (b"</script><b>\x01 <x@\xff>", b"1700000000 +9999"),

@@ -18,6 +18,7 @@ import { number } from "./words.js";
 /** @typedef {import("./types.js").Figures} Figures */
 
 const AGAIN = 1000; // ms between two looks at what is being counted
+const SPREAD = 300; // ms over which the pages that heard the same news ask about it
 const LATER = 5000; // ms before another try where there was no answer
 
 /** @param {HTMLElement} root */
@@ -96,7 +97,10 @@ export function createInsights(root) {
     onState: badge.show,
     onMessage({ type }) {
       // After a lost connection the first word is "hello": something may have been missed.
-      if (type === "insights.changed" || type === "resync" || type === "repository.changed" || (type === "hello" && greeted)) void load();
+      if (type === "insights.changed" || type === "resync" || type === "repository.changed" || (type === "hello" && greeted)) {
+        clearTimeout(timer);
+        timer = setTimeout(load, Math.random() * SPREAD);
+      }
       greeted ||= type === "hello";
     },
   });

@@ -2,7 +2,7 @@
 
 import { bucketsOf, nameOf } from "./buckets.js";
 import { createChart, svg } from "./chart.js";
-import { BELOW, LEFT, drawAxes } from "./velocity.js";
+import { BELOW, LEFT, columns, drawAxes } from "./velocity.js";
 import { number, percent } from "./words.js";
 
 /** @typedef {import("./types.js").Figures} Figures */
@@ -31,6 +31,10 @@ export function createShare(figure, tooltip, { part, whole, parts, wholes }) {
     tooltip,
     draw(canvas, width) {
       if (!weeks) return { marks: [], label: "", height: HEIGHT };
+      if (!total(whole)) {
+        canvas.append(svg("text", { x: 0, y: 14, class: "chart-nothing" }, `No ${wholes} in these days.`));
+        return { marks: [], label: sentence(), height: HEIGHT };
+      }
       const high = HEIGHT - ABOVE - BELOW;
       const { buckets } = bucketsOf(weeks, width - LEFT, PITCH);
       const pitch = (width - LEFT) / (buckets.length || 1);
@@ -41,13 +45,8 @@ export function createShare(figure, tooltip, { part, whole, parts, wholes }) {
       const y = (/** @type {number} */ share) => ABOVE + high * (1 - share / top);
       const ticks = Array.from({ length: Math.round(top / step) + 1 }, (_, at) => ({ y: y(at * step), label: `${Math.round(at * step * 100)} %` }));
       drawAxes(canvas, weeks, width, ticks, HEIGHT);
-      const columns = svg("g", { class: "chart-columns" });
-      const gap = pitch > 12 ? 3 : 1;
-      shares.forEach((share, at) => {
-        if (share > 0) columns.append(svg("rect", { x: LEFT + at * pitch + gap / 2, y: y(share), width: Math.max(1, pitch - gap), height: Math.max(1, ABOVE + high - y(share)), rx: 2 }));
-      });
       const mean = total(whole) ? Math.round(y(total(part) / total(whole))) + 0.5 : 0;
-      canvas.append(columns);
+      canvas.append(columns(shares, pitch, y, ABOVE + high));
       if (mean) canvas.append(svg("path", { class: "chart-mean", d: `M${LEFT} ${mean}H${width}` }));
       const marks = buckets.map((bucket, at) => ({
         x: LEFT + at * pitch,

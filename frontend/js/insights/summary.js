@@ -33,7 +33,8 @@ export function createSummary(root) {
 }
 
 /** @param {Figures} figures */
-function sentence({ first, last, head, active_days, unread, weeks, current }) {
+function sentence({ tip, first, last, head, active_days, unread, weeks, current }) {
+  if (!tip) return "The default branch has no commits yet. The settings say which branch that is.";
   if (!first || !last) return "Nobody committed anything in these days.";
   const parts = [`${day(first)} to ${day(last)} on ${head.replace(/^refs\/heads\//, "")}, with commits on ${plural(active_days, "day")}.`];
   if (weeks.outside) parts.push(`${plural(weeks.outside, "commit")} with dates far off ${weeks.outside === 1 ? "is" : "are"} not in the charts.`);

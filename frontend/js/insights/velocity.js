@@ -15,6 +15,7 @@ const ABOVE = 8;
 const PITCH = 4;
 const LETTER = 6; // px, about
 const GAP = 8;
+const WIDEST = 28; // px of a column
 
 /**
  * @param {HTMLElement} figure
@@ -40,12 +41,7 @@ export function createVelocity(figure, tooltip) {
       const pitch = across / (buckets.length || 1);
       const y = (/** @type {number} */ value) => ABOVE + high * (1 - value / top);
       drawAxes(canvas, weeks, width, ticks.map((tick) => ({ y: y(tick), label: compact(tick) })), HEIGHT);
-      const gap = pitch > 12 ? 3 : 1;
-      const columns = svg("g", { class: "chart-columns" });
-      values.forEach((value, at) => {
-        if (value > 0) columns.append(svg("rect", { x: LEFT + at * pitch + gap / 2, y: y(value), width: Math.max(1, pitch - gap), height: Math.max(1, ABOVE + high - y(value)), rx: Math.min(2, pitch / 4) }));
-      });
-      canvas.append(columns, line(values, pitch, y));
+      canvas.append(columns(values, pitch, y, ABOVE + high), line(values, pitch, y));
       const marks = buckets.map((bucket, at) => ({ x: LEFT + at * pitch, y: ABOVE, width: pitch, height: high, title: nameOf(bucket), lines: told(bucket) }));
       return { marks, height: HEIGHT, label: summary(weeks) };
     },
@@ -89,13 +85,37 @@ export function drawAxes(canvas, weeks, width, ticks, height) {
 
 /**
  * @param {number[]} values
+ * @param {number} pitch px from one to the next
+ * @param {(value: number) => number} y
+ * @param {number} ground where they stand
+ */
+export function columns(values, pitch, y, ground) {
+  const wide = Math.max(1, Math.min(WIDEST, pitch - Math.max(1, pitch / 5)));
+  const group = svg("g", { class: "chart-columns" });
+  values.forEach((value, at) => {
+    if (value > 0) group.append(svg("rect", { x: LEFT + (at + 0.5) * pitch - wide / 2, y: y(value), width: wide, height: Math.max(1, ground - y(value)), rx: Math.min(2, wide / 4) }));
+  });
+  return group;
+}
+
+/**
+ * Through the middles between the values, so that it bends softly and goes beyond none of them.
+ * @param {number[]} values
  * @param {number} pitch
  * @param {(value: number) => number} y
  */
 function line(values, pitch, y) {
   const trend = smooth(values, Math.max(1.2, Math.min(8, values.length / 30)));
-  const points = trend.map((value, at) => `${(LEFT + (at + 0.5) * pitch).toFixed(1)} ${y(value).toFixed(1)}`);
-  return svg("path", { class: "chart-line", d: points.length > 1 ? `M${points.join("L")}` : "" });
+  const points = trend.map((value, at) => ({ x: LEFT + (at + 0.5) * pitch, y: y(value) }));
+  const first = points[0];
+  const last = points.at(-1);
+  if (!first || !last || points.length < 3) return svg("path", { class: "chart-line", d: "" });
+  let way = `M${first.x.toFixed(1)} ${first.y.toFixed(1)}`;
+  points.slice(0, -1).forEach((point, at) => {
+    const next = points[at + 1] ?? point;
+    way += `Q${point.x.toFixed(1)} ${point.y.toFixed(1)} ${((point.x + next.x) / 2).toFixed(1)} ${((point.y + next.y) / 2).toFixed(1)}`;
+  });
+  return svg("path", { class: "chart-line", d: `${way}L${last.x.toFixed(1)} ${last.y.toFixed(1)}` });
 }
 
 /** @param {Bucket} bucket @returns {[string, string][]} */
