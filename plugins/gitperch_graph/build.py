@@ -135,7 +135,7 @@ class Layout:
 
     def _base(self, floor: int, typecode: str) -> tuple[dict[str, Any], int]:
         """The sections of the base, and the stride of its marks."""
-        shape, kind = self.shape, np.dtype(np.uint16 if typecode == NARROW else np.uint32)
+        shape, kind = self.shape, np.dtype(typecode)
         edges = int(shape.first[floor])
         first, to, child = shape.first[: floor + 1], shape.to[:edges], self.child[:edges]
         has = np.flatnonzero(np.diff(first))

@@ -22,7 +22,7 @@ from gitperch_graph.sections import as_bytes
 from gitperch_graph.top import Row, Top
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from gitperch_graph.objects import Read
     from gitperch_graph.row_index import RowIndex
@@ -353,11 +353,17 @@ def _on_top(top: Top, hash_size: int, rows: list[Row], lanes: Lanes) -> Top:
         top.floor,
         hash_size,
         top.oids + added.oids,
-        array("q", [*top.dates, *added.dates]),
+        _joined("q", top.dates, added.dates),
         first,
-        array("I", [*top.edge_to, *added.edge_to]),
-        array("I", [*top.edge_lane, *added.edge_lane]),
-        array("I", [*top.node_lane, *added.node_lane]),
+        _joined("I", top.edge_to, added.edge_to),
+        _joined("I", top.edge_lane, added.edge_lane),
+        _joined("I", top.node_lane, added.node_lane),
         lanes.top,
         lanes.owner,
     )
+
+
+def _joined(typecode: str, values: Sequence[int], more: Sequence[int]) -> array[int]:
+    found: array[int] = array(typecode, values)
+    found.extend(more)
+    return found

@@ -78,7 +78,7 @@ class GraphRoutes:
     async def _window_body(self, repo: Repository, index: RowIndex, asked: _Asked) -> tuple[bytes, bool]:
         git = self._host.git
         if libgit2_knows(repo.path):
-            self._warm.keep(repo.path)
+            self._warm.keep(repo.path, index)
             return await git.read(repo.path, _window_by_libgit2, index, asked)
         read = await fetched(git, repo.path, windows.oids(index, asked.where, asked.rows))
         return await asyncio.to_thread(_window, index, asked, read)

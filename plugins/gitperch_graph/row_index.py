@@ -140,10 +140,6 @@ class RowIndex:
             raise IndexUnusable(f"the index has no {name}")
         return self.sections.array(f"extra_{name}", typecode)
 
-    @property
-    def columns(self) -> RowIndex:
-        return self
-
     def oids_upwards(self, chunk: int = 4096) -> Iterator[tuple[int, bytes]]:
         """(height of the first, oids one after the other) for all commits, the oldest first. For helper processes."""
         for low in range(0, self.floor, chunk):

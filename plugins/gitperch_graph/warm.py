@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from gitperch_graph.row_index import RowIndex
 
 SECONDS = 1.0  # after the last window; until then the pages that were looked at count as this process's
 _AT_ONCE = 2
@@ -21,25 +24,34 @@ class Warm:
     """Repositories that are open for nobody in particular."""
 
     def __init__(self) -> None:
-        self._open: OrderedDict[Path, tuple[Any, asyncio.TimerHandle]] = OrderedDict()
+        self._open: OrderedDict[Path, _Kept] = OrderedDict()
 
-    def keep(self, path: Path) -> None:
+    def keep(self, path: Path, index: RowIndex) -> None:
         """A window of the repository is asked for: leave its packs open for a while."""
-        if path in self._open:
-            repository, timer = self._open.pop(path)
-            timer.cancel()
-        else:
-            repository = _opened(path)
+        kept = self._open.pop(path, None)
+        if kept:
+            kept.timer.cancel()
+        repository = kept.repository if kept else _opened(path)
         if repository is None:
             return
-        self._open[path] = (repository, asyncio.get_running_loop().call_later(SECONDS, self._drop, path))
+        timer = asyncio.get_running_loop().call_later(SECONDS, self._drop, path)
+        self._open[path] = _Kept(repository, index, timer)
         while len(self._open) > _AT_ONCE:
             self._drop(next(iter(self._open)))
 
     def _drop(self, path: Path) -> None:
-        repository, timer = self._open.pop(path)
-        timer.cancel()
-        repository.free()
+        kept = self._open.pop(path)
+        kept.timer.cancel()
+        kept.repository.free()
+        if kept.index.base:
+            kept.index.base.rest()
+
+
+@dataclass(frozen=True)
+class _Kept:
+    repository: Any
+    index: RowIndex
+    timer: asyncio.TimerHandle
 
 
 def _opened(path: Path) -> Any:
