@@ -8,7 +8,7 @@ const AT_ONCE = 20; // files that "Open all" loads by itself
 /**
  * @param {object} options
  * @param {HTMLElement} options.root which holds the list, now or later
- * @param {boolean} [options.alone] whether the page has keys of its own (n, p) to give; J and K work everywhere
+ * @param {boolean} [options.alone] whether no other keys are on the page: then n or J and p or K go from file to file
  * @param {(url: URL) => void} [options.onAgain] draw the list in another way; without it, links are followed
  */
 export function createChanges({ root, alone = false, onAgain }) {
@@ -40,12 +40,12 @@ export function createChanges({ root, alone = false, onAgain }) {
     }
   }
 
-  /** @param {number} step */
-  function go(step) {
+  /** @param {number} by */
+  function step(by) {
     const all = files();
     if (!all.length) return;
     const active = all.findIndex((file) => file.contains(document.activeElement));
-    current = Math.max(0, Math.min(all.length - 1, (active >= 0 ? active : current) + step));
+    current = Math.max(0, Math.min(all.length - 1, (active >= 0 ? active : current) + by));
     const file = all[current];
     if (!file) return;
     file.open = true;
@@ -127,23 +127,26 @@ export function createChanges({ root, alone = false, onAgain }) {
     },
     { signal },
   );
-  document.addEventListener(
-    "keydown",
-    (event) => {
-      if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-      const target = /** @type {Element} */ (event.target);
-      if (target.closest("input, textarea, select, [contenteditable], dialog")) return;
-      const next = event.key === "J" || (alone && event.key === "n");
-      const previous = event.key === "K" || (alone && event.key === "p");
-      if ((!next && !previous) || !files().length) return;
-      event.preventDefault();
-      go(next ? 1 : -1);
-    },
-    { signal },
-  );
+  if (alone) {
+    document.addEventListener(
+      "keydown",
+      (event) => {
+        if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+        const target = /** @type {Element} */ (event.target);
+        if (target.closest("input, textarea, select, [contenteditable], dialog")) return;
+        const by = { n: 1, J: 1, p: -1, K: -1 }[event.key];
+        if (!by || !files().length) return;
+        event.preventDefault();
+        step(by);
+      },
+      { signal },
+    );
+  }
   offerContext(root);
 
   return {
+    step,
+
     /** The list has been drawn anew. */
     refresh() {
       current = -1;

@@ -113,6 +113,14 @@ export function createDetails({ panel, body, url, onClose, onGo, onResize }) {
       draw(html);
     },
 
+    /**
+     * On to another file that the commit changed.
+     * @param {1 | -1} by
+     */
+    stepFile(by) {
+      if (shown) changes.step(by);
+    },
+
     focus() {
       panel.focus({ preventScroll: true });
     },

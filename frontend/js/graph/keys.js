@@ -7,7 +7,7 @@ const OFF = "gitperch.keys.off";
 
 /**
  * @typedef {"next" | "previous" | "pageDown" | "pageUp" | "first" | "last" | "head" | "parent" | "child" | "find" | "nextHit" |
- *   "previousHit" | "filter" | "branch" | "open" | "card" | "copyHash" | "copyLink" | "mark" | "compare" | "firstParent" | "zoomIn" | "zoomOut" |
+ *   "previousHit" | "filter" | "branch" | "open" | "card" | "copyHash" | "copyLink" | "mark" | "compare" | "nextFile" | "previousFile" | "firstParent" | "zoomIn" | "zoomOut" |
  *   "settings" | "help" | "escape"} Action
  * @typedef {object} Key
  * @property {Action} does
@@ -55,6 +55,8 @@ export const TABLE = [
       { does: "copyLink", keys: ["y"], says: "copy a link to it" },
       { does: "mark", keys: ["m"], says: "mark it to compare" },
       { does: "compare", keys: ["d"], says: "compare it with the marked one" },
+      { does: "nextFile", keys: ["J"], says: "the next file that it changed" },
+      { does: "previousFile", keys: ["K"], says: "the file before" },
     ],
   },
   {

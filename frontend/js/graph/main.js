@@ -427,6 +427,8 @@ export function createGraph(root) {
     last: () => step(Infinity),
     open: () => cursor.row >= 0 && pick(cursor.row),
     head: () => void goTo("HEAD"),
+    nextFile: () => details.stepFile(1),
+    previousFile: () => details.stepFile(-1),
     zoomIn: () => zoom.step(1),
     zoomOut: () => zoom.step(-1),
     settings: () => settingsMenu.open(),
