@@ -4,7 +4,8 @@ import { nameOf } from "./chips.js";
 import { element } from "./dom.js";
 import { KEYS, isGrammar, quoted, tokens } from "./search-grammar.js";
 
-const REFS = 8; // beside a search; all that the server gives when there is none
+const REFS = 8;
+const REFS_AT_FIRST = 5; // while nothing is typed
 const NAMES = 6; // authors
 const HASH = /^[0-9a-f]{4,64}$/i;
 const SURE_HASH = 7; // digits, from which on a hex word is no word
@@ -34,7 +35,7 @@ export function createOffers({ refs, recent, authors, onGo, onSearch }) {
    */
   async function offers(text, caret) {
     const typed = text.trim();
-    if (!typed) return [...recentOffers(), ...(await refOffers("", REFS)), ...KEYS.map(([key, says]) => keyOffer(key, says, caret, caret))];
+    if (!typed) return [...recentOffers(), ...(await refOffers("", REFS_AT_FIRST)), ...KEYS.map(([key, says]) => keyOffer(key, says, caret, caret))];
     const token = tokens(text).find(({ at, end }) => at < caret && caret <= end);
     const searched = searchOffer(typed);
     const completed = token ? await completions(text, token, caret) : [];

@@ -5,6 +5,7 @@ import { element } from "./dom.js";
 import { placed } from "./tooltip-place.js";
 
 const DIGITS = 9; // choices that a digit takes
+const TALLEST = 360; // px
 
 /** @typedef {{row: number, oid: string, subject: string, author: string}} Kin */
 
@@ -66,10 +67,11 @@ export function createKin({ root, url, current, anchor, onGo, onSay, onLeave }) 
     menu.style.maxHeight = "";
     menu.hidden = false;
     const { width, height } = menu.getBoundingClientRect();
-    const at = placed(anchor() ?? root.getBoundingClientRect(), { width, height }, { width: innerWidth, height: innerHeight });
+    const size = { width, height: Math.min(TALLEST, height) };
+    const at = placed(anchor() ?? root.getBoundingClientRect(), size, { width: innerWidth, height: innerHeight });
     menu.style.left = `${Math.round(at.left)}px`;
     menu.style.top = `${Math.round(at.top)}px`;
-    menu.style.maxHeight = `${Math.round(at.height)}px`;
+    menu.style.maxHeight = `${Math.round(Math.min(TALLEST, at.height))}px`;
     items[0]?.focus({ preventScroll: true });
   }
 
