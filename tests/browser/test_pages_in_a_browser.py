@@ -30,6 +30,7 @@ PAGES = (
     "/alice/garden/blob/main/wide.txt",
     "/alice/garden/branches",
     "/alice/garden/tags",
+    "/alice/garden/insights",
     "/alice/garden/settings",
     "/alice/garden/commit/{oid}",
     "/alice/missing",

@@ -8,8 +8,11 @@ import { day, monthOf, number, plural } from "./words.js";
 /** @typedef {import("./types.js").Figures} Figures */
 /** @typedef {import("./types.js").Author} Author */
 
-/** @param {HTMLElement} place */
-export function createAuthors(place) {
+/**
+ * @param {HTMLElement} place
+ * @param {string} repository its address, where the graph is
+ */
+export function createAuthors(place, repository) {
   /** @type {Author[]} */
   let authors = [];
   let people = 0;
@@ -34,7 +37,7 @@ export function createAuthors(place) {
         "li",
         {},
         element("span", { class: "avatar", "data-hue": hue(name), "aria-hidden": "true" }, initials(name)),
-        element("span", { class: "insight-name", title: email }, name),
+        element("a", { class: "insight-name", href: `${repository}?author=${encodeURIComponent(name)}`, title: email }, name),
         count,
         bar(value(author, order) / most),
         element("span", { class: "insight-more" }, lines(author), span),

@@ -38,7 +38,7 @@ export function createHotSpots(place, repository) {
       return element(
         "li",
         {},
-        element("a", { class: "insight-name insight-path", href: `${repository}/blob/${address(head)}/${address(spot.path)}`, title: spot.path, "aria-label": spot.path }, ...path),
+        element("a", { class: "insight-name insight-path", href: `${repository}/history/${address(head)}/${address(spot.path)}`, title: spot.path, "aria-label": spot.path }, ...path),
         element("span", { class: "insight-count" }, number(value(spot, order))),
         bar(value(spot, order) / most),
         element("span", { class: "insight-more" }, lines(spot), element("span", { class: "insight-span" }, order === "by_changes" ? plural(spot.added + spot.deleted, "line") : plural(spot.changes, "change"))),

@@ -19,6 +19,7 @@ import { number } from "./words.js";
 
 const AGAIN = 1000; // ms between two looks at what is being counted
 const SPREAD = 300; // ms over which the pages that heard the same news ask about it
+const KEEP = 20 * 60_000; // ms
 const LATER = 5000; // ms before another try where there was no answer
 
 /** @param {HTMLElement} root */
@@ -36,7 +37,7 @@ export function createInsights(root) {
     createSizes(place("sizes"), tooltip),
     createShare(place("merges"), tooltip, { part: "merges", whole: "commits", parts: "merges", wholes: "commits" }),
     createShare(place("rework"), tooltip, { part: "reworked", whole: "tracked", parts: "lines reworked", wholes: "lines changed" }),
-    createAuthors(place("authors")),
+    createAuthors(place("authors"), `/${repository}`),
     createHotSpots(place("hot-spots"), `/${repository}`),
   ];
   const summary = createSummary(root);
@@ -51,8 +52,8 @@ export function createInsights(root) {
     body.hidden = false;
     summary.show(figures);
     for (const part of parts) part.show(figures);
-    // Unless news comes first, which it does where the connection holds.
-    if (!figures.current) timer = setTimeout(load, AGAIN);
+    // Unless news comes first. The server counts pushes for those who have asked lately, and months end with today.
+    timer = setTimeout(load, figures.current ? KEEP : AGAIN);
   }
 
   /** @param {{progress: number, commits: number, total: number}} counted */
