@@ -83,7 +83,7 @@ export function createFinding({ root, repository, graph }) {
     onSay: said.say,
     onLeave: focus,
   });
-  const cards = createCards({ url, onGo: go, onSearch: look, onFilter: filter, onMark: mark.set });
+  const cards = createCards({ url, onGo: go, onSearch: look, onFilter: filter, onMark: mark.set, linkTo: (oid) => link.to(oid) });
   const targets = createTargets({ grid, commit: (row) => graph.store.commit(row), nodeX: ({ lane }) => laneX(lane, pitchOf(graph.store.lanes, graph.viewport.view.rowHeight)) });
   const tooltip = createTooltip({ root, area: grid, scroller: grid, targetAt: targets.at, cards, onLeave: focus });
   let told = { oid: "", nth: 0 };
@@ -195,7 +195,7 @@ export function createFinding({ root, repository, graph }) {
     begin() {
       if (!link.query) return;
       box.keep(link.query);
-      search.run(link.query, { goToFirst: !link.at && !graph.selected, quiet: true });
+      search.run(link.query, { goToFirst: false, quiet: true }); // the place is the link's
     },
 
     /** What the address named is not in this graph.

@@ -21,8 +21,9 @@ const LISTED = 100;
  * @param {(query: string) => void} options.onSearch
  * @param {(field: string, value: string) => void} options.onFilter
  * @param {(oid: string) => void} options.onMark
+ * @param {(oid: string) => string} options.linkTo
  */
-export function createCards({ url, onGo, onSearch, onFilter, onMark }) {
+export function createCards({ url, onGo, onSearch, onFilter, onMark, linkTo }) {
   /** @type {Map<string, {html: string, at: number}>} */
   const kept = new Map();
 
@@ -105,7 +106,8 @@ export function createCards({ url, onGo, onSearch, onFilter, onMark }) {
         if (subject.kind === "refs") return { label: "Refs", card: refsCard(subject.names) };
         if (subject.kind === "commit") {
           const card = await drawn(`commit=${subject.oid}`, signal);
-          card.append(actions(action("Mark to compare", () => onMark(subject.oid))));
+          const copy = element("button", { type: "button", class: "button small", "data-copy": linkTo(subject.oid) }, "Copy link");
+          card.append(actions(copy, action("Mark to compare", () => onMark(subject.oid))));
           return { label: `Commit ${subject.oid.slice(0, 8)}`, card };
         }
         const card = await drawn(`ref=${encodeURIComponent(subject.name)}`, signal);

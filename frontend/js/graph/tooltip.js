@@ -171,7 +171,9 @@ export function createTooltip({ root, area, scroller, targetAt, cards, onLeave }
   addEventListener("blur", forgetAbout, { signal });
   tip.addEventListener("pointerenter", () => clearTimeout(leaving), { signal });
   tip.addEventListener("pointerleave", leave, { signal });
-  tip.addEventListener("focusout", (event) => event.relatedTarget instanceof Node && !tip.contains(event.relatedTarget) && hide(), { signal });
+  // Copying may borrow the focus for a moment.
+  const left = () => document.activeElement !== document.body && !tip.contains(document.activeElement) && hide();
+  tip.addEventListener("focusout", (event) => event.relatedTarget && setTimeout(left), { signal });
   document.addEventListener("pointerdown", (event) => event.target instanceof Node && !tip.contains(event.target) && !area.contains(event.target) && hide(), { signal });
   // Whatever is done in it leads elsewhere, but for copying.
   tip.addEventListener("click", (event) => /** @type {Element} */ (event.target).closest("a, button:not([data-copy])") && setTimeout(hide), { signal });
