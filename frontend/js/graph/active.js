@@ -59,7 +59,7 @@ export function createActive({ bar, view, focus, store, onShift }) {
       ...(params.has("path") ? [filter("path", `In ${params.get("path")}`)] : []),
       ...(params.has("author") ? [filter("author", `By ${params.get("author")}`)] : []),
       ...(after ? [filter("after", `Since ${dated(after)}`)] : []),
-      ...(before ? [filter("before", `Until ${dated(before)}`)] : []),
+      ...(before ? [filter("before", `Before ${dated(before)}`)] : []),
     ];
   }
 
@@ -89,7 +89,8 @@ export function createActive({ bar, view, focus, store, onShift }) {
     const ways = [];
     if (focus.ref) ways.push(way("Only its history", onlyFocus));
     if (chips.length > 1) ways.push(way("Show everything", () => (focus.clear(), view.set(new URLSearchParams()))));
-    const count = element("p", { class: "active-count" }, `${counted(store.total)} ${store.total === 1 ? "commit" : "commits"}`);
+    const told = store.opened ? `${counted(store.total)} ${store.total === 1 ? "commit" : "commits"}` : "";
+    const count = element("p", { class: "active-count" }, told);
     bar.replaceChildren(element("ul", { "aria-label": "Active filters" }, ...chips), ...ways, count);
     bar.hidden = chips.length === 0;
     // A look at a branch changes nothing but shades: what was pointed at stays under the pointer.

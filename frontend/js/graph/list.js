@@ -30,7 +30,7 @@ const FAR = 1_000_000; // px from where the rows are counted; browsers draw impr
  */
 export function createList({ grid, body, heading, store, context, onPick, onRef, onLane }) {
   /** @type {Row[]} */
-  let pool = [];
+  const pool = [];
   /** @type {Row | undefined} */
   let current;
   /** @type {number | undefined} */
@@ -75,11 +75,15 @@ export function createList({ grid, body, heading, store, context, onPick, onRef,
     if (owns !== ownsShown) body.setAttribute("aria-owns", (ownsShown = owns));
   }
 
-  /** @param {number} size */
-  function resize(size) {
-    if (pool.length >= size && pool.length <= size * 2) return;
-    pool = Array.from({ length: size }, (_, nth) => createRow(`graph-row-${nth}`));
-    body.replaceChildren(...pool.map((row) => row.node));
+  /** More elements when more rows fit. None is taken away: a finger that zooms holds the one that it began on.
+   * @param {number} size
+   */
+  function grow(size) {
+    while (pool.length < size) {
+      const row = createRow(`graph-row-${pool.length}`);
+      pool.push(row);
+      body.append(row.node);
+    }
   }
 
   return {
@@ -96,7 +100,7 @@ export function createList({ grid, body, heading, store, context, onPick, onRef,
     draw(view, { cursor, selected, fresh, isDim, isHit, nodeX }) {
       const first = Math.max(0, Math.floor(view.top));
       const last = Math.min(store.total - 1, Math.ceil(view.top + view.count) - 1);
-      resize(Math.ceil(view.count) + SPARE);
+      grow(Math.ceil(view.count) + SPARE);
       const shift = Math.round(view.top * view.rowHeight * devicePixelRatio) / devicePixelRatio;
       if (Math.abs(shift - origin) > FAR) origin = shift;
       current = undefined;

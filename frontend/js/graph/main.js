@@ -443,6 +443,7 @@ export function createGraph(root) {
   const badge = createBadge(find(document, "#live", HTMLElement));
   const live = createLive({ path: `${api}/live`, onState: badge.show, onMessage: news.hear });
 
+  active.draw();
   void (async () => {
     const row = await opener.begin(placesInAddress());
     if (row > 0) finding.link.center(row);

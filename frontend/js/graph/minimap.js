@@ -260,6 +260,10 @@ export function createMinimap({ map, store, viewport, outline, palette }) {
     placed = next;
     thumb.style.height = `${tall}px`;
     thumb.style.transform = `translateY(${at - tall / 2}px)`;
+    tellSoon();
+  }
+
+  function tellSoon() {
     clearTimeout(telling);
     telling = setTimeout(tellPlace, REST);
   }
@@ -271,6 +275,7 @@ export function createMinimap({ map, store, viewport, outline, palette }) {
     redraw() {
       stale = true;
       draw();
+      tellSoon();
     },
 
     /**

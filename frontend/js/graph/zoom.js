@@ -45,9 +45,9 @@ export function createZoom({ root, grid, viewport, settings, closer, wider }) {
    * @param {number} [y] px below the grid's upper edge, of what stays where it is
    */
   function set(pixels, y) {
-    height = pixels;
-    root.toggleAttribute("data-overview", pixels < LEGIBLE);
-    viewport.setRowHeight(pixels, y);
+    height = Math.round(pixels * devicePixelRatio) / devicePixelRatio;
+    root.toggleAttribute("data-overview", height < LEGIBLE);
+    viewport.setRowHeight(height, y);
   }
 
   /**
@@ -64,7 +64,7 @@ export function createZoom({ root, grid, viewport, settings, closer, wider }) {
     /** @param {number} now */
     const glide = (now) => {
       const part = Math.min(1, Math.max(0, (now - begun) / GLIDE));
-      set(part < 1 ? Math.round((from + (to - from) * (1 - (1 - part) ** 3)) * devicePixelRatio) / devicePixelRatio : to, y);
+      set(part < 1 ? from + (to - from) * (1 - (1 - part) ** 3) : to, y);
       if (part < 1) animation = requestAnimationFrame(glide);
     };
     animation = requestAnimationFrame(glide);
