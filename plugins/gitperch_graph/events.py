@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from gitperch.events import Event
 
@@ -21,7 +21,8 @@ class GraphChanged(Event):
 
     `added` rows are new on top, all others are as they were, only that they count from further down; -1: anything may have
     changed, windows have to be fetched again. `refs` lists `[full name, old oid or None, new oid or None]` of the branches and
-    tags that moved, at most `REFS_TOLD`; `more` says how many are not listed.
+    tags that moved, at most `REFS_TOLD`; `more` says how many are not listed. `rows` are the added ones as a window gives them, if
+    they are few and short, so that a thousand pages need not ask for the same; else it is empty.
     """
 
     kind: ClassVar[str] = "graph.changed"
@@ -33,6 +34,7 @@ class GraphChanged(Event):
     refs: list[list[str | None]]
     more: int = 0
     head: str = ""
+    rows: list[dict[str, Any]] = field(default_factory=list)
 
 
 def told(changes: Iterable[RefChange], shown: tuple[str, ...]) -> tuple[list[list[str | None]], int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from gitperch.events import RefsUpdated, RepositoryChanged, RepositoryDeleted
 from gitperch.plugin import Mode, Plugin
@@ -13,6 +13,7 @@ from gitperch_graph.routes import GraphRoutes
 from gitperch_graph.search.routes import SearchRoutes
 from gitperch_graph.sharing.pages import SharedPages
 from gitperch_graph.store import Graphs
+from gitperch_graph.top_rows import top_rows
 from gitperch_graph.upkeep import tidy_up
 
 if TYPE_CHECKING:
@@ -61,13 +62,15 @@ class GraphPlugin(Plugin):
         if repo is None:
             return
         if isinstance(event, RefsUpdated):
+            # Otherwise all refs are compared, and more may have moved than this event says.
+            is_exact = self.graphs.is_open(repo.id)
             update = await self.graphs.update(repo, [change.ref for change in event.changes])
-            await self._tell(repo, event, update)
+            await self._tell(repo, event, update, is_exact)
             tidy_up(self._host, self.graphs, repo, update)
         elif (update := await self.graphs.update(repo)).added is not None:  # another default branch
             await self._record(repo, update, [], 0, update.added)
 
-    async def _tell(self, repo: Repository, event: RefsUpdated, update: Update) -> None:
+    async def _tell(self, repo: Repository, event: RefsUpdated, update: Update, is_exact: bool) -> None:
         refs, more = told(event.changes, SHOWN)
         added = update.added
         if added is None:
@@ -75,7 +78,8 @@ class GraphPlugin(Plugin):
             if not refs or await self._was_told(event, update.index.generation, refs):
                 return
             added = -1
-        await self._record(repo, update, refs, more, added)
+        rows = await top_rows(self._host.git, repo, update.index, added) if is_exact else []
+        await self._record(repo, update, refs, more, added, rows)
 
     async def _was_told(self, event: RefsUpdated, generation: str, refs: list[list[str | None]]) -> bool:
         # The graph may be told of by the event before, which was late: what this one moved was not.
@@ -86,7 +90,13 @@ class GraphPlugin(Plugin):
         )
 
     async def _record(
-        self, repo: Repository, update: Update, refs: list[list[str | None]], more: int, added: int
+        self,
+        repo: Repository,
+        update: Update,
+        refs: list[list[str | None]],
+        more: int,
+        added: int,
+        rows: Sequence[Any] = (),
     ) -> None:
         index = update.index
         await self._host.events.record(
@@ -98,5 +108,6 @@ class GraphPlugin(Plugin):
                 refs=refs,
                 more=more,
                 head=index.head,
+                rows=list(rows),
             )
         )

@@ -149,6 +149,10 @@ class Graphs:
             return None
         return await self._host.git.read(repo.path, _extended, before, head, moves)
 
+    def is_open(self, repo_id: int) -> bool:
+        """Whether the index is at hand, so that `update` looks only at the refs that it is told of."""
+        return repo_id in self._open
+
     def is_unwritten(self, repo_id: int) -> bool:
         """Whether the index has grown since it was written."""
         return repo_id in self._unwritten

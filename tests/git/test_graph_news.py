@@ -69,6 +69,28 @@ def test_pushes_are_told_and_shown(run: Callable[[Test], None], tmp_path: Path) 
     run(test)
 
 
+def test_few_new_rows_come_with_the_news(run: Callable[[Test], None], tmp_path: Path) -> None:
+    async def test(it: House) -> None:
+        client, news, work = await Client.of(it), News(it), tmp_path / "work"
+        commit(work, {"a": "0"})
+        await client.push(work, "HEAD:main")
+        await news.next()
+        for subjects in (["One", "Two", "Three"], [f"Many {number}" for number in range(21)], ["x" * 20_000]):
+            for subject in subjects:
+                commit(work, {"a": subject[:50]}, subject)
+            await client.push(work, "HEAD:main")
+            event = await news.next()
+            graph = await client.graph()
+            assert (event.added, event.generation) == (len(subjects), graph["generation"])
+            assert event.rows == ([] if len(subjects) > 20 else graph["rows"][: len(subjects)])
+        for number in range(12):
+            commit(work, {"a": str(number)}, "y" * 1900)
+        await client.push(work, "HEAD:main")
+        assert (await news.next()).rows == [], "more than anybody wants to hear"
+
+    run(test)
+
+
 def test_tags_on_old_commits_are_told_and_shown(run: Callable[[Test], None], tmp_path: Path) -> None:
     async def test(it: House) -> None:
         client, news, work = await Client.of(it), News(it), tmp_path / "work"

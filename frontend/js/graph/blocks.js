@@ -14,18 +14,22 @@ export function blockOf(height) {
 }
 
 /**
+ * @param {import("./types.js").WireRow} row
+ * @param {number} bottom the greatest height
+ * @returns {Commit}
+ */
+export function commitOf({ row, parents, ...rest }, bottom) {
+  return { ...rest, height: bottom - row, parents: parents.map((parent) => (parent < 0 ? -1 : bottom - parent)) };
+}
+
+/**
  * The blocks that lie wholly within `answer`.
  * @param {WireWindow} answer
  * @returns {Block[]}
  */
 export function blocksFrom(answer) {
   const bottom = answer.total - 1;
-  /** @type {Commit[]} */
-  const commits = answer.rows.map(({ row, parents, ...rest }) => ({
-    ...rest,
-    height: bottom - row,
-    parents: parents.map((parent) => (parent < 0 ? -1 : bottom - parent)),
-  }));
+  const commits = answer.rows.map((row) => commitOf(row, bottom));
   /** @type {Block[]} */
   const found = [];
   /** @type {[number, number][]} */

@@ -52,6 +52,7 @@ export function createNews({ store, arrivals, cursor, refs, list, links, reopen,
     arrivals.tell(message.added, message.refs ?? []);
     if (outcome === "rebuilt") return void reopen();
     arrivals.grown(message.added);
+    arrivals.rowsArrived();
     cursor.grown(message.added);
     onChange();
   }

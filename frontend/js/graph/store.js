@@ -2,6 +2,7 @@
 
 import { ApiError, getJson, isAbort } from "../api.js";
 import { BLOCK, blockOf, blocksFrom } from "./blocks.js";
+import { applyDelta } from "./deltas.js";
 import { FIRST_ROWS, early, windowQuery } from "./early.js";
 
 const KEEP = 64; // blocks: some 8,000 commits, 3 MB
@@ -91,13 +92,15 @@ export function createStore({ url, view, onRows, onStale, onState }) {
 
     /**
      * Follow the server: `added` commits are new on top. What is shown stays, and is asked for again when it is looked at.
-     * @param {{generation: string | number, total: number, added: number, head?: string | null}} change
+     * @param {import("./deltas.js").Change & {head?: string | null}} change
      * @returns {"known" | "grown" | "rebuilt"} with "rebuilt", open it again
      */
     advance(change) {
       if (!store.opened || change.generation === store.generation) return "known";
       // What is told is about the whole history; a part of it has to be asked for.
       if (view().toString() || change.added < 0 || store.total + change.added !== change.total) return "rebuilt";
+      applyDelta(blocks, change, store.generation);
+      for (const { lane, edges } of change.rows ?? []) store.lanes = Math.max(store.lanes, lane + 1, ...edges.map((edge) => edge + 1));
       store.generation = change.generation;
       store.total = change.total;
       if (change.head !== undefined) store.head = change.head;
