@@ -56,6 +56,8 @@ def test_pushes_are_told_and_shown(run: Callable[[Test], None], tmp_path: Path) 
             "time": 0,
             "subject": "The second",
             "refs": ["refs/heads/main", "refs/heads/topic/one"],
+            "body": True,
+            "committer": "Carl Committer",
         }
         assert graph["rows"][1]["parents"] == []
 
