@@ -26,7 +26,7 @@ export function createChunks(code, arrived) {
   /** @param {number} from px of the part's lines, if none is wrapped */
   const heightOf = (from) => Math.min(atOnce, total - from + 1) * LINE;
   /** @param {number} from */
-  const rows = async (from) => parsed(await getHtml(`${address}?from=${from}&rows`, signal));
+  const rows = async (from, more = "") => parsed(await getHtml(`${address}?from=${from}&rows${more}`, signal));
 
   /**
    * @param {HTMLTableSectionElement} body
@@ -50,7 +50,7 @@ export function createChunks(code, arrived) {
           body.replaceChildren(...made);
           body.style.minHeight = "";
           body.removeAttribute("data-absent");
-          arrived?.(body);
+          come(body, from);
           forget(from);
         })
         .catch((error) => {
@@ -70,13 +70,22 @@ export function createChunks(code, arrived) {
   }
 
   /**
+   * @param {HTMLTableSectionElement} body
+   * @param {number} from
+   */
+  function come(body, from) {
+    arrived?.(body);
+    if (body.rows[0]?.hasAttribute("data-waits")) void colour(body, from);
+  }
+
+  /**
    * Colours that were not there in time.
    * @param {HTMLTableSectionElement} body
    * @param {number} from
    */
   async function colour(body, from) {
     try {
-      const made = await rows(from);
+      const made = await rows(from, "&patient");
       [...body.rows].forEach((row, n) => {
         const text = made[n]?.querySelector(".text");
         if (text) row.querySelector(".text")?.replaceChildren(...text.childNodes);
@@ -99,8 +108,7 @@ export function createChunks(code, arrived) {
     body.style.containIntrinsicSize = `auto none auto ${heightOf(from)}px`; // what it has while it is not laid out
     table.append(body);
     seen.observe(body);
-    if (!body.hasAttribute("data-absent")) arrived?.(body);
-    if (body.hasAttribute("data-waits")) void colour(body, from);
+    if (!body.hasAttribute("data-absent")) come(body, from);
   }
 
   return {

@@ -10,7 +10,7 @@ from gitperch.errors import BadRequest, NotFound
 from gitperch.git import GitError, blame, commits, objects
 from gitperch.git.objects import MissingObject
 from gitperch.pages import markdown
-from gitperch.pages.blob import PATIENCE_SECONDS, PATIENT_SECONDS, SHOWN, first_line, kept_headers
+from gitperch.pages.blob import SHOWN, first_line, kept_headers, patience
 from gitperch.pages.files import AT_ONCE_SECONDS
 from gitperch.pages.filters import hue, initials, urlpath
 from gitperch.pages.lines import AT_ONCE
@@ -56,10 +56,11 @@ class Blame:
         if entry.kind == "link" or not content.whole or content.binary:
             return elsewhere(page, place, entry)
         rows = "rows" in request.query_params
-        patience = PATIENT_SECONDS if rows else PATIENCE_SECONDS
-        window = await self._lines.window(content, entry.name, first_line(request), patience)
+        window = await self._lines.window(content, entry.name, first_line(request), patience(request))
         if rows:
-            return page.response("_lines.html", "files", headers=kept_headers(place.fixed), window=window, blame=True)
+            return page.response(
+                "_lines.html", "files", headers=kept_headers(window, place.fixed), window=window, blame=True
+            )
         ignored = await _ignored(page, place)
         found: dict[int, Group] = {}
         problem = ""

@@ -60,7 +60,7 @@ class BlobPage:
         self._lines = lines
 
     async def show(self, request: Request) -> Response:
-        """`?from=N` begins at a later line; with `rows` as well, only the table's rows are given."""
+        """`?from=N` begins at a later line; with `rows` as well, only the table's rows are given (see `patience`)."""
         page = await open_repository(request)
         place = await resolve(page, rest_of(request))
         entry = await entry_at(page, place)
@@ -71,8 +71,10 @@ class BlobPage:
         stored = await page.host.lfs.behind(page.repository, content.data)
         kind = _kind(entry, content, stored)
         if kind == "text" and "rows" in request.query_params:
-            window = await self._lines.window(content, entry.name, first_line(request), PATIENT_SECONDS)
-            return page.response("_lines.html", "files", headers=kept_headers(place.fixed), window=window, blame=False)
+            window = await self._lines.window(content, entry.name, first_line(request), patience(request))
+            return page.response(
+                "_lines.html", "files", headers=kept_headers(window, place.fixed), window=window, blame=False
+            )
         last = await self._last.soon(page, place, [], AT_ONCE_SECONDS)
         found = await git.look_up(path, commits.several, set(last.oids.values()))
         shown = None
@@ -106,9 +108,14 @@ def first_line(request: Request) -> int:
     return max(1, int(given)) if given.isdecimal() and len(given) < 9 else 1
 
 
-def kept_headers(fixed: bool) -> dict[str, str]:
+def patience(request: Request) -> float:
+    """Seconds to wait for the colours of lines: `patient` asks for those that were not there in time."""
+    return PATIENT_SECONDS if "patient" in request.query_params else PATIENCE_SECONDS
+
+
+def kept_headers(window: Window, fixed: bool) -> dict[str, str]:
     """Lines of a file at a commit stay as they are; an hour, since the colours may learn something."""
-    return {"cache-control": "private, max-age=3600" if fixed else "private, no-cache"}
+    return {"cache-control": "private, max-age=3600" if fixed and not window.waits else "private, no-cache"}
 
 
 async def raw(request: Request) -> Response:

@@ -14,6 +14,7 @@ from gitperch.pages.listing import elsewhere, entry_at, items
 from gitperch.pages.repository import RepositoryPage, open_repository
 from gitperch.pages.revisions import Place, resolve, rest_of
 from gitperch.pages.submodules import addresses
+from gitperch.pages.templates import Page
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from gitperch.git.objects import Blob, Entry
     from gitperch.pages.last import Last
 
-ENTRIES = 2000
+ENTRIES = 1000
+MANY = 100  # entries from which on the page is drawn in a thread
 AT_ONCE_SECONDS = 0.08  # what a page waits for last commits; a script asks for the rest
 
 
@@ -49,7 +51,7 @@ class Files:
         if any(item.entry.kind == "module" for item in listed):
             modules = await git.look_up(path, addresses, place.oid)
         readme_name, readme = await _readme(page, place, [item.entry for item in listed])
-        return page.response(
+        response = page.response(
             "files.html",
             "files",
             headers=with_pictures(page) if readme else None,
@@ -62,6 +64,9 @@ class Files:
             readme=readme,
             readme_name=readme_name,
         )
+        if isinstance(response, Page):
+            response.large = len(listed) > MANY
+        return response
 
 
 async def _readme(page: RepositoryPage, place: Place, inside: list[Entry]) -> tuple[str, Markup | None]:
