@@ -392,6 +392,7 @@ def test_who_searches_before_everything_is_written_takes_what_is_there(
         )
         said, rows = [], 0
         async for line in search.lines():
+            assert isinstance(line, dict)
             said.append(line)
             rows += len(line.get("hits", ()))
             if "building" in line and rows == 300 % 64 + 64:
@@ -412,7 +413,7 @@ def test_who_leaves_ends_the_search(
     source = generate(tmp_path / "source.git", commits=300, branches=3, seed=5)
     here, gone, really = list[int](), list[int](), answers.Search._told
 
-    async def stuck(self: answers.Search, found: list[int]) -> AsyncGenerator[Line, None]:
+    async def stuck(self: answers.Search, found: list[int]) -> AsyncGenerator[Line | bytes, None]:
         here.append(1)
         try:
             await asyncio.sleep(60)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from gitperch_graph.commits import Commit, parsed
 from gitperch_graph.objects import fetched, libgit2_knows, reader
 from gitperch_graph.search.grammar import Hint, Query, Term
+from gitperch_graph.search.manners import give_way
 from gitperch_graph.search.matcher import OF_REFS, Condition, arranged, matches
 from gitperch_graph.search.paths import Wanted
 from gitperch_graph.search.reach import Reaches, refs_called
@@ -53,8 +55,8 @@ class Search:
     client: str
     _count: int = 0
 
-    async def lines(self) -> AsyncGenerator[Line, None]:
-        """The objects of the answer, as docs/graph.md has them."""
+    async def lines(self) -> AsyncGenerator[Line | bytes, None]:
+        """The objects of the answer, as docs/graph.md has them, some of them encoded."""
         began = time.monotonic()
         conditions, hints = await self.texts.apart(self._conditions)
         yield {
@@ -113,15 +115,14 @@ class Search:
                 if self._is_too_old(piece, conditions):
                     return
                 for low, high in _slices(piece.count, eager=piece.base + 2 * ROWS > self.index.total):
-                    rows = await self.texts.apart(matches, piece, low, high, conditions)
-                    yield [piece.base + row for row in reversed(rows)]
+                    yield await self.texts.apart(_matching, piece, low, high, conditions)
 
     def _is_too_old(self, piece: Piece, conditions: Sequence[Condition]) -> bool:
         """Whether neither the piece nor anything below it is late enough."""
         latest = self.index.date(piece.base + piece.count - 1)  # no commit below has a later time
         return any(one.key == "after" and not one.negated and latest < one.time for one in conditions)
 
-    async def _told(self, found: list[int]) -> AsyncGenerator[Line, None]:
+    async def _told(self, found: list[int]) -> AsyncGenerator[Line | bytes, None]:
         """The lines about some heights."""
         if self.shown is not self.index:
             found = await self.texts.apart(_translated, self.index, self.shown, found)
@@ -129,15 +130,36 @@ class Search:
         self._count += len(found)
         for at in range(0, len(listed), _HITS):
             yield {"hits": await self._hits(listed[at : at + _HITS])}
-        top = self.shown.total - 1
-        for at in range(len(listed), len(found), _ROWS):
-            yield {"rows": [top - height for height in found[at : at + _ROWS]]}
+        if len(found) > len(listed):
+            for packed in await self.texts.apart(_rows, self.shown, found[len(listed) :]):
+                yield packed
 
     async def _hits(self, heights: list[int]) -> list[Line]:
         if libgit2_knows(self.repo.path):
             return await self.git.read(self.repo.path, _described_by_libgit2, self.shown, heights)
         read = await fetched(self.git, self.repo.path, map(self.shown.oid, heights))
         return _described(read, self.shown, heights)
+
+
+def _matching(piece: Piece, low: int, high: int, conditions: Sequence[Condition]) -> list[int]:
+    """Heights of a piece that meet everything, the newest first."""
+    rows = matches(piece, low, high, conditions)
+    give_way(len(rows))
+    return [piece.base + row for row in reversed(rows)]
+
+
+def _rows(shown: RowIndex, heights: Sequence[int]) -> list[bytes]:
+    """The lines for further hits, encoded here, since there may be many."""
+    top, found = shown.total - 1, []
+    for at in range(0, len(heights), _ROWS):
+        found.append(encoded({"rows": [top - height for height in heights[at : at + _ROWS]]}))
+        give_way(len(heights))
+    return found
+
+
+def encoded(line: Line) -> bytes:
+    """As it is sent."""
+    return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
 
 
 def _slices(count: int, *, eager: bool) -> list[tuple[int, int]]:

@@ -7,6 +7,8 @@ from itertools import accumulate
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
+from gitperch_graph.search.manners import give_way
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -20,13 +22,14 @@ def lines_with(text: bytes, needle: bytes) -> list[int]:
     found: list[int] = []
     number = begin = 0
     while begin < len(text):
-        # Not all at once: C code that works on it lets nobody else have the interpreter.
+        # Not all at once: each of these calls keeps the interpreter to itself.
         end = text.find(b"\n", begin + _PIECE) + 1 or len(text)
         piece = text[begin:end]
         # Between two hits lie so many line feeds.
         passed = map(_line_feeds, piece.split(needle)[:-1])
         found += [number + line for line in dict.fromkeys(accumulate(passed))]
         number, begin = number + _line_feeds(piece), end
+        give_way()
     return found
 
 

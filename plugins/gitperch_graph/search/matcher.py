@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from gitperch_graph.search.lines import lines_with
+from gitperch_graph.search.manners import give_way
 from gitperch_graph.search.segments import PATHS, STRIDE, TEXTS
 
 if TYPE_CHECKING:
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
     from gitperch_graph.search.texts import Piece
 
 # What costs least, and leaves least to look at, comes first.
-_ORDER = {"hash": 0, "merge": 1, "author": 2, "after": 3, "before": 3, "branch": 4, "tag": 4, "path": 4, "file": 4}
-_LAST = 5
+_ORDER = ("hash", "merge", "author", "path", "file", "after", "before", "text", "message", "branch", "tag")
 OF_REFS = ("branch", "tag")
 
 
@@ -48,7 +48,7 @@ class Condition:
 
 def arranged(conditions: Iterable[Condition]) -> list[Condition]:
     """In the order in which `matches` wants them."""
-    return sorted(conditions, key=lambda one: (one.negated, _ORDER.get(one.key, _LAST)))
+    return sorted(conditions, key=lambda one: (one.negated, _ORDER.index(one.key)))
 
 
 def matches(piece: Piece, low: int, high: int, conditions: Sequence[Condition]) -> list[int]:
@@ -59,11 +59,16 @@ def matches(piece: Piece, low: int, high: int, conditions: Sequence[Condition]) 
         if not found:
             break
         rows = part.rows(condition, found)
-        if condition.negated:
-            found = set(found).difference(rows)
-            continue
-        found = set(rows) if isinstance(found, range) else found.intersection(rows)
+        give_way(len(rows))
+        found = _left(found, rows, condition.negated)
+        give_way(len(found))
     return sorted(found)
+
+
+def _left(found: range | set[int], rows: Iterable[int], negated: bool) -> set[int]:
+    if negated:
+        return set(found).difference(rows)
+    return set(rows) if isinstance(found, range) else found.intersection(rows)
 
 
 class _Part:
@@ -73,7 +78,7 @@ class _Part:
         self._base, self._low, self._high = piece.base, low, high
         self._segments = piece.segments
 
-    def rows(self, condition: Condition, among: range | set[int]) -> Iterable[int]:
+    def rows(self, condition: Condition, among: range | set[int]) -> Collection[int]:
         """The rows of this part that meet `condition`, taken as not negated; maybe only those that are `among` the given."""
         needle, time = condition.needle, condition.time
         match condition.key:
@@ -91,10 +96,9 @@ class _Part:
             case "before":
                 return [row for row in among if self._times[row] < time]
         if condition.reach:
-            return [
-                height - self._base
-                for height in condition.reach.between(self._base + self._low, self._base + self._high)
-            ]
+            reached = condition.reach.between(self._base + self._low, self._base + self._high)
+            give_way(len(reached))
+            return [height - self._base for height in reached]
         return self._by_path(condition.paths) if condition.paths else self._of(condition.heights)
 
     @property

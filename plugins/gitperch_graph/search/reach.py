@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from gitperch_graph.base import FAR
 from gitperch_graph.lanes import ABSENT
+from gitperch_graph.search.manners import give_way
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,6 +54,7 @@ class Reach:
                 self._through_top(max(begin, floor), self._at)
                 if self._index.base:
                     self._through_base(self._index.base, begin, min(self._at, floor))
+                give_way()
             self._at = begin
 
     def _through_top(self, low: int, high: int) -> None:

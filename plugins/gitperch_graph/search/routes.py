@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import json
 import time
 from contextlib import aclosing
 from typing import TYPE_CHECKING
@@ -17,7 +16,7 @@ from gitperch.errors import BadRequest
 from gitperch.events import RefsUpdated, RepositoryDeleted
 from gitperch_graph.errors import Building, GraphUnreadable
 from gitperch_graph.routes import still_building
-from gitperch_graph.search.answers import Search
+from gitperch_graph.search.answers import Search, encoded
 from gitperch_graph.search.grammar import LONGEST, parsed
 from gitperch_graph.search.reach import Reaches
 from gitperch_graph.search.texts import Texts
@@ -103,8 +102,7 @@ class _Answer(StreamingResponse):
 async def _encoded(search: Search) -> AsyncIterator[bytes]:
     async with aclosing(search.lines()) as lines:
         async for line in lines:
-            text = json.dumps(line, ensure_ascii=False, separators=(",", ":"))
-            yield text.encode("utf-8", "replace") + b"\n"
+            yield line if isinstance(line, bytes) else encoded(line)
 
 
 def _text(request: Request) -> str:
