@@ -77,6 +77,10 @@ class Base:
             raise IndexUnusable("the index is damaged")
 
     @property
+    def has_graph(self) -> bool:
+        return self._graph is not None
+
+    @property
     def graph(self) -> CommitGraph:
         assert self._graph  # noqa: S101 -- it was opened with it
         return self._graph

@@ -12,6 +12,7 @@ import os
 import sys
 from array import array
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
@@ -20,6 +21,7 @@ import numpy as np
 
 from gitperch_graph import lanes, sections
 from gitperch_graph.base import FAR, NARROW, PROOF_SIZE, PROVEN, bits
+from gitperch_graph.extend import SPREAD
 from gitperch_graph.lanes import ABSENT
 from gitperch_graph.marks import Marks
 from gitperch_graph.refs import RefTable
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
     from gitperch_graph.history import Array
 
 NICENESS = 10
+MOST_WISHES = (
+    100_000  # of the newest rows; those below wish for the lanes that they had if nothing has changed further down
+)
 MOST_NEW = 20_000  # rows that are put on top of lanes that are kept; above more, all are laid out anew
 
 
@@ -49,8 +54,8 @@ def build(
     git runs in `environment`, or in this process's own. `told` hears how far it has come, 0 to 1, and how many commits there are.
     """
     said = told or _nobody
+    kept = Kept.at(index_path, repository)  # before the files that it stands on are replaced
     shape = Shape.of_repository(repository, index_path.with_suffix(".graph"), environment, lambda part: said(part, 0))
-    kept = Kept.at(index_path)
     write(index_path, shape, lambda part: said(part, shape.total), keep=kept)
 
 
@@ -70,7 +75,11 @@ def write(
     if not layout:
         tips = [shape.tip] if shape.tip >= 0 else []
         way, on_chain, count = lanes.ways(
-            shape.first, shape.to, tips, told and (lambda done: told(0.6 + 0.3 * done / max(1, shape.total)))
+            shape.first,
+            shape.to,
+            tips,
+            told and (lambda done: told(0.6 + 0.3 * done / max(1, shape.total))),
+            keep.wishes(shape) if keep else None,
         )
         layout = Layout(shape, np.frombuffer(way, np.int32), np.frombuffer(on_chain, bool), count)
     layout.write(index_path, extra or {})
@@ -201,11 +210,10 @@ class Kept:
     index: RowIndex
 
     @classmethod
-    def at(cls, index_path: Path) -> Kept | None:
+    def at(cls, index_path: Path, repository: Path) -> Kept | None:
         """Of the index at `index_path`, whether or not its commit-graph is still there; None where there is none."""
-        try:
-            index = RowIndex.open(index_path, None)
-        except IndexUnusable:
+        index = _opened(index_path, repository) or _opened(index_path, None)
+        if not index:
             return None
         base = index.base
         if not base:
@@ -222,6 +230,27 @@ class Kept:
             (odd[0], odd[1], odd[2]),
             index,
         )
+
+    def wishes(self, shape: Shape) -> array[int] | None:
+        """The way that each commit had, -1 for one of which that is not known: one that is new wishes for its first parent's."""
+        index, size = self.index, shape.hash_size
+        if index.special or index.lanes > 1.5 * index.built:
+            return None  # there are gaps that nothing fills
+        found = np.full(shape.total, -1, np.int32)
+        same = _same(_proof(shape, min(self.floor, shape.settled)), self.proof)
+        found[:same] = self.way[:same]
+        low = max(same, index.total - MOST_WISHES, 0 if index.knows_oids else index.floor)
+        ways = [*self.way[low : index.floor].tolist(), *index.top.node_lane[max(0, low - index.floor) :]]
+        had = dict(zip(index.oids(low, index.total), ways, strict=True))
+        wishes = array("i", found.tobytes())
+        low = max(same, shape.total - MOST_WISHES)
+        oids, first = shape.oids(low, shape.total).hex(), shape.first[low:].tolist()
+        for n, height in enumerate(range(low, shape.total)):
+            lane = had.get(oids[n * 2 * size : (n + 1) * 2 * size], -1)
+            if lane < 0 and first[n + 1] > first[n] and (parent := int(shape.to[first[n]])) != ABSENT:
+                lane = wishes[parent]
+            wishes[height] = lane
+        return wishes
 
     def layout(self, shape: Shape) -> Layout | None:
         """`shape` in these lanes, with what is new on top; None where it has not only grown at its end."""
@@ -240,7 +269,7 @@ class Kept:
             return None
         return self._grown(shape, node, on_chain)
 
-    def _grown(self, shape: Shape, node: Array, on_chain: Array) -> Layout:
+    def _grown(self, shape: Shape, node: Array, on_chain: Array) -> Layout | None:
         total, top = self.index.total, self.index.top
         edges = [int(shape.first[height]) for height in (self.floor, total)]
         edge = np.zeros(len(shape.to), np.int64)
@@ -261,6 +290,8 @@ class Kept:
         at = np.flatnonzero((shape.to != ABSENT) & (shape.to >= self.floor))
         at = at[on_chain[shape.to[at]] & (edge[at] != 0) & (child[at] >= self.floor)]
         way[shape.to[at]] = edge[at]
+        if uses.count > 2 * self.index.built + SPREAD:
+            return None
         layout = Layout(shape, way, on_chain, uses.count)
         layout.kept = True
         layout.built = self.index.built or uses.count
@@ -284,6 +315,20 @@ def _last_uses(child: Array, to: Array, edge: Array, node: Array, count: int) ->
     later = passes - 1 > top
     top[later], owner[later] = passes[later] - 1, ends[later]
     return top.astype(np.uint32), owner.astype(np.uint32)
+
+
+def _opened(path: Path, repository: Path | None) -> RowIndex | None:
+    try:
+        return RowIndex.open(path, repository)
+    except IndexUnusable:
+        return None
+
+
+def _same(proof: bytes, other: bytes) -> int:
+    """How many of the lowest heights have the same commits, as two proofs know it."""
+    pieces = range(0, min(len(proof), len(other)), PROOF_SIZE)
+    same = sum(1 for _ in takewhile(lambda at: proof[at : at + PROOF_SIZE] == other[at : at + PROOF_SIZE], pieces))
+    return max(0, same - 1) * PROVEN  # the last may be about fewer
 
 
 def _chain(shape: Shape) -> Array:

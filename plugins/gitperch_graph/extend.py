@@ -32,7 +32,7 @@ LIMIT = 2000
 
 MOST_ROWS = 8000  # of the top
 MOST_REFS = 10_000  # that have moved since the index was built
-_SPREAD = 16
+SPREAD = 16
 _TAG_DEPTH = 10
 _STEPS = 2_000_000
 
@@ -84,7 +84,7 @@ class _Extension:
             at = peeled.get(name)
             refs[name] = Ref(name, target, height(at) if at != -1 else -1) if target and at is not None else None
         built = self.index.built or len(top.lane_top)
-        if len(top.lane_top) > 2 * built + _SPREAD:
+        if len(top.lane_top) > 2 * built + SPREAD:
             raise _CannotExtendError  # gaps that nothing fills: laid out anew it takes less room
         moved = [f"{name}\0{ref.target if ref else ''}" for name, ref in sorted(refs.items())]
         return replace(

@@ -36,9 +36,11 @@ class Layout:
     count: int
 
 
-def laid_out(first: Sequence[int], edges: Sequence[int], tips: Iterable[int]) -> Layout:
+def laid_out(
+    first: Sequence[int], edges: Sequence[int], tips: Iterable[int], wishes: Sequence[int] | None = None
+) -> Layout:
     """The lanes of a small history, given as to `ways`."""
-    way, on_chain, count = ways(first, edges, tips)
+    way, on_chain, count = ways(first, edges, tips, wishes=wishes)
     node = [0 if pinned else lane for lane, pinned in zip(way, on_chain, strict=True)]
     lanes = [0] * len(edges)
     for height, (start, end) in enumerate(pairwise(first)):
@@ -49,22 +51,28 @@ def laid_out(first: Sequence[int], edges: Sequence[int], tips: Iterable[int]) ->
 
 
 def ways(  # noqa: C901 -- one loop over millions of rows, where a call for each would double the time
-    first: Any, edges: Any, tips: Iterable[int], told: Callable[[int], None] | None = None
+    first: Any,
+    edges: Any,
+    tips: Iterable[int],
+    told: Callable[[int], None] | None = None,
+    wishes: Sequence[int] | None = None,
 ) -> tuple[array[int], bytearray, int]:
     """(the way of each height, which heights are on the default branch's chain, how many lanes there are) of a whole history.
 
     `edges[first[h]:first[h + 1]]` are the heights of the parents of h (ABSENT: not here), both of anything whose slices have a
     `tolist`; `tips` has the default branch's tip, if there is one. Those on its first-parent chain stand in lane 0, whatever
-    their way; -1 is that of one which nobody else has as a parent. `told` hears how many rows are done.
+    their way; -1 is that of one which nobody else has as a parent. `told` hears how many rows are done. `wishes` has for each
+    height the way that it had before, or -1: it is given where that is free.
     """
     total = len(first) - 1
     way = array("i", [-1]) * total
     pinned = bytearray(total)
     for height in tips:
         pinned[height] = 1
-    free: list[int] = []
-    lanes = 1 if any(pinned) else 0
-    push, pop = heapq.heappush, heapq.heappop
+    lowest = 1 if any(pinned) else 0
+    free = _Wished(wishes, lowest) if wishes is not None else _Lowest(lowest)
+    wishing = wishes is not None
+    release, take = free.release, free.take
     for high in range(total, 0, -_CHUNK):
         low = max(0, high - _CHUNK)
         offsets = first[low : high + 1].tolist()
@@ -77,36 +85,91 @@ def ways(  # noqa: C901 -- one loop over millions of rows, where a call for each
             at = start
             if pinned[height]:
                 if lane >= 0:
-                    push(free, lane)
+                    release(lane)
                 if at < stop and ends[at] != ABSENT:
                     pinned[ends[at]] = 1
                 at += 1  # the chain's own edge
             else:
                 if lane < 0:
-                    if free:
-                        lane = pop(free)
-                    else:
-                        lane = lanes
-                        lanes += 1
-                    way[height] = lane
+                    way[height] = lane = take(height)
                 if at < stop and (parent := ends[at]) != ABSENT and way[parent] < 0:
-                    way[parent] = lane
+                    if wishing and free.has_wish(parent, lane):
+                        way[parent] = take(parent)
+                        release(lane)
+                    else:
+                        way[parent] = lane
                     at += 1
                 else:
-                    push(free, lane)
+                    release(lane)
             while at < stop:
                 parent = ends[at]
                 at += 1
                 if parent != ABSENT and way[parent] < 0:
-                    if free:
-                        way[parent] = pop(free)
-                    else:
-                        way[parent] = lanes
-                        lanes += 1
+                    way[parent] = take(parent)
             stop = start
         if told:
             told(total - low)
-    return way, pinned, lanes
+    return way, pinned, free.count
+
+
+class _Lowest:
+    """Free lanes, of which the lowest is given first. `count` is how many there are, free or not."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._free: list[int] = []
+
+    def release(self, lane: int) -> None:
+        heapq.heappush(self._free, lane)
+
+    def take(self, height: int) -> int:
+        if self._free:
+            return heapq.heappop(self._free)
+        self.count += 1
+        return self.count - 1
+
+    def has_wish(self, height: int, lane: int) -> bool:
+        """Whether another lane than its child's `lane` is free that the commit wishes for."""
+        return False
+
+
+class _Wished(_Lowest):
+    """The one that a commit wishes for, if it is free, else the lowest."""
+
+    def __init__(self, wishes: Sequence[int], count: int) -> None:
+        super().__init__(count)
+        self._wishes = wishes
+        self._least = count
+        self._is_free = bytearray()
+
+    def release(self, lane: int) -> None:
+        self._is_free[lane] = 1
+        heapq.heappush(self._free, lane)
+
+    def take(self, height: int) -> int:
+        lane = self._wishes[height]
+        if lane >= self._least:
+            while lane >= self.count:
+                self._add()
+            if self._is_free[lane]:
+                self._is_free[lane] = 0  # its entry in the heap stays behind
+                return lane
+        while True:
+            while self._free:
+                lane = heapq.heappop(self._free)
+                if self._is_free[lane]:
+                    self._is_free[lane] = 0
+                    return lane
+            self._add()
+
+    def has_wish(self, height: int, lane: int) -> bool:
+        wish = self._wishes[height]
+        return wish != lane and self._least <= wish < self.count and bool(self._is_free[wish])
+
+    def _add(self) -> None:
+        self._is_free.extend(bytes(self.count + 1 - len(self._is_free)))
+        self.count += 1
+        self.release(self.count - 1)
 
 
 @dataclass

@@ -103,6 +103,11 @@ class RowIndex:
         return {name: getattr(self, name) for name in names}
 
     @property
+    def knows_oids(self) -> bool:
+        """Whether it was opened together with the commit-graph on which its base stands."""
+        return self.base is None or self.base.has_graph
+
+    @property
     def floor(self) -> int:
         """Rows below are in the base's file, and stay as they are until it is built anew."""
         return self.top.floor

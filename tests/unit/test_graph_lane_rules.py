@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitperch_graph.lanes import Lanes, laid_out
+from gitperch_graph.lanes import Lanes, laid_out, ways
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +36,27 @@ def test_no_edge_lies_on_another_or_across_a_commit(history: History, data: st.D
     layout = laid_out(first, edges, [tip] if tip >= 0 else [])
     lanes = iter(layout.edge)
     check(history, layout.node, [[next(lanes) for _ in parents] for parents in history], tip)
+
+
+@QUICK
+@given(histories(), st.data())
+def test_nor_where_commits_wish_for_lanes(history: History, data: st.DataObject) -> None:
+    tip = data.draw(st.integers(-1, len(history) - 1))
+    wishes = data.draw(st.lists(st.integers(-1, 6), min_size=len(history), max_size=len(history)))
+    first, edges = flat(history)
+    layout = laid_out(first, edges, [tip] if tip >= 0 else [], wishes)
+    lanes = iter(layout.edge)
+    check(history, layout.node, [[next(lanes) for _ in parents] for parents in history], tip)
+
+
+@QUICK
+@given(histories(), st.data())
+def test_who_wishes_for_what_they_had_gets_it(history: History, data: st.DataObject) -> None:
+    tip = data.draw(st.integers(-1, len(history) - 1))
+    first, edges = flat(history)
+    tips = [tip] if tip >= 0 else []
+    before = ways(first, edges, tips)
+    assert ways(first, edges, tips, wishes=before[0])[0] == before[0]
 
 
 @QUICK
