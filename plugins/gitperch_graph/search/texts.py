@@ -63,7 +63,7 @@ class Texts:
         self._host = host
         self._folder = folder
         self._shelves: OrderedDict[tuple[int, str], Shelf] = OrderedDict()
-        self._writers = {layout.name: Writer(host.tasks, host.git.environment) for layout in (TEXTS, PATHS)}
+        self._writers = {layout.name: Writer(host) for layout in (TEXTS, PATHS)}
         self._memory: OrderedDict[Hashable, tuple[Segment, int]] = OrderedDict()
         # One thread: searches take turns, and the event loop has a single rival for the interpreter.
         self._thread = ThreadPoolExecutor(1, "search")

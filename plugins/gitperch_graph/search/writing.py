@@ -15,10 +15,10 @@ from gitperch_graph.search.segments import ROWS
 from gitperch_graph.search.shelf import oids
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Sequence
     from pathlib import Path
 
-    from gitperch.tasks import Supervisor
+    from gitperch.host import Host
     from gitperch_graph.row_index import RowIndex
     from gitperch_graph.search.shelf import Lack, Shelf
 
@@ -58,9 +58,8 @@ class Writing:
 class Writer:
     """Writes segments of one kind, for one repository at a time."""
 
-    def __init__(self, tasks: Supervisor, environment: Mapping[str, str]) -> None:
-        self._tasks = tasks
-        self._environment = environment
+    def __init__(self, host: Host) -> None:
+        self._host = host
         self._writing: dict[Path, Writing] = {}
         self._turn = asyncio.Semaphore(1)
 
@@ -71,7 +70,7 @@ class Writer:
         """Write what `lacks` of the repository at `path`. It goes on when nobody waits for it any more."""
         writing = self._writing[shelf.folder] = Writing(max(1, sum(lack.high - lack.low for lack in lacks)))
         name = f"graph {shelf.layout.name} {shelf.folder.name} {id(writing)}"
-        self._tasks.start(name, functools.partial(self._write, path, index, shelf, lacks, writing))
+        self._host.tasks.start(name, functools.partial(self._write, path, index, shelf, lacks, writing))
         return writing
 
     async def until(self, path: Path, index: RowIndex, shelf: Shelf, number: int) -> AsyncGenerator[float, None]:
@@ -106,7 +105,7 @@ class Writer:
     async def _run(self, path: Path, index: RowIndex, shelf: Shelf, lacks: Sequence[Lack], writing: Writing) -> None:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "gitperch_graph.search.build", str(path), str(shelf.folder), shelf.layout.name),
-            env=self._environment,
+            env=self._host.git.environment,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
