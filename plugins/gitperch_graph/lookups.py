@@ -54,13 +54,14 @@ class Lookups:
         text = request.query_params.get("q", "")
         if len(text) > _TEXT_LIMIT:
             raise BadRequest(f"q may have {_TEXT_LIMIT} characters; shorten it.", field="q")
-        refs, count = await asyncio.to_thread(ref_names.matching, index, text, REFS)
+        found = await asyncio.to_thread(ref_names.matching, index, text, REFS)
         top = index.total - 1
 
         def told(ref: Ref) -> dict[str, Any]:
             return {"name": ref.name, "oid": index.oid(ref.height), "row": top - ref.height}
 
-        return _answer({"generation": index.generation, "refs": [told(ref) for ref in refs], "count": count})
+        refs = [told(ref) for ref in found.refs]
+        return _answer({"generation": index.generation, "refs": refs, "count": found.count, "more": found.more})
 
     async def kin(self, request: Request) -> Response:
         """`?oid=OID`: the parents and children of a commit."""

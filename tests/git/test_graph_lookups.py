@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import subprocess
 from collections import defaultdict
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 from contrib.bench.histories import generate
 
+from gitperch_graph import ref_names
+from gitperch_graph.refs import Ref, Refs, RefTable
 from support.graph import facts
 from support.graph_client import Client
 from support.house import House, Test, runner
@@ -85,6 +88,32 @@ def test_refs_are_found_by_what_is_typed_the_likeliest_first(run: Callable[[Test
         assert (await client.graph("/names?q=nothing"))["refs"] == []
 
     run(test)
+
+
+def test_among_very_many_refs_the_likeliest_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ref_names, "AT_MOST", 100)
+    monkeypatch.setattr(ref_names, "_LOOKS", 400)
+    monkeypatch.setattr(ref_names, "_PIECE", 7)
+    names = [f"refs/{'heads' if number % 3 else 'tags'}/team-{number % 50}/work-{number}" for number in range(3000)]
+    refs = [
+        Ref(name, "0" * 40, number)
+        for number, name in enumerate([*names, "refs/heads/zebra-team-1", "refs/heads/work"])
+    ]
+    moved = {"refs/heads/team-1/work-1": None, "refs/heads/work-late": Ref("refs/heads/work-late", "1" * 40, 9000)}
+    index = SimpleNamespace(refs=Refs(RefTable.of(refs, 20), moved), head="refs/heads/work")
+
+    def found(text: str) -> ref_names.Found:
+        return ref_names.matching(index, text, 5)  # type: ignore[arg-type]
+
+    assert [ref.name for ref in found("work").refs[:2]] == ["refs/heads/work", "refs/heads/work-late"]
+    assert found("work").more
+    assert [ref.name for ref in found("zebra").refs] == ["refs/heads/zebra-team-1"]
+    assert (found("zebra").count, found("zebra").more) == (1, False)
+    assert [ref.name for ref in found("team-7/work-2957").refs] == ["refs/heads/team-7/work-2957"]
+    assert found("team-1/work-1").refs[0].name != "refs/heads/team-1/work-1", "it is gone"
+    assert found("heads").refs == [], "the folder is not part of a name"
+    assert found("").refs[0].name == "refs/heads/work"
+    assert found("work team-49 1").count > 0
 
 
 def test_what_cannot_be_asked_is_said(run: Callable[[Test], None], tmp_path: Path) -> None:

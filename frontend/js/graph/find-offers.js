@@ -58,9 +58,9 @@ export function createOffers({ refs, recent, authors, onGo, onSearch }) {
    * @returns {Promise<Offer[]>}
    */
   async function refOffers(text, most) {
-    const { refs: found, count } = await refs.matching(text);
-    const more = count > most;
-    const group = more ? `${most} of ${count.toLocaleString("en")} branches and tags` : "Branches and tags";
+    const { refs: found, count, more } = await refs.matching(text);
+    const all = `${count.toLocaleString("en")}${more ? "+" : ""}`;
+    const group = count > most ? `${most} of ${all} branches and tags` : "Branches and tags";
     return found.slice(0, most).map(({ name, oid }) => {
       const { kind, short, word } = nameOf(name);
       const chip = element("span", { class: `chip chip-${kind}` }, element("span", { class: "visually-hidden" }, `${word} `), element("span", { class: "chip-name" }, short));

@@ -4,11 +4,14 @@ import { getJson } from "../api.js";
 
 const KEPT = 40;
 
-/** @typedef {{name: string, oid: string, row: number}} Ref */
+/**
+ * @typedef {{name: string, oid: string, row: number}} Ref
+ * @typedef {{refs: Ref[], count: number, more: boolean}} Found `more`: there are at least `count`
+ */
 
 /** @param {string} url of the names */
 export function createRefs(url) {
-  /** @type {Map<string, Promise<{refs: Ref[], count: number}>>} */
+  /** @type {Map<string, Promise<Found>>} */
   let kept = new Map();
 
   return {
@@ -20,9 +23,9 @@ export function createRefs(url) {
       let answer = kept.get(text);
       if (!answer) {
         const mine = kept;
-        answer = getJson(`${url}?q=${encodeURIComponent(text.slice(0, 200))}`).then(({ refs = [], count = 0, building }) => {
+        answer = getJson(`${url}?q=${encodeURIComponent(text.slice(0, 200))}`).then(({ refs = [], count = 0, more = false, building }) => {
           if (building) mine.delete(text);
-          return { refs, count };
+          return { refs, count, more };
         });
         answer.catch(() => mine.delete(text));
         kept.set(text, answer);
