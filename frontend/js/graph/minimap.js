@@ -209,10 +209,11 @@ export function createMinimap({ map, store, viewport, outline, palette }) {
       const at = Math.floor(y(row + 0.5) / 2);
       counts[at] = Math.min(65_535, (counts[at] ?? 0) + 1);
     }
+    const most = counts.reduce((a, b) => Math.max(a, b), 1);
     context.fillStyle = palette.colour("var(--accent)");
     counts.forEach((count, at) => {
       if (!count) return;
-      context.globalAlpha = Math.min(1, 0.6 + count * 0.1);
+      context.globalAlpha = 0.3 + 0.7 * Math.sqrt(count / most); // a single one is seen, and where there are many stands out
       context.fillRect(width - 12, at * 2, 12, 2);
     });
     context.globalAlpha = 1;

@@ -120,8 +120,9 @@ export function createPanel({ after, hits, onPick, onStep, onCancel, onClose }) 
      * @param {number} state.nth the current hit, -1 for none
      * @param {string[]} state.hints
      * @param {boolean} state.failed
+     * @param {string} state.advice for who has found nothing
      */
-    show({ running, says, aside, nth, hints: texts, failed }) {
+    show({ running, says, aside, nth, hints: texts, failed, advice }) {
       panel.hidden = false;
       panel.toggleAttribute("data-failed", failed);
       list.ariaBusy = String(running);
@@ -133,8 +134,8 @@ export function createPanel({ after, hits, onPick, onStep, onCancel, onClose }) 
       hints.replaceChildren(...texts.map((text) => element("li", {}, text)));
       hints.hidden = !texts.length;
       const beyond = running ? 0 : hits.count - drawn;
-      rest.hidden = beyond <= 0;
-      rest.textContent = `${beyond.toLocaleString("en")} more are marked in the graph; n and N lead to them.`;
+      rest.textContent = beyond > 0 ? `${beyond.toLocaleString("en")} more are marked in the graph; n and N lead to them.` : advice;
+      rest.hidden = !rest.textContent;
       this.mark(nth);
     },
 

@@ -149,6 +149,12 @@ export function createSearch({ graph, url, beside, status, onQuery }) {
     return pick(0, {});
   }
 
+  function advice() {
+    if (state !== "done" || found) return "";
+    if (graph.view.size) return "Only what the filters show was searched.";
+    return "All words have to be there, in the message, the author or the id: fewer of them find more.";
+  }
+
   function sentence() {
     if (state === "failed") return problem;
     const commits = `${found.toLocaleString("en")}${atLeast ? "+" : ""} ${found === 1 ? "commit" : "commits"}`;
@@ -168,7 +174,7 @@ export function createSearch({ graph, url, beside, status, onQuery }) {
     if (!query) return;
     const [says = "", ...rest] = sentence().split(", ");
     const aside = state === "done" ? [duration(took)] : rest;
-    panel.show({ running: state === "running", says, aside, nth: current, hints, failed: state === "failed" });
+    panel.show({ running: state === "running", says, aside, nth: current, hints, failed: state === "failed", advice: advice() });
     mark();
   }
 
