@@ -358,7 +358,7 @@ def test_a_history_without_trees_says_that_paths_cannot_be_searched(
         (*_, last) = await lines(client, "path:a")
         assert last["count"] == 0
         assert last["more"]
-        assert "cannot be searched" in last["failed"]
+        assert "its trees cannot be read" in last["failed"]
         assert len(await found(client, "change")) == 30
 
     run(test)

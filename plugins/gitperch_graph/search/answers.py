@@ -74,14 +74,14 @@ class Search:
                     async for some in found:
                         if isinstance(some, Progress):
                             yield {"building": round(some.share, 3)}
-                            continue
-                        async for line in self._told(some):
-                            yield line
-                        if self._count >= ROWS_AT_MOST + self.limit or time.monotonic() - began > SECONDS:
-                            more = True
+                        else:
+                            async for line in self._told(some):
+                                yield line
+                        _require_time(began)
+                        if more := self._count >= ROWS_AT_MOST + self.limit:
                             break
         except TextsMissing as error:
-            failed = f"The messages of {self.repo.full_name} cannot be searched: {error}."
+            failed = f"Not everything in {self.repo.full_name} could be searched: {error}."
         done: Line = {"done": True, "count": self._count, "more": more or bool(failed)}
         yield done | {"ms": int((time.monotonic() - began) * 1000)} | ({"failed": failed} if failed else {})
 
@@ -139,6 +139,11 @@ class Search:
             return await self.git.read(self.repo.path, _described_by_libgit2, self.shown, heights)
         read = await fetched(self.git, self.repo.path, map(self.shown.oid, heights))
         return _described(read, self.shown, heights)
+
+
+def _require_time(began: float) -> None:
+    if time.monotonic() - began > SECONDS:
+        raise TextsMissing("it took too long; older commits were not looked at, try again later")
 
 
 def _matching(piece: Piece, low: int, high: int, conditions: Sequence[Condition]) -> list[int]:

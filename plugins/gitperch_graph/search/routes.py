@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import time
 from contextlib import aclosing
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
     from starlette.responses import Response
-    from starlette.types import Receive, Scope, Send
+    from starlette.types import Message, Receive, Scope, Send
 
     from gitperch.events import Event
     from gitperch.host import Host
@@ -88,15 +89,21 @@ class SearchRoutes:
 
 
 class _Answer(StreamingResponse):
-    """The lines of a search, once it is its turn. It ends when the client goes. Raises Busy."""
+    """The lines of a search, once it is its turn. It ends when the client goes, or takes nothing for `git.stall_seconds`. Raises Busy."""
 
     def __init__(self, search: Search, turns: Turns) -> None:
         super().__init__(_encoded(search), 200, {"cache-control": "no-store"}, "application/x-ndjson")
         self._turn = turns.turn(search.client)
+        self._patience = search.git.settings.stall_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def taken(message: Message) -> None:
+            async with asyncio.timeout(self._patience):
+                await send(message)
+
         async with self._turn:
-            await super().__call__(scope, receive, send)
+            with contextlib.suppress(TimeoutError):
+                await super().__call__(scope, receive, taken)
 
 
 async def _encoded(search: Search) -> AsyncIterator[bytes]:

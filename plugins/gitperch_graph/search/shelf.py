@@ -51,6 +51,11 @@ class Shelf:
         default_factory=dict
     )  # number: generation, count and proof that fitted
 
+    @property
+    def files(self) -> int:
+        """How many are open."""
+        return len(self._segments)
+
     def fitting(self, index: RowIndex, number: int) -> Segment | None:
         """Segment `number`, if all its commits are in `index` where the segment has them."""
         segment = self._opened(number)

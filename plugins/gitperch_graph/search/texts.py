@@ -34,7 +34,10 @@ T = TypeVar("T")
 TAIL = 1000
 """Commits that are read when they are searched, rather than written down first."""
 
-_OPEN = 32  # repositories' kinds whose files stay open
+LEFT = 200
+"""Commits that are left to be read when they are searched, once a burst of pushes is over."""
+
+_FILES = 200  # that stay open
 _IN_MEMORY = 4 << 20  # bytes of segments in memory
 _AT_ONCE = 8  # segments that are looked for in one go
 _BATCH = 100  # commits that libgit2 reads before others may have its thread
@@ -112,11 +115,11 @@ class Texts:
             yield Piece(low, written - low, _by_layout(shelves, [segment for segment, _ in standing]))
 
     async def write(self, repo: Repository, index: RowIndex) -> None:
-        """Write down what commits in `index` say and change, if that are more than are read at each search."""
+        """Write down what commits in `index` say and change, but for the last `LEFT`."""
         for layout in (TEXTS, PATHS):
             shelf, writer = self._shelf(repo.id, layout), self._writers[layout.name]
             lacks = await self.apart(shelf.lacks, index)
-            if sum(lack.high - lack.low for lack in lacks) > TAIL:
+            if sum(lack.high - lack.low for lack in lacks) > LEFT:
                 writing = writer.under_way(shelf) or writer.start(repo.path, index, shelf, lacks)
                 while not writing.ended:
                     await writing.news(None)
@@ -143,9 +146,11 @@ class Texts:
     def _shelf(self, repo_id: int, layout: Layout) -> Shelf:
         shelf = self._shelves.setdefault((repo_id, layout.name), Shelf(self._folder / str(repo_id), layout))
         self._shelves.move_to_end((repo_id, layout.name))
-        if len(self._shelves) > _OPEN:
-            idle = next(key for key, one in self._shelves.items() if not self._writers[key[1]].under_way(one))
-            del self._shelves[idle]
+        for key, other in list(self._shelves.items()):
+            if sum(one.files for one in self._shelves.values()) <= _FILES:
+                break
+            if other is not shelf and not self._writers[key[1]].under_way(other):
+                del self._shelves[key]
         return shelf
 
     async def _read(self, repo: Repository, index: RowIndex, lack: Lack, layout: Layout) -> Segment | None:
