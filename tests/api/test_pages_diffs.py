@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gitperch.config import GitSettings
-from gitperch.drawing import hunks
+from gitperch.drawing import hunks, rows
 from gitperch.git import Git, GitError, commits, objects
 from gitperch.git.diff import Span, changes, patches
 from gitperch.git.diff.patches import WHOLE
@@ -189,6 +189,14 @@ def test_a_merge_shows_what_differs_from_every_parent(runner: Git, tmp_path: Pat
             ("del", "side"),
             ("add", "both"),
         ]
+
+
+def test_a_merge_offers_no_lines_by_numbers_of_an_old_side_that_is_several(runner: Git, tmp_path: Path) -> None:
+    job = {"path": "a", "old_path": "a", "split": False, "lines": 100, "whole": False, "context": 3}
+    lines = "".join(f"  {number}\n" for number in range(10, 13))
+    patch = f"diff --cc a\n@@@ -10,3 -10,3 +10,4 @@@ f\n{lines}++both\n".encode()
+    assert 'class="gap"' in rows.diff(job, patch)[1]
+    assert "data-first" not in rows.diff(job, patch)[1]
 
 
 def test_paths_with_foreign_bytes_and_odd_letters_come_through(runner: Git, tmp_path: Path) -> None:

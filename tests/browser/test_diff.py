@@ -116,6 +116,7 @@ def test_the_details_show_changes_beside_the_graph_or_below(page: Page, server: 
     assert below > beside * 1.5
     page.reload()
     graph.settle()
+    file(page, "code/program.py").locator("summary").click()
     expect(file(page, "code/program.py").locator("table.split")).to_have_count(1)
     assert panel.evaluate("it => it.clientWidth") == below
     panel.get_by_title("Begin").click()

@@ -6,6 +6,17 @@ import { offerContext, showContext } from "./context.js";
 const AT_ONCE = 20; // files that "Open all" loads by itself
 
 /**
+ * Scroll `holder`, and nothing around it, so that `item` is in sight.
+ * @param {HTMLElement} holder
+ * @param {Element} item
+ */
+function showIn(holder, item) {
+  const [around, box] = [holder.getBoundingClientRect(), item.getBoundingClientRect()];
+  if (box.top < around.top) holder.scrollTop -= around.top - box.top;
+  else if (box.bottom > around.bottom) holder.scrollTop += box.bottom - around.bottom;
+}
+
+/**
  * @param {object} options
  * @param {HTMLElement} options.root which holds the list, now or later
  * @param {boolean} [options.alone] whether no other keys are on the page: then n or J and p or K go from file to file
@@ -142,10 +153,41 @@ export function createChanges({ root, alone = false, onAgain }) {
       { signal },
     );
   }
+  const sights = root.querySelector(".tree") ? follow() : null;
+
+  /** The tree tells which of the files is at the top of the window. */
+  function follow() {
+    /** @type {Map<string, Element>} */
+    const links = new Map();
+    for (const link of root.querySelectorAll(".tree a[href^='#file-']")) links.set(link.getAttribute("href")?.slice(1) ?? "", link);
+    const seen = new Set();
+    const watch = new IntersectionObserver(
+      (entries) => {
+        for (const entry of entries) seen[entry.isIntersecting ? "add" : "delete"](entry.target.id);
+        const first = files().find((file) => seen.has(file.id));
+        for (const link of links.values()) link.removeAttribute("aria-current");
+        const link = first && links.get(first.id);
+        link?.setAttribute("aria-current", "true");
+        if (link) showIn(/** @type {HTMLElement} */ (link.closest(".changes-tree")), link);
+      },
+      { rootMargin: "0px 0px -70% 0px" },
+    );
+    for (const file of files()) watch.observe(file);
+    return watch;
+  }
   offerContext(root);
 
   return {
     step,
+
+    /** The paths of the files that are open. */
+    get open() {
+      return new Set(files().flatMap((file) => (file.open && file.dataset.path ? [file.dataset.path] : [])));
+    },
+
+    set open(paths) {
+      for (const file of files()) file.open = paths.has(file.dataset.path ?? "");
+    },
 
     /** The list has been drawn anew. */
     refresh() {
@@ -154,6 +196,7 @@ export function createChanges({ root, alone = false, onAgain }) {
     },
 
     destroy() {
+      sights?.disconnect();
       listeners.abort();
     },
   };

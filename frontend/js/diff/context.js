@@ -21,7 +21,7 @@ function offer(gap) {
   const { first, last } = hidden(gap);
   const cell = gap.cells[0];
   gap.dataset.offered = "";
-  if (!cell || !gap.closest("table[data-lines]")) return;
+  if (!cell || !gap.dataset.first || !gap.closest("table[data-lines]")) return;
   cell.replaceChildren();
   if (last !== null && last < first) return;
   const buttons = document.createElement("span");

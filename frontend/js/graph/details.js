@@ -41,10 +41,15 @@ export function createDetails({ panel, body, url, onClose, onGo, onResize }) {
   const close = panel.querySelector("[data-close]");
   close?.addEventListener("click", onClose, { signal: listeners.signal });
 
-  /** @param {string} html */
-  function draw(html) {
+  /**
+   * @param {string} html
+   * @param {boolean} same whether it is the commit that is shown, in another way
+   */
+  function draw(html, same) {
+    const [top, open] = same ? [body.scrollTop, changes.open] : [0, null];
     body.innerHTML = html; // our own server's page: escaped there, and the policy runs no inline script
-    body.scrollTop = 0;
+    if (open) changes.open = open;
+    body.scrollTop = top;
     panel.removeAttribute("aria-busy");
     changes.refresh();
     facts?.destroy();
@@ -70,12 +75,13 @@ export function createDetails({ panel, body, url, onClose, onGo, onResize }) {
     how = query;
     loading?.abort();
     const mine = (loading = new AbortController());
+    const same = body.querySelector(`[data-oid="${oid}"]`) !== null;
     const waiting = setTimeout(() => panel.setAttribute("aria-busy", "true"), SHOW_WAIT);
     try {
       const html = await getHtml(`${url}/commit/${oid}${query}`, mine.signal);
       kept.set(oid + query, html);
       if (kept.size > KEPT) kept.delete(/** @type {string} */ (kept.keys().next().value));
-      draw(html);
+      draw(html, same);
     } catch (error) {
       if (isAbort(error)) return;
       const says = error instanceof ApiError ? error.message : "The details could not be drawn.";
@@ -110,7 +116,7 @@ export function createDetails({ panel, body, url, onClose, onGo, onResize }) {
       if (html === undefined) return void load(oid, query);
       how = query;
       loading?.abort();
-      draw(html);
+      draw(html, false);
     },
 
     /**

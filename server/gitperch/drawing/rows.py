@@ -88,28 +88,35 @@ def _colour(hunk: Hunk, job: dict[str, Any]) -> None:
 def _table(patch: Patch, split: bool, last: int | None) -> Iterator[str]:
     """`last` is the number of the file's last line, None where it is not known."""
     at, shift = 1, 0
+    merged = False  # the old side is several then, and its numbers with it
     for hunk in patch.hunks:
         known = next((line for line in hunk.lines if line.old and line.new), None)
+        merged = merged or any(line.kind == "context" and not line.old for line in hunk.lines)
         if known:
             shift = (known.old or 0) - (known.new or 0)
             shift -= sum((line.kind == "del") - (line.kind == "add") for line in hunk.lines[: hunk.lines.index(known)])
         if hunk.new > at or hunk.heading or at > 1:
-            yield _gap(split, at, hunk.new - 1, shift, hunk.heading)
+            yield _gap(split, (at, hunk.new - 1, shift) if not merged else None, hunk.heading)
         yield from _split(hunk.lines) if split else _unified(hunk.lines)
         shift += sum((line.kind == "del") - (line.kind == "add") for line in hunk.lines)
         at = max((line.new for line in hunk.lines if line.new), default=at - 1) + 1
     # A file that is all new, or all gone, has no more than what is shown.
     context = any(line.kind == "context" for hunk in patch.hunks for line in hunk.lines)
-    if context and not patch.cut and (last is None or at <= last):
-        yield _gap(split, at, last, shift, "")
+    if context and not merged and not patch.cut and (last is None or at <= last):
+        yield _gap(split, (at, last, shift), "")
 
 
-def _gap(split: bool, first: int, last: int | None, shift: int, heading: str) -> str:
-    """The row between two hunks, which says what is left out: the new side's lines `first` to `last`, or all the rest."""
-    attributes = f'data-first="{first}" data-last="{"" if last is None else last}" data-shift="{shift}"'
+def _gap(split: bool, hidden: tuple[int, int | None, int] | None, heading: str) -> str:
+    """The row between two hunks. `hidden`: the new side's lines that are left out, first and last (None for all the rest), and
+    how much higher their numbers are on the old side.
+    """
+    attributes = ""
+    if hidden:
+        first, last, shift = hidden
+        attributes = f' data-first="{first}" data-last="{"" if last is None else last}" data-shift="{shift}"'
     cells = ("", ' colspan="3"') if split else (' colspan="2"', "")
     return (
-        f'<tr class="gap" {attributes}><td class="n"{cells[0]}></td><td class="t"{cells[1]}>{shown(heading)}</td></tr>'
+        f'<tr class="gap"{attributes}><td class="n"{cells[0]}></td><td class="t"{cells[1]}>{shown(heading)}</td></tr>'
     )
 
 

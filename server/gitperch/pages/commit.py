@@ -17,6 +17,7 @@ from gitperch.pages.commit_patch import StreamedPatch
 from gitperch.pages.diff_lines import drawn_lines
 from gitperch.pages.diff_page import drawn, file_response, remembering, shown
 from gitperch.pages.diff_view import PAGE_LINES, PANEL_LINES, View, parameters
+from gitperch.pages.leaving import ends_with_client
 from gitperch.pages.links import link_of_commit
 from gitperch.pages.repository import RepositoryPage, open_repository
 
@@ -51,6 +52,7 @@ class Commits:
     def __init__(self, drawer: Drawer) -> None:
         self._drawer = drawer
 
+    @ends_with_client
     async def show(self, request: Request) -> Response:
         page, commit = await _open(request)
         if commit.oid != request.path_params["oid"]:
@@ -91,11 +93,13 @@ class Commits:
         title = commit.subject or commit.oid[:8]
         return await file_response(self._drawer, page, compared.span, view, given, here, compared.parameters, title)
 
+    @ends_with_client
     async def lines(self, request: Request) -> Response:
         """`?path=&first=&last=&shift=`: more lines of a file, as rows for a diff."""
         page, commit = await _open(request)
         return await drawn_lines(page, commit.oid, parameters(request), View.of(request))
 
+    @ends_with_client
     async def about(self, request: Request) -> Response:
         """What takes longer to find out: the branches and tags that contain the commit, and who signed it."""
         page, commit = await _open(request)

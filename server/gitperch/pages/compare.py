@@ -16,6 +16,7 @@ from gitperch.git.diff import Span
 from gitperch.pages.diff_page import drawn, file_response, remembering, shown
 from gitperch.pages.diff_view import PAGE_LINES, View, parameters
 from gitperch.pages.filters import urlpath
+from gitperch.pages.leaving import ends_with_client
 from gitperch.pages.repository import RepositoryPage, open_repository
 from gitperch.pages.revisions import COMPONENT, rest_of
 
@@ -69,6 +70,7 @@ class Compare:
         sides = Sides(old or page.repository.head, new, 3)
         return page.response("compare.html", "branches", sides=sides, between=None, problem="", same=False)
 
+    @ends_with_client
     async def show(self, request: Request) -> Response:
         page = await open_repository(request)
         sides = _sides(rest_of(request), page.repository.head)

@@ -30,8 +30,9 @@ PAGE_LINES, PANEL_LINES, FILE_LINES = 2500, 400, 600
 
 LINES_ON_DEMAND = 3000
 AT_ONCE = 60  # files drawn at once
+PANEL_FILES = 3  # of more, each is drawn when it is opened: who walks over commits has not asked for any
 PATCH_BYTES = 2 << 20
-PATCH_BYTES_ON_DEMAND = 12 << 20
+PATCH_BYTES_ON_DEMAND = 4 << 20
 WHOLE_FILE, WHOLE_FILES = 24 << 10, 96 << 10
 """Bytes of a file, and of all, that are coloured from their first line on; of larger ones only what is shown."""
 WHOLE_ON_DEMAND = 96 << 10
@@ -92,9 +93,10 @@ class Drawer:
     ) -> list[FileDiff]:
         """Each of `chosen` (number and change), with its lines where these are few, and `budget` in all. Raises GitError, Busy."""
         plan: list[FileDiff] = []
-        sizes = await _sizes(page, [change for _, change in chosen])
+        closed = view.panel and len(chosen) > PANEL_FILES
+        sizes = {} if closed else await _sizes(page, [change for _, change in chosen])
         for number, change in chosen:
-            kind = _kind(change, min(budget, FILE_LINES), len(plan) >= AT_ONCE)
+            kind = _kind(change, min(budget, FILE_LINES), late=closed or len(plan) >= AT_ONCE)
             if kind == "rows":
                 budget -= change.lines
             plan.append(_planned(number, change, kind, sizes))
@@ -103,7 +105,7 @@ class Drawer:
     async def one(self, page: RepositoryPage, span: Span, view: View, change: FileChange, number: int) -> FileDiff:
         """A file that somebody asked for, at most `LINES_ON_DEMAND` lines of it. Raises GitError, Busy."""
         sizes = await _sizes(page, [change])
-        planned = _planned(number, change, _kind(change, None, False), sizes)
+        planned = _planned(number, change, _kind(change, None), sizes)
         return (
             await self._drawn(page, span, view, [planned], LINES_ON_DEMAND, PATCH_BYTES_ON_DEMAND, WHOLE_ON_DEMAND)
         )[0]
@@ -190,7 +192,7 @@ def _key(page: RepositoryPage, span: Span, view: View, file: FileDiff) -> Hashab
     )
 
 
-def _kind(change: FileChange, lines: int | None, late: bool) -> str:
+def _kind(change: FileChange, lines: int | None, *, late: bool = False) -> str:
     """`lines` that may be drawn, None for a file that was asked for."""
     if change.module:
         return "module"

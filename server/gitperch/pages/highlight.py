@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gitperch.drawing.workshop import Drawn
 
 LIMIT = 512 << 10  # bytes of a text that is coloured
-SECONDS = 3.0  # for one text; the process gives up after two by itself
+SECONDS = 3.0  # for one text; the process gives up by itself after less, of the processor
 PATIENCE = 6.0  # seconds until one's turn is over; plain text is better than waiting
 
 workshop = Workshop()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from gitperch.git import Git
 
-OUTPUT_LIMIT = 12 << 20  # bytes: some 60,000 files
+OUTPUT_LIMIT = 6 << 20  # bytes: some 30,000 files
 LARGE = 64 << 10  # bytes, some 400 files; more is read in a thread
 SECONDS = 8.0
 EMPTY_TREES = {
@@ -60,7 +60,7 @@ class Span:
         return (*space, "--end-of-options", self.old or EMPTY_TREES[len(self.new)], self.new)
 
 
-@dataclass
+@dataclass(slots=True)
 class FileChange:
     """One changed file. Paths keep foreign bytes as surrogates; oids are those of the blobs, all zeros for none.
 
