@@ -88,3 +88,20 @@ def test_what_is_not_there_is_said(server: Server, work: Path, query: str, statu
 def test_private_ones_are_told_to_nobody(server: Server, work: Path) -> None:
     server.cli("repo", "add", "alice/hidden", "--from", str(work))
     assert Visitor(server).get("/alice/hidden/card?ref=refs/heads/main").status in (302, 303, 401)
+
+
+def test_a_repository_with_sha256_has_cards_too(server: Server, tmp_path: Path) -> None:
+    folder = tmp_path / "long"
+    git("init", "--quiet", "--object-format=sha256", str(folder))
+    commit(folder, {"a": "1"}, "Begin\n\nAt length.")
+    git("tag", "-a", "v1", "-m", "Ripe", cwd=folder)
+    server.cli("repo", "add", "alice/long", "--public", "--from", str(folder))
+    oid = git("rev-parse", "main", cwd=folder).stdout.strip()
+    for query, says in (
+        (f"commit={oid}", "At length."),
+        ("ref=refs/heads/main", "Begin"),
+        ("ref=refs/tags/v1", "Ripe"),
+    ):
+        answer = Visitor(server).get(f"/alice/long/card?{query}")
+        assert answer.status == 200, answer.text[:300]
+        assert says in answer.text

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from gitperch.errors import BadRequest, Busy, NotFound
-from gitperch.git import GitError, commits, names, objects, refs
+from gitperch.git import GitError, lookup, names, refs
 from gitperch.git.bounded import looked_up
 from gitperch.git.commits import decoded
+from gitperch.pages.commit_about import when
 from gitperch.pages.links import links_of
 from gitperch.pages.repository import RepositoryPage, open_repository
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from gitperch.git.commits import Commit, Person
+    from gitperch.git.commits import Commit
 
 MESSAGE_LIMIT = 3000
 """Characters of a message; who wants to read a longer one opens the commit."""
@@ -57,12 +57,11 @@ class Cards:
                 "Name a commit by its oid, or a ref that begins with refs/heads/ or refs/tags/.", field="ref"
             )
         target = await asyncio.to_thread(_target, page, ref)
-        peeled = await page.host.git.read(page.repository.path, objects.commit_oid, target) if target else None
-        if not target or not peeled:
+        commit = await _read(page, target) if target else None
+        if not target or not commit:
             raise NotFound(
                 f"There is no {_FOLDERS[folder]} {ref.removeprefix(folder)[:120]!r} here any more.", field="ref"
             )
-        commit = await page.host.git.read(page.repository.path, commits.read, peeled)
         if folder == "refs/tags/":
             return await _tag(page, ref, target, commit)
         return await self._branch(page, ref.removeprefix(folder), commit)
@@ -108,11 +107,9 @@ class Cards:
 
 
 async def _commit(page: RepositoryPage, given: str) -> Response:
-    git, path = page.host.git, page.repository.path
-    oid = await git.read(path, objects.commit_oid, given) if names.is_oid(given) else None
-    if not oid:
+    commit = await _read(page, given) if names.is_oid(given) else None
+    if not commit:
         raise NotFound(f"There is no commit {given[:64]!r} in {page.repository.full_name}.", field="commit")
-    commit = await git.read(path, commits.read, oid)
     message = commit.message.strip()
     subject, _, body = message[:MESSAGE_LIMIT].partition("\n")
     return page.response(
@@ -122,10 +119,17 @@ async def _commit(page: RepositoryPage, given: str) -> Response:
         subject=subject,
         body=body.strip("\n"),
         cut=len(message) > MESSAGE_LIMIT,
-        wrote=_when(commit.author),
-        committed=_when(commit.committer),
+        wrote=when(commit.author),
+        committed=when(commit.committer),
         same=(commit.author.name, commit.author.email) == (commit.committer.name, commit.committer.email),
     )
+
+
+async def _read(page: RepositoryPage, given: str) -> Commit | None:
+    """The commit that an oid means, tags peeled."""
+    git, path = page.host.git, page.repository.path
+    oid = await lookup.commit_oid(git, path, given)
+    return (await lookup.several(git, path, [oid])).get(oid) if oid else None
 
 
 async def _tag(page: RepositoryPage, ref: str, target: str, commit: Commit) -> Response:
@@ -155,14 +159,3 @@ async def _annotation(page: RepositoryPage, ref: str) -> Annotation | None:
 
 def _target(page: RepositoryPage, ref: str) -> str | None:
     return refs.read(page.repository.path, [ref]).get(ref)
-
-
-def _when(person: Person) -> str:
-    """By the clock on the wall of who it was: `Sat 21 Nov 2026, 15:24 +0100`."""
-    sign = -1 if person.zone.startswith("-") else 1
-    try:
-        offset = timedelta(hours=int(person.zone[1:3]), minutes=int(person.zone[3:5]))
-        at = datetime.fromtimestamp(person.at, UTC).astimezone(timezone(sign * offset))
-    except (ValueError, OverflowError, OSError):
-        return ""
-    return f"{at:%a} {at.day} {at:%b %Y, %H:%M} {person.zone}"
