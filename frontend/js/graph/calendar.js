@@ -26,13 +26,13 @@ export function periodOf(seconds, now = Date.now()) {
   const today = midnight(new Date(now));
   const begin = midnight(date);
   const days = Math.round((today.getTime() - begin.getTime()) / (DAY * 1000));
-  if (days <= 0) return { key: today.getTime(), name: "Today" };
+  if (days === 0) return { key: today.getTime(), name: "Today" };
   if (days === 1) return { key: begin.getTime(), name: "Yesterday" };
   const sinceMonday = (today.getDay() + 6) % 7;
-  if (days <= sinceMonday) return { key: begin.getTime(), name: /** @type {string} */ (WEEKDAYS[date.getDay()]) };
-  if (days <= sinceMonday + 7) return { key: today.getTime() - (sinceMonday + 7) * DAY * 1000, name: "Last week" };
+  if (days > 0 && days <= sinceMonday) return { key: begin.getTime(), name: /** @type {string} */ (WEEKDAYS[date.getDay()]) };
+  if (days > 0 && days <= sinceMonday + 7) return { key: today.getTime() - (sinceMonday + 7) * DAY * 1000, name: "Last week" };
   const first = new Date(date.getFullYear(), date.getMonth(), 1);
-  const name = first.getMonth() === today.getMonth() && first.getFullYear() === today.getFullYear() ? "Earlier this month" : `${monthOf(date)} ${date.getFullYear()}`;
+  const name = days > 0 && first.getMonth() === today.getMonth() && first.getFullYear() === today.getFullYear() ? "Earlier this month" : `${monthOf(date)} ${date.getFullYear()}`;
   return { key: first.getTime(), name };
 }
 

@@ -52,6 +52,29 @@ export function laneAt(x, pitch) {
 /** @param {number} lane the default branch has a colour of its own, the others share eight */
 export const hueOf = (lane) => (lane === 0 ? 0 : 1 + ((lane - 1) % HUES));
 
+/**
+ * How many lanes the rows from `first` to `last` reach into, as far as they are at hand.
+ * @param {Store} store
+ * @param {number} first
+ * @param {number} last
+ */
+export function lanesInSight(store, first, last) {
+  let most = 0;
+  const bottom = store.total - 1;
+  for (const block of store.blocks(first, last)) {
+    for (const [lane, height] of block.passing) if (bottom - height >= first) most = Math.max(most, lane);
+    for (const commit of block.commits) {
+      const row = bottom - commit.height;
+      if (row > last) break;
+      commit.parents.forEach((parent, nth) => {
+        if (row >= first || bottom - parent >= first) most = Math.max(most, commit.edges[nth] ?? 0);
+      });
+      if (row >= first) most = Math.max(most, commit.lane);
+    }
+  }
+  return most + 1;
+}
+
 /** How an edge is drawn: those that begin or end in sight, those that only pass, and those of no interest now. */
 export const LEVELS = /** @type {const} */ ({ near: 0, passing: 1, dim: 2 });
 

@@ -4,7 +4,6 @@ import { ApiError, isAbort } from "../api.js";
 import { write } from "../ui/copy.js";
 import { nameOf } from "./chips.js";
 import { find } from "./dom.js";
-import { laneX, pitchOf } from "./edges.js";
 import { createFind } from "./find.js";
 import { createHints } from "./find-hints.js";
 import { createOffers } from "./find-offers.js";
@@ -84,7 +83,7 @@ export function createFinding({ root, repository, graph }) {
     onLeave: focus,
   });
   const cards = createCards({ url, onGo: go, onSearch: look, onFilter: filter, onMark: mark.set, linkTo: (oid) => link.to(oid) });
-  const targets = createTargets({ grid, commit: (row) => graph.store.commit(row), nodeX: ({ lane }) => laneX(lane, pitchOf(graph.store.lanes, graph.viewport.view.rowHeight)) });
+  const targets = createTargets({ grid, commit: (row) => graph.store.commit(row), nodeX: graph.nodeX });
   const tooltip = createTooltip({ root, area: grid, scroller: grid, targetAt: targets.at, cards, onLeave: focus });
   let told = { oid: "", nth: 0 };
   let opened = String(graph.view); // the view that is shown, not the one that is on its way

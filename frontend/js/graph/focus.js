@@ -4,6 +4,8 @@
  * A branch is a run of first parents that stay in one lane. Only what is at hand is walked, and walked on as more comes.
  */
 
+import { nameOf } from "./chips.js";
+
 /**
  * @typedef {import("./types.js").Commit} Commit
  * @typedef {ReturnType<typeof createFocus>} Focus
@@ -12,9 +14,10 @@
 /**
  * @param {object} options
  * @param {ReturnType<typeof import("./store.js").createStore>} options.store
+ * @param {() => string} options.defaultRef
  * @param {() => void} options.onChange
  */
-export function createFocus({ store, onChange }) {
+export function createFocus({ store, defaultRef, onChange }) {
   let name = "";
   let ref = "";
   let lane = -1;
@@ -59,6 +62,29 @@ export function createFocus({ store, onChange }) {
     }
   }
 
+  /**
+   * @param {Commit} commit
+   * @param {string} named
+   */
+  function set(commit, named) {
+    name = named ? nameOf(named).short : `the branch of ${commit.oid.slice(0, 8)}`;
+    ref = named;
+    seed = commit.oid;
+    lane = commit.lane;
+    [low, high, scanned, base, ended] = [commit.height, commit.height, commit.height, -1, false];
+    merges.clear();
+    take(commit);
+    down();
+    up();
+    onChange();
+  }
+
+  /** What its line is called by, as far as that is known here. @param {Commit} commit */
+  function labelOf(commit) {
+    if (commit.lane === 0) return defaultRef();
+    return commit.refs.find((label) => label.startsWith("refs/heads/")) ?? commit.refs[0] ?? "";
+  }
+
   function clear() {
     if (!name) return false;
     name = "";
@@ -77,32 +103,15 @@ export function createFocus({ store, onChange }) {
       return ref;
     },
 
-    get lane() {
-      return lane;
-    },
-
-    /** An oid on it. */
-    get seed() {
-      return seed;
-    },
-
     /**
-     * Look at the branch that `commit` is on.
-     * @param {Commit} commit
-     * @param {string} called
-     * @param {string} named the full name of its ref, if it has one
+     * One branch by itself; the same again ends it.
+     * @param {Commit | undefined} commit on it
+     * @param {string} [named] the full name of the ref that was pointed at
      */
-    set(commit, called, named) {
-      name = called;
-      ref = named;
-      seed = commit.oid;
-      lane = commit.lane;
-      [low, high, scanned, base, ended] = [commit.height, commit.height, commit.height, -1, false];
-      merges.clear();
-      take(commit);
-      down();
-      up();
-      onChange();
+    look(commit, named) {
+      if (!commit) return;
+      if (name && !isDim(commit) && commit.lane === lane) clear();
+      else set(commit, named ?? labelOf(commit));
     },
 
     clear,
@@ -120,10 +129,7 @@ export function createFocus({ store, onChange }) {
       if (name && commit?.oid !== seed) clear();
     },
 
-    /** Whether a commit fades. @param {Commit} commit */
-    isDim(commit) {
-      return name !== "" && !isOn(commit.lane, commit.height) && !merges.has(commit.height) && commit.height !== base;
-    },
+    isDim,
 
     /**
      * Whether an edge fades.
@@ -137,6 +143,11 @@ export function createFocus({ store, onChange }) {
       return !child || !isOn(child.lane, child.height);
     },
   };
+
+  /** Whether a commit fades. @param {Commit} commit */
+  function isDim(commit) {
+    return name !== "" && !isOn(commit.lane, commit.height) && !merges.has(commit.height) && commit.height !== base;
+  }
 
   /**
    * @param {number} of

@@ -1,7 +1,7 @@
 /** The lanes of the rows in sight, on a canvas. The list beside it says the same in words. */
 
 import { STASH } from "./chips.js";
-import { HUES, WIDEST, edgePaths, hueOf, laneX, pitchOf } from "./edges.js";
+import { HUES, WIDEST, edgePaths, hueOf, laneX } from "./edges.js";
 import { fitted } from "./palette.js";
 import { hue as personHue } from "./people.js";
 
@@ -29,6 +29,7 @@ const WHOLE = 20; // px of a row from which nodes have their whole size
 export function createLanes({ canvas, store, palette, focus, settings }) {
   let context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   let size = 1; // of nodes and lines, 1 where rows are high enough
+  let line = 2; // px
 
   /** @param {number} hue */
   const edgeColour = (hue) => palette.colour(settings.color === "author" ? "color-mix(in oklab, var(--ink) 34%, var(--paper))" : `var(--lane-${hue})`);
@@ -38,21 +39,26 @@ export function createLanes({ canvas, store, palette, focus, settings }) {
   /**
    * @param {View} view
    * @param {number} width of the lanes' column
+   * @param {number} pitch px between two lanes
    * @param {(commit: Commit) => boolean} isHead who gets the double ring
    * @returns {{count: number, width: number}} how many nodes in sight the column cannot show, and the width that shows them
    */
-  function draw(view, width, isHead) {
+  function draw(view, width, pitch, isHead) {
     context = fitted(canvas, width, view.height);
     size = Math.min(1, 0.3 + (0.7 * view.rowHeight) / WHOLE);
     const first = Math.floor(view.top);
     const last = Math.min(store.total - 1, Math.ceil(view.top + view.count));
     const scale = devicePixelRatio || 1;
+    // Lines lie on the screen's own pixels: one that is an odd number of them wide has its middle in the middle of one.
+    const thick = Math.max(1, Math.round(2 * size * scale));
+    line = thick / scale;
+    /** @param {number} at */
+    const crisp = (at) => (Math.round(at * scale) + (thick % 2 ? 0.5 : 0)) / scale;
     const shift = Math.round(view.top * view.rowHeight * scale) / scale;
     /** @param {number} row */
-    const y = (row) => row * view.rowHeight + view.rowHeight / 2 - shift;
-    const pitch = pitchOf(store.lanes, view.rowHeight);
+    const y = (row) => crisp(row * view.rowHeight + view.rowHeight / 2 - shift);
     /** @param {number} lane */
-    const x = (lane) => laneX(lane, pitch);
+    const x = (lane) => crisp(laneX(lane, pitch));
     const [near, passing, dim] = edgePaths(store, first, last, y, x, focus.isDimEdge);
     drawEdges(dim, DIM);
     // Where many lanes only pass, those that something happens in have to stand out.
@@ -78,7 +84,7 @@ export function createLanes({ canvas, store, palette, focus, settings }) {
    */
   function drawEdges(paths, alpha) {
     context.globalAlpha = alpha;
-    context.lineWidth = 2 * size;
+    context.lineWidth = line;
     context.lineCap = "round";
     context.lineJoin = "round";
     for (let hue = HUES; hue >= 0; hue--) {

@@ -2,16 +2,16 @@
 
 import { createLive } from "../live.js";
 import { createActive } from "./active.js";
+import { createAhead } from "./ahead.js";
 import { createArrivals } from "./arrivals.js";
 import { createBadge } from "./badge.js";
-import { createBeyond } from "./beyond.js";
-import { nameOf } from "./chips.js";
+import { createColumn } from "./column.js";
 import { createCursor } from "./cursor.js";
 import { createDescription } from "./description.js";
 import { createDetails } from "./details.js";
 import { find } from "./dom.js";
 import { placesInAddress } from "./early.js";
-import { laneAt, laneX, pitchOf, widthOf } from "./edges.js";
+import { laneAt, laneX } from "./edges.js";
 import { createFilters } from "./filters.js";
 import { createFinding } from "./finding.js";
 import { commitOnLane, createFocus } from "./focus.js";
@@ -32,18 +32,8 @@ import { createSplitter } from "./splitter.js";
 import { createStore } from "./store.js";
 import { createView } from "./view.js";
 import { createViewport } from "./viewport.js";
-import { LEGIBLE, createZoom } from "./zoom.js";
+import { createZoom } from "./zoom.js";
 
-const AHEAD = 12; // rows fetched beyond the view,
-const SOON = 250; // ms of scrolling at the present pace besides,
-const SOON_AT_MOST = 256; // but no more rows than these
-const LANES_AT_FIRST = 120; // px, or this part of the width, unless somebody wants more
-const LANES_PART = 0.3;
-const LEAST_WORDS = 320; // px that the lanes leave beside them
-const LABELS = 240; // px beside the lanes where there is nothing else to read
-const LEAST_LANES = 48;
-const LANES_NARROW = 5;
-const ROW = 28; // px
 const LEAST_DETAILS = 340;
 const LEAST_ROWS = 420;
 
@@ -59,12 +49,9 @@ export function createGraph(root) {
   const grid = find(root, ".graph-list", HTMLElement);
   const stage = find(root, ".graph-stage", HTMLElement);
   const panel = find(root, ".graph-details", HTMLElement);
-  const narrow = matchMedia("(max-width: 40rem)");
   /** @type {Set<(reason: Reason) => void>} */
   const hearers = new Set();
   let frame = 0;
-  let lanesWidth = 0; // px
-  let [lastTop, lastDraw] = [0, 0];
 
   const redraw = () => {
     frame ||= requestAnimationFrame(draw);
@@ -155,7 +142,9 @@ export function createGraph(root) {
   const cursor = createCursor({ store, viewport, grid, onChange: redraw });
   const focus = createFocus({
     store,
+    defaultRef: () => defaultRef(),
     onChange() {
+      arrivals.say(focus.name ? `Only ${focus.name} stands out.` : "Everything is shown.");
       active.draw();
       redraw();
     },
@@ -168,16 +157,16 @@ export function createGraph(root) {
     store,
     context,
     onPick: (row) => pick(row),
-    onRef: (row, ref) => lookAt(store.commit(row), ref),
+    onRef: (row, ref) => focus.look(store.commit(row), ref),
     onLane(row, x) {
-      const lane = laneAt(x, pitchOf(store.lanes, viewport.view.rowHeight));
+      const lane = laneAt(x, column.pitch);
       const found = lane < 0 || store.commit(row)?.lane === lane ? undefined : commitOnLane(store, row, lane);
-      if (found) lookAt(found);
+      if (found) focus.look(found);
       return found !== undefined;
     },
   });
   const description = createDescription(find(root, "#graph-described", HTMLElement), store);
-  const active = createActive({ bar: find(root, ".graph-active", HTMLElement), view, focus, store, onShift: (pixels) => viewport.jump(viewport.view.top + pixels / viewport.view.rowHeight) });
+  const active = createActive({ bar: find(root, ".graph-active", HTMLElement), view, focus, store, onShift: viewport.shift });
   const filters = createFilters({
     menu: find(root, ".graph-filters", HTMLDetailsElement),
     view,
@@ -185,16 +174,7 @@ export function createGraph(root) {
     head: () => defaultRef(),
   });
   const settingsMenu = createSettingsMenu(find(root, ".graph-settings", HTMLDetailsElement), settings);
-  const lanesSplitter = createSplitter({
-    handle: find(root, ".graph-lanes-handle", HTMLElement),
-    root: grid,
-    property: "--lanes-wide",
-    key: "gitperch.lanes",
-    direction: 1,
-    limits: (width) => [LEAST_LANES, Math.max(2 * LEAST_LANES, Math.min(width * 0.6, width - LEAST_WORDS))],
-    size: (width) => Math.min(widthOf(store.lanes, pitchOf(store.lanes, ROW)), Math.max(LANES_AT_FIRST, width * LANES_PART)),
-    onResize: redraw,
-  });
+  const column = createColumn({ root, grid, store, viewport, onResize: redraw });
   const detailsSplitter = createSplitter({
     handle: find(root, ".graph-details-handle", HTMLElement),
     root,
@@ -205,18 +185,18 @@ export function createGraph(root) {
     size: (width) => Math.max(LEAST_DETAILS, Math.min(620, width * 0.42)),
     onResize: redraw,
   });
-  const beyond = createBeyond(find(root, ".graph-beyond", HTMLButtonElement), lanesSplitter);
+  const ahead = createAhead();
+
   function draw() {
     frame = 0;
     const { view: sight } = viewport;
     context.defaultBranch = defaultBranch();
     const [above, below] = ahead(sight.top);
     store.want(arrivals.unfolding ? 0 : Math.floor(sight.top) - above, Math.ceil(sight.top + sight.count) + below);
-    const width = widthOfLanes();
-    const pitch = pitchOf(store.lanes, sight.rowHeight);
+    column.see(Math.floor(sight.top), Math.ceil(sight.top + sight.count));
+    const { width, pitch } = column;
     // The canvas first: it reads styles, and whatever changes the page makes that dear.
-    beyond.show(lanes.draw(sight, width, (commit) => commit.refs.includes(defaultRef())));
-    if (width !== lanesWidth) root.style.setProperty("--lanes-width", `${(lanesWidth = width)}px`);
+    column.drawn(width, lanes.draw(sight, width, pitch, (commit) => commit.refs.includes(defaultRef())));
     list.draw(sight, {
       cursor: cursor.row,
       selected: selection.oid,
@@ -227,26 +207,6 @@ export function createGraph(root) {
     });
     description.later(sight);
     minimap.draw();
-  }
-
-  /** How many rows beyond those in sight will be needed soon: more in the direction in which they move.
-   * @param {number} top
-   * @returns {[above: number, below: number]}
-   */
-  function ahead(top) {
-    const now = performance.now();
-    const speed = (top - lastTop) / Math.max(8, now - lastDraw); // rows a ms
-    [lastTop, lastDraw] = [top, now];
-    const soon = Math.min(SOON_AT_MOST, Math.round(Math.abs(speed) * SOON));
-    return speed < 0 ? [AHEAD + soon, AHEAD] : [AHEAD, AHEAD + soon];
-  }
-
-  /** px of the lanes' column: where there are no words, as wide as they need. */
-  function widthOfLanes() {
-    const { rowHeight, width } = viewport.view;
-    const pitch = pitchOf(store.lanes, rowHeight);
-    if (rowHeight < LEGIBLE) return Math.max(LEAST_LANES, Math.min(widthOf(store.lanes, pitch), width - Math.min(LABELS, width / 3)));
-    return narrow.matches ? widthOf(Math.min(store.lanes, LANES_NARROW), pitch) : lanesSplitter.size;
   }
 
   /** It may have been changed in the settings since the page was drawn. */
@@ -271,25 +231,6 @@ export function createGraph(root) {
     selection.set(commit.oid);
     if (getComputedStyle(panel).position === "fixed") details.focus();
     else grid.focus({ preventScroll: true });
-  }
-
-  /**
-   * One branch by itself; the same again ends it.
-   * @param {import("./types.js").Commit | undefined} commit on it
-   * @param {string} [ref] that was pointed at
-   */
-  function lookAt(commit, ref) {
-    if (!commit) return;
-    const named = ref ?? labelOf(commit);
-    if (focus.name && !focus.isDim(commit) && commit.lane === focus.lane) focus.clear();
-    else focus.set(commit, named ? nameOf(named).short : `the branch of ${commit.oid.slice(0, 8)}`, named);
-    arrivals.say(focus.name ? `Only ${focus.name} stands out.` : "Everything is shown.");
-  }
-
-  /** The branch that a commit's line is called by, as far as that is known here. @param {import("./types.js").Commit} commit */
-  function labelOf(commit) {
-    if (commit.lane === 0) return defaultRef();
-    return commit.refs.find((name) => name.startsWith("refs/heads/")) ?? commit.refs[0] ?? "";
   }
 
   /** Whether there was something to close: one branch looked at, or the details. */
@@ -328,7 +269,7 @@ export function createGraph(root) {
   /** The history, or another view of it, is here. */
   function opened() {
     stage.dataset.ready = "";
-    lanesSplitter.refresh();
+    column.reset();
     focus.reset();
     active.draw();
     cursor.refresh();
@@ -386,6 +327,9 @@ export function createGraph(root) {
       selection.set(oid);
     },
 
+    /** px from the left where a commit is drawn. @param {import("./types.js").Commit} commit */
+    nodeX: (commit) => laneX(commit.lane, column.pitch),
+
     /** The oid whose details are shown; "" when none are. */
     get selected() {
       return selection.oid;
@@ -433,13 +377,14 @@ export function createGraph(root) {
     zoomOut: () => zoom.step(-1),
     settings: () => settingsMenu.open(),
     filter: () => filters.open(),
-    branch: () => lookAt(store.commit(cursor.row)),
+    branch: () => focus.look(store.commit(cursor.row)),
     help: () => help.open(),
     escape: () => finding.escape(close),
   });
   const help = createHelp({ dialog: find(root, "dialog.graph-help", HTMLDialogElement), button: root.querySelector(".graph-help-button"), keys });
 
-  const news = createNews({ store, arrivals, cursor, refs: { expire: () => [finding, filters].forEach((part) => part.expire()) }, list, links: context.links, reopen: opener.again, onChange: grown });
+  const refs = { expire: () => [finding, filters].forEach((part) => part.expire()) };
+  const news = createNews({ store, arrivals, cursor, refs, list, links: context.links, reopen: opener.again, onChange: grown });
   const badge = createBadge(find(document, "#live", HTMLElement));
   const live = createLive({ path: `${api}/live`, onState: badge.show, onMessage: news.hear });
 
@@ -458,8 +403,8 @@ export function createGraph(root) {
     destroy() {
       cancelAnimationFrame(frame);
       hearers.clear();
-      const parts = [live, badge, beyond, news, keys, help, finding, list, cursor, selection, details, arrivals, zoom, minimap, outline, opener, filters, settingsMenu, description];
-      for (const part of [...parts, viewport, store, palette, view, settings, notices, lanesSplitter, detailsSplitter]) part.destroy();
+      const parts = [live, badge, news, keys, help, finding, list, cursor, selection, details, arrivals, zoom, minimap, outline, opener, filters, settingsMenu, description];
+      for (const part of [...parts, viewport, store, palette, view, settings, notices, column, detailsSplitter]) part.destroy();
     },
   };
 }

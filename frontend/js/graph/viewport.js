@@ -121,6 +121,11 @@ export function createViewport(scroller, track, onMove) {
 
     jump,
 
+    /** @param {number} pixels that everything has moved down by: undo it */
+    shift(pixels) {
+      jump(top + pixels / rowHeight);
+    },
+
     /**
      * Zoom: rows of another height, around what is `y` pixels below the upper edge.
      * @param {number} pixels
