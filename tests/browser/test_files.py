@@ -145,6 +145,18 @@ def test_blame_walks_back_before_a_change(server: Server, shelf: Path, page: Pag
     expect(page.locator(f'#L4000 .origin[data-oid="{begun}"]')).to_be_attached()
 
 
+def test_a_tap_on_a_line_tells_its_commit(server: Server, shelf: Path, open_page: Callable[..., Page]) -> None:
+    page = open_page(viewport={"width": 390, "height": 800}, has_touch=True, is_mobile=True)
+    page.goto(f"{server.url}/alice/shelf/blame/main/src/long.py")
+    cell = page.locator("#L3 .origin[data-oid]")
+    cell.tap()
+    card = page.locator(".blame-card")
+    expect(card).to_contain_text("Begin")
+    assert card.get_by_role("link", name="The commit").bounding_box()["height"] >= 44  # type: ignore[index]
+    card.get_by_role("link", name="The commit").tap()
+    page.wait_for_url("**/commit/*")
+
+
 def test_last_commits_that_were_not_known_in_time_come_in(server: Server, shelf: Path, page: Page) -> None:
     def too_early(route: Route) -> None:
         """The page as it is sent before the walk through the history has come to an end."""

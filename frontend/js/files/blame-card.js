@@ -1,14 +1,21 @@
-/** The commit of the lines under the pointer, or of the link that has the focus: a card beside them. */
+/** The commit of the lines under the pointer, or of the link that has the focus: a card beside them. A tap pins it, with its links. */
 import { element } from "../graph/dom.js";
 import { absoluteTime } from "../graph/time.js";
 
 const PAUSE = 250; // ms
 
 /**
- * @param {HTMLElement} code
- * @param {(oid: string) => import("./blame-cell.js").BlameCommit | undefined} commitOf
+ * @typedef {object} Told
+ * @property {import("./blame-cell.js").BlameCommit} commit
+ * @property {string} address of the commit
+ * @property {string} before the address of blame before the change; "" where the file began
  */
-export function createCard(code, commitOf) {
+
+/**
+ * @param {HTMLElement} code
+ * @param {(line: number) => Told | null} tell
+ */
+export function createCard(code, tell) {
   const leaving = new AbortController();
   const { signal } = leaving;
   const card = element("div", { class: "blame-card", role: "tooltip", id: "blame-card", hidden: true });
@@ -17,10 +24,15 @@ export function createCard(code, commitOf) {
   /** @type {HTMLElement | null} */
   let over = null;
 
-  /** @param {HTMLElement} cell */
-  function show(cell) {
-    const commit = commitOf(cell.dataset.oid ?? "");
-    if (!commit) return;
+  /**
+   * @param {HTMLElement} cell
+   * @param {boolean} pinned
+   */
+  function show(cell, pinned) {
+    const told = tell(Number(cell.parentElement?.id.slice(1)));
+    if (!told) return;
+    const { commit } = told;
+    card.classList.toggle("pinned", pinned);
     card.replaceChildren(
       element("p", { class: "blame-card-subject" }, commit.subject || "(no message)"),
       element(
@@ -30,6 +42,7 @@ export function createCard(code, commitOf) {
         element("span", {}, element("strong", {}, commit.author || "Nobody named"), element("span", { class: "hint" }, ` ${commit.email}`)),
       ),
       element("p", { class: "hint" }, `${absoluteTime(commit.time)} · `, element("span", { class: "oid" }, commit.oid.slice(0, 12)), commit.boundary ? " · the history begins here" : ""),
+      ...(pinned ? [links(told)] : []),
     );
     card.hidden = false;
     put(cell);
@@ -71,13 +84,26 @@ export function createCard(code, commitOf) {
     if (over && !card.hidden && over.dataset.oid === cell.dataset.oid) return;
     hide();
     over = cell;
-    pause = window.setTimeout(() => show(cell), after);
+    pause = window.setTimeout(() => show(cell, false), after);
   }
 
-  code.addEventListener("pointerover", (event) => event.pointerType !== "touch" && meet(event.target, PAUSE), { signal });
-  code.addEventListener("pointerleave", hide, { signal });
-  code.addEventListener("focusin", (event) => event.target instanceof Element && event.target.matches(".origin .subject") && meet(event.target, 0), { signal });
-  code.addEventListener("focusout", hide, { signal });
+  /** @param {MouseEvent} event */
+  function pin(event) {
+    const target = event.target instanceof Element ? event.target : null;
+    if (!target || card.contains(target) || target.closest("a")) return;
+    const cell = target.closest(".origin");
+    hide();
+    if (!(cell instanceof HTMLElement) || !cell.dataset.oid) return;
+    over = cell;
+    show(cell, true);
+  }
+
+  const pinned = () => !card.hidden && card.classList.contains("pinned");
+  code.addEventListener("pointerover", (event) => event.pointerType !== "touch" && !pinned() && meet(event.target, PAUSE), { signal });
+  code.addEventListener("pointerleave", () => pinned() || hide(), { signal });
+  document.addEventListener("click", pin, { signal });
+  code.addEventListener("focusin", (event) => event.target instanceof Element && event.target.matches(".origin .subject") && !pinned() && meet(event.target, 0), { signal });
+  code.addEventListener("focusout", () => pinned() || hide(), { signal });
   window.addEventListener("scroll", follow, { signal, passive: true });
   document.addEventListener("keydown", (event) => event.key === "Escape" && hide(), { signal });
   return {
@@ -87,4 +113,11 @@ export function createCard(code, commitOf) {
       card.remove();
     },
   };
+}
+
+/** @param {Told} told */
+function links({ address, before }) {
+  const made = element("p", { class: "actions" }, element("a", { class: "button small", href: address }, "The commit"));
+  if (before) made.append(element("a", { class: "button small", href: before }, "Blame before this change"));
+  return made;
 }

@@ -38,6 +38,15 @@ export function ageOf(commit, now) {
 }
 
 /**
+ * The address of blame before the change that brought these lines; "" where the file began.
+ * @param {BlameGroup} group
+ * @param {{before: string, query: string}} how
+ */
+export function beforeOf(group, how) {
+  return group.previous ? `${how.before}${group.previous}?${how.query}#L${group.source}` : "";
+}
+
+/**
  * The first line of a group says it all, the others only carry the bar on.
  * @param {HTMLElement} cell
  * @param {BlameGroup} group
@@ -53,9 +62,10 @@ export function fillCell(cell, group, commit, how) {
     return;
   }
   const who = commit.author || commit.email;
-  const before = group.previous
+  const href = beforeOf(group, how);
+  const before = href
     ? element("a", {
-        class: "before", href: `${how.before}${group.previous}?${how.query}#L${group.source}`,
+        class: "before", href,
         "aria-label": `Blame before this change, ${commit.oid.slice(0, 8)}`, title: "Blame before this change",
       })
     : null;

@@ -1,7 +1,8 @@
 /** Tells the commit of each line: of those in view first, then of all others, as git finds them. */
 import { isAbort } from "../api.js";
 import { createCard } from "./blame-card.js";
-import { ageOf, fillCell } from "./blame-cell.js";
+import { ageOf, beforeOf, fillCell } from "./blame-cell.js";
+import { MOST } from "./chunks.js";
 import { streamed } from "./stream.js";
 
 const IN_VIEW = 80; // lines around where the page opens
@@ -22,7 +23,12 @@ export function createBlame(code, place) {
   const commits = new Map();
   /** By line, each the group that it belongs to. @type {(import("./blame-cell.js").BlameGroup | undefined)[]} */
   const groups = new Array(total + 2);
-  const card = createCard(code, (oid) => commits.get(oid));
+  const card = createCard(code, (line) => {
+    const group = groups[line];
+    const commit = group && commits.get(group.oid);
+    if (!group || !commit) return null;
+    return { commit, address: `${how.root}/commit/${commit.oid}`, before: beforeOf(group, how) };
+  });
   let known = 0;
   let done = false;
   /** @type {Set<number>} */
@@ -71,12 +77,19 @@ export function createBlame(code, place) {
   }
 
   async function begin() {
+    const here = /** @type {HTMLTableSectionElement} */ (code.querySelector("tbody"));
+    if (total > MOST) return finish([[Number(here.dataset.from), Number(here.dataset.from) + here.rows.length - 1]]);
     const from = Math.max(1, Math.min(total - IN_VIEW, (Number(/^#L(\d+)/.exec(location.hash)?.[1]) || 1) - IN_VIEW / 2));
     const to = Math.min(total, from + IN_VIEW);
     /** @type {[number, number][]} */
     const parts = [[from, to]];
     if (to < total) parts.push([to + 1, total]);
     if (from > 1) parts.push([1, from - 1]);
+    return finish(parts);
+  }
+
+  /** @param {[number, number][]} parts */
+  async function finish(parts) {
     try {
       await ask(parts, signal);
       done = true;

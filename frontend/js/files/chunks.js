@@ -5,6 +5,8 @@ import { element } from "../graph/dom.js";
 const LINE = 20; // px, as code.css has it
 const AHEAD = "1200px";
 const KEPT = 16; // parts
+/** Lines up to which a file is one page: a browser's pages end at some 30 million pixels. Of a longer one a part is shown. */
+export const MOST = 1_000_000;
 
 /**
  * @param {HTMLElement} code the region with the table
@@ -103,6 +105,7 @@ export function createChunks(code, arrived) {
   }
 
   for (let from = 1; from <= total; from += atOnce) {
+    if (total > MOST && !bodies.has(from)) continue;
     const body = bodies.get(from) ?? absent(element("tbody", { "data-from": from }), from);
     bodies.set(from, body);
     body.style.containIntrinsicSize = `auto none auto ${heightOf(from)}px`; // what it has while it is not laid out
@@ -121,7 +124,9 @@ export function createChunks(code, arrived) {
     /** @param {number} line */
     async ensure(line) {
       const within = Math.max(1, Math.min(total, line));
-      await load(Math.floor((within - 1) / atOnce) * atOnce + 1);
+      const from = Math.floor((within - 1) / atOnce) * atOnce + 1;
+      if (!bodies.has(from)) location.assign(`${location.pathname}?from=${from}#L${within}`);
+      await load(from);
       return this.row(within);
     },
     destroy() {

@@ -1,7 +1,7 @@
 /** The pages about files: folder, file, blame and history. Each part improves something that works without it. */
 import { recall, remember } from "../memory.js";
 import { createBlame } from "./blame.js";
-import { createChunks } from "./chunks.js";
+import { MOST, createChunks } from "./chunks.js";
 import { createFinder } from "./finder.js";
 import { createHistory } from "./history.js";
 import { createKeys } from "./keys.js";
@@ -56,7 +56,7 @@ function shown(region) {
     blame?.arrived(body);
     made?.mark(region);
   });
-  document.querySelector(".more-lines")?.remove();
+  if (chunks.total <= MOST) document.querySelector(".more-lines")?.remove();
   made = createLines(region, chunks);
   return made;
 }

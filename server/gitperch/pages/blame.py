@@ -14,7 +14,7 @@ from gitperch.pages.blob import SHOWN, first_line, kept_headers, patience
 from gitperch.pages.files import AT_ONCE_SECONDS
 from gitperch.pages.filters import hue, initials, urlpath
 from gitperch.pages.lines import AT_ONCE
-from gitperch.pages.listing import elsewhere, entry_at
+from gitperch.pages.listing import content_of, elsewhere, entry_at
 from gitperch.pages.ndjson import Ndjson
 from gitperch.pages.repository import RepositoryPage, open_repository
 from gitperch.pages.revisions import Place, resolve, rest_of
@@ -52,7 +52,7 @@ class Blame:
         if entry.kind in ("tree", "module"):
             return elsewhere(page, place, entry)
         git, path = page.host.git, page.repository.path
-        content = await git.look_up(path, objects.blob, entry.oid, SHOWN)
+        content = await content_of(page, entry.oid, SHOWN)
         if entry.kind == "link" or not content.whole or content.binary:
             return elsewhere(page, place, entry)
         rows = "rows" in request.query_params

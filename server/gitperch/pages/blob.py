@@ -8,12 +8,12 @@ from urllib.parse import quote
 from starlette.responses import Response
 
 from gitperch.errors import NotFound
-from gitperch.git import commits, objects
+from gitperch.git import commits
 from gitperch.lfs.download import Download
 from gitperch.pages import markdown
 from gitperch.pages.files import AT_ONCE_SECONDS, rendered, with_pictures
 from gitperch.pages.lines import AT_ONCE, Window
-from gitperch.pages.listing import elsewhere, entry_at, suffix
+from gitperch.pages.listing import content_of, elsewhere, entry_at, suffix
 from gitperch.pages.repository import open_repository
 from gitperch.pages.revisions import resolve, rest_of
 from gitperch.pages.streamed import StreamedBlob
@@ -67,7 +67,7 @@ class BlobPage:
         if entry.kind in ("tree", "module"):
             return elsewhere(page, place, entry)
         git, path = page.host.git, page.repository.path
-        content = await git.look_up(path, objects.blob, entry.oid, SHOWN)
+        content = await content_of(page, entry.oid, SHOWN)
         stored = await page.host.lfs.behind(page.repository, content.data)
         kind = _kind(entry, content, stored)
         if kind == "text" and "rows" in request.query_params:
@@ -136,7 +136,7 @@ async def raw(request: Request) -> Response:
     }
     if headers["etag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    content = await git.look_up(path, objects.blob, entry.oid, SHOWN)
+    content = await content_of(page, entry.oid, SHOWN)
     stored = await page.host.lfs.behind(page.repository, content.data)
     headers["content-type"] = _IMAGES.get(suffix(entry.name), "")
     if not headers["content-type"]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from gitperch.pages.listing import Item
 
 ENTRIES = 1000
-PATHS_BYTES = 24 << 20
+PATHS_BYTES = 12 << 20
 PATHS_SECONDS = 20.0
 REFS = 60
 
@@ -95,9 +95,7 @@ async def paths(request: Request) -> Response:
 
 
 def _readable(said: bytes, packed: bool) -> bytes:
-    try:
-        said.decode("utf-8")
-    except UnicodeDecodeError:
+    if not said.isascii():
         said = b"\0".join(path for path in said.split(b"\0") if _is_text(path))
     if not packed:
         return said

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from starlette.responses import RedirectResponse
@@ -15,7 +15,7 @@ from gitperch.pages.filters import urlpath
 if TYPE_CHECKING:
     from pygit2.repository import Repository as LibgitRepository
 
-    from gitperch.git.objects import Entry
+    from gitperch.git.objects import Blob, Entry
     from gitperch.lfs.pointer import Pointer
     from gitperch.pages.repository import RepositoryPage
     from gitperch.pages.revisions import Place
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 OPENED = 200
 POINTERS = range(110, 200)  # bytes; those that git-lfs writes have about 130
 TARGET = 300
+READ_HERE = 256 << 10  # bytes
+READ_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,19 @@ async def entry_at(page: RepositoryPage, place: Place) -> Entry:
             "It may have been renamed or deleted there: its folder, or the history of the folder, has what became of it."
         )
     return entry
+
+
+async def content_of(page: RepositoryPage, oid: str, limit: int) -> Blob:
+    """A blob; of one above `limit` bytes only its size. What is large is read by a process, so that nobody else waits.
+
+    Raises MissingObject, GitError.
+    """
+    git, path = page.host.git, page.repository.path
+    content = await git.look_up(path, objects.blob, oid, min(limit, READ_HERE))
+    if content.whole or content.size > limit:
+        return content
+    data = await git.run("cat-file", "blob", oid, path=path, max_output=limit, timeout=READ_SECONDS)
+    return replace(content, data=data)
 
 
 def address(page: RepositoryPage, kind: str, place: Place) -> str:
