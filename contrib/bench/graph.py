@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import subprocess
@@ -10,6 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from contrib.bench import processes
+from contrib.bench.live import push_to_browser
 from contrib.bench.pages import getter, wait_for_graph
 from contrib.bench.servers import GIT, Gitperch
 from contrib.bench.table import milliseconds, row, seconds
@@ -40,6 +42,9 @@ def bench(folder: Path, inputs: Inputs, *, rounds: int) -> None:
         size = index.stat().st_size
         row("the same, its file", f"{size / 1e6:.1f} MB, {size / total:.1f} bytes a commit")
         _windows(server, total, rounds, before)
+        after, whole = asyncio.run(push_to_browser(folder / "work", server, NAME, rounds, commits=10))
+        row("push of 10 commits → message in the browser, after `git push` has ended", milliseconds(after))
+        row("the same, from the start of `git push`", milliseconds(whole))
     finally:
         server.stop()
     _cold(server, [repository, index.parent], min(5, rounds))

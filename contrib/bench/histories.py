@@ -25,6 +25,8 @@ PEOPLE = ["Ada Lovelace", "Grace Hopper", "Barbara Liskov", "Edsger Dijkstra", "
 VERBS = "Add Fix Simplify Explain Test Remove Rename Speed-up Document Guard".split()
 NOUNS = "parser index cache lexer scheduler renderer socket buffer planner allocator".split()
 WORK = b"refs/graph/work"  # where fast-import puts what it writes; gone at the end
+PAUSE = 2000  # seconds at most between two commits, less where there are so many that the last would be in the future
+LONGEST = 250_000_000  # seconds from the first commit to the last
 OPEN_AT_ONCE = 12  # branches that are worked on at a time
 
 
@@ -72,11 +74,13 @@ class _Writer:
         self._documents = Documents(random.Random(documents), documents) if documents else None  # noqa: S311 -- no secrets
         self._mark = 0
         self._now = START
+        self._pause = PAUSE
         self._open: list[int] = []  # the tips of branches that are worked on
 
     def write(self, commits: int, branches: int) -> None:
         if not commits:
             return
+        self._pause = min(PAUSE, 2 * LONGEST // commits)
         main = self._commit([])
         while self._mark < commits - branches - OPEN_AT_ONCE:
             main = self._step(main)
@@ -138,7 +142,7 @@ class _Writer:
 
     def _commit(self, parents: list[int]) -> int:
         self._mark += 1
-        self._now += self._dice.randint(1, 2000)
+        self._now += self._dice.randint(1, self._pause)
         when = self._now
         if self._wild and self._dice.random() < 0.03:
             when += self._dice.choice([-90_000_000, -3600, 0, 40_000, -self._now])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import itertools
 from collections import OrderedDict
@@ -106,10 +107,14 @@ class Graphs:
         lock = self._locks.setdefault(repo.id, asyncio.Lock())
         async with lock:
             before = self._open.get(repo.id)
-            # Once in each process everything is compared, in case that somebody put back an older file.
-            compare = not before or not libgit2_knows(repo.path)
-            before = before or await asyncio.to_thread(_opened, self._path(repo.id), repo.path)
-            if before and (after := await self._grown(repo, before, names, compare)):
+            listed: bytes | None = None
+            if not before:
+                # Once in each process everything is compared, in case that somebody put back an older file.
+                opening = asyncio.to_thread(_opened, self._path(repo.id), repo.path)
+                before, listed, _ = await asyncio.gather(opening, self._listed(repo), self._touch(repo))
+            elif not libgit2_knows(repo.path):
+                listed = await self._listed(repo)
+            if before and (after := await self._grown(repo, before, names, listed)):
                 self._keep(repo.id, after)
                 if after is before:
                     return Update(after, None)
@@ -131,18 +136,21 @@ class Graphs:
         return after
 
     async def _grown(
-        self, repo: Repository, before: RowIndex, names: Collection[str], compare: bool
+        self, repo: Repository, before: RowIndex, names: Collection[str], listed: bytes | None
     ) -> RowIndex | None:
         """`before` as it is, if nothing moved, or with what was pushed; None where it has to be built anew.
 
-        Only `names` are looked at, or with `compare` all refs.
+        Only `names` are looked at, or all refs where they are `listed`.
         """
         if is_special(repo.path) != before.special or any(name.startswith(REPLACEMENTS) for name in names):
             return None
-        moves = await self._differences(repo, before) if compare else _moves(repo.path, before, names)
-        head = head_of(repo.path)
-        if moves is None:
+        if listed is None:
+            moves = _moves(repo.path, before, names)
+        elif f" {REPLACEMENTS}".encode() in listed and not before.special:
             return None
+        else:
+            moves = await asyncio.to_thread(before.refs.differences, listed)
+        head = head_of(repo.path)
         if not moves and head == before.head != DETACHED:
             return before
         if not libgit2_knows(repo.path):
@@ -233,14 +241,16 @@ class Graphs:
         except (HistoryUnreadable, IndexUnusable, GitError) as error:
             self._failures[repo.id] = str(error)
 
-    async def _differences(self, repo: Repository, before: RowIndex) -> dict[str, str | None] | None:
-        """The refs that are not what `before` has; None where there are replacements, of which it says nothing."""
-        output = await self._host.git.run(
+    async def _listed(self, repo: Repository) -> bytes:
+        """All refs that matter, as `Refs.differences` reads them."""
+        return await self._host.git.run(
             "for-each-ref", "--format=%(objectname) %(refname)", *SHOWN, REPLACEMENTS, path=repo.path
         )
-        if f" {REPLACEMENTS}".encode() in output and not before.special:
-            return None
-        return await asyncio.to_thread(before.refs.differences, output)
+
+    async def _touch(self, repo: Repository) -> None:
+        """Have the system fetch from disk, beside everything else, what it takes to read a commit."""
+        if libgit2_knows(repo.path):
+            await self._host.git.read(repo.path, _read_head)
 
     async def _built(self, repo: Repository) -> bool:
         """Wait for a build; whether it was begun for this call. It goes on when the caller's deadline is over."""
@@ -323,3 +333,8 @@ def _extended(
 ) -> RowIndex | None:
     """Runs in libgit2's executor: the index for the refs as they are now; None where it has to be built anew."""
     return extended(before, head, moves, reader(repository))
+
+
+def _read_head(repository: LibgitRepository) -> None:
+    with contextlib.suppress(KeyError, ValueError):
+        reader(repository)(str(repository.references["HEAD"].resolve().target))

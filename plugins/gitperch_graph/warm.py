@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 SECONDS = 1.0  # after the last window; until then the pages that were looked at count as this process's
 _AT_ONCE = 2
+_MOST = 16 << 20  # bytes of the packs' indexes, all of which windows here and there soon touch
+_WINDOWS = 32  # after so many, pages of the row index are given back, too
 
 
 class Warm:
@@ -31,18 +33,20 @@ class Warm:
         kept = self._open.pop(path, None)
         if kept:
             kept.timer.cancel()
+        windows = kept.windows + 1 if kept else 1
+        if index.base and windows % _WINDOWS == 0:
+            index.base.rest()
         repository = kept.repository if kept else _opened(path)
-        if repository is None:
-            return
         timer = asyncio.get_running_loop().call_later(SECONDS, self._drop, path)
-        self._open[path] = _Kept(repository, index, timer)
+        self._open[path] = _Kept(repository, index, timer, windows)
         while len(self._open) > _AT_ONCE:
             self._drop(next(iter(self._open)))
 
     def _drop(self, path: Path) -> None:
         kept = self._open.pop(path)
         kept.timer.cancel()
-        kept.repository.free()
+        if kept.repository:
+            kept.repository.free()
         if kept.index.base:
             kept.index.base.rest()
 
@@ -52,12 +56,15 @@ class _Kept:
     repository: Any
     index: RowIndex
     timer: asyncio.TimerHandle
+    windows: int
 
 
 def _opened(path: Path) -> Any:
-    """The repository with its packs loaded; None where libgit2 does not open it."""
+    """The repository with its packs loaded; None where that is too much, or libgit2 does not open it."""
     import pygit2  # late, as in the host
 
+    if sum(file.stat().st_size for file in (path / "objects" / "pack").glob("*.idx")) > _MOST:
+        return None
     try:
         repository = pygit2.Repository(str(path))
         repository.odb  # noqa: B018 -- opens what it has
