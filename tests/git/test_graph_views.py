@@ -91,6 +91,19 @@ class Truth:
             skipped = true.skipped[row["oid"]].intersection(parents[: narrowing.BITS])
             assert {parents[nth] for nth in row.get("skipped", ())} == skipped
         check_lanes(rows)
+        self._check_default_branch(rows)
+
+    def _check_default_branch(self, rows: list[dict[str, Any]]) -> None:
+        """That what is shown of it, or what it leads to, goes straight down in lane 0, alone."""
+        done = git("rev-list", "--first-parent", "HEAD", cwd=self.path)
+        at = {row["oid"]: row["row"] for row in rows}
+        row = next((at[oid] for oid in done.stdout.split() if oid in at), None)
+        chain = []
+        while row is not None and row >= 0:
+            chain.append(row)
+            row = next(iter(rows[row]["parents"]), None)
+        if chain:
+            assert [row["row"] for row in rows if row["lane"] == 0] == chain
 
 
 @pytest.fixture(autouse=True)
@@ -138,11 +151,39 @@ def test_views_of_wild_small_histories(tmp_path: Path, seed: int) -> None:
     dice = random.Random(seed)
     world = World(tmp_path / "it.git", dice, lying=True)
     world.grow(70)
+    assert git("symbolic-ref", "HEAD", "refs/heads/b0", cwd=tmp_path / "it.git").returncode == 0
     truth = Truth(tmp_path / "it.git")
     for query in QUERIES:
         view = view_of(query)
         index = built(tmp_path / "it.git", tmp_path, view)
         truth.check(window(index, 0, index.total), view)
+
+
+@pytest.mark.parametrize("kind", ["sha256", "shallow", "replaced"])
+def test_views_of_histories_of_other_kinds(tmp_path: Path, kind: str) -> None:
+    path = generate(
+        tmp_path / "it.git", commits=400, branches=6, seed=8, object_format="sha256" if kind == "sha256" else "sha1"
+    )
+    if kind == "shallow":
+        shallow = ("clone", "--quiet", "--bare", "--no-single-branch", "--depth=30", f"file://{path}")
+        assert git(*shallow, str(tmp_path / "shallow.git")).returncode == 0
+        path = tmp_path / "shallow.git"
+    elif kind == "replaced":
+        assert git("replace", "--graft", "main~40", cwd=path, GIT_DIR=str(path)).returncode == 0
+    truth = Truth(path)
+    for query in (
+        "ref=refs/heads/main&first_parent=1",
+        "author=ada&merges=0",
+        f"after={min(truth.times.values()) + 9000}",
+    ):
+        view = view_of(query)
+        index = built(path, tmp_path, view)
+        graph = window(index, 0, index.total)
+        for row in graph["rows"]:  # where a shallow history ends git shows no parents
+            cut = [nth for nth, parent in enumerate(row["parents"]) if parent >= 0]
+            row["skipped"] = [cut.index(nth) for nth in row.get("skipped", ())]
+            row["parents"], row["edges"] = ([row[key][nth] for nth in cut] for key in ("parents", "edges"))
+        truth.check(graph, view)
 
 
 @pytest.mark.parametrize("with_file", [False, True], ids=["own graph", "git's graph"])

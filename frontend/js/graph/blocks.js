@@ -3,6 +3,7 @@
 /**
  * @typedef {import("./types.js").Block} Block
  * @typedef {import("./types.js").Commit} Commit
+ * @typedef {import("./types.js").Passing} Passing
  * @typedef {import("./types.js").WireWindow} WireWindow
  */
 
@@ -32,8 +33,8 @@ export function blocksFrom(answer) {
   const commits = answer.rows.map((row) => commitOf(row, bottom));
   /** @type {Block[]} */
   const found = [];
-  /** @type {[number, number][]} */
-  let alive = answer.passing.map(([lane, row]) => [lane, bottom - row]);
+  /** @type {Passing[]} */
+  let alive = answer.passing.map(([lane, row, skipped]) => [lane, bottom - row, skipped]);
   for (let from = 0; from < commits.length; ) {
     const height = /** @type {Commit} */ (commits[from]).height;
     const index = blockOf(height);
@@ -51,16 +52,16 @@ export function blocksFrom(answer) {
 
 /**
  * Which edges reach below `commits`.
- * @param {[lane: number, height: number][]} alive those that came in above them
+ * @param {Passing[]} alive those that came in above them
  * @param {Commit[]} commits
- * @returns {[lane: number, height: number][]}
+ * @returns {Passing[]}
  */
 function passingBelow(alive, commits) {
   const lowest = commits.at(-1)?.height ?? 0;
   const below = alive.filter(([, height]) => height < lowest);
   for (const commit of commits) {
     commit.parents.forEach((parent, nth) => {
-      if (parent >= 0 && parent < lowest) below.push([commit.edges[nth] ?? commit.lane, parent]);
+      if (parent >= 0 && parent < lowest) below.push([commit.edges[nth] ?? commit.lane, parent, commit.skipped?.includes(nth) ? 1 : 0]);
     });
   }
   return below;

@@ -77,9 +77,10 @@ export function lanesInSight(store, first, last) {
 
 /** How an edge is drawn: those that begin or end in sight, those that only pass, and those of no interest now. */
 export const LEVELS = /** @type {const} */ ({ near: 0, passing: 1, dim: 2 });
+export const DOTTED = 3; // is added to the level of an edge over hidden commits
 
 /**
- * The edges that cross the rows from `first` to `last`, as paths to stroke: `paths[level][hue]`.
+ * The edges that cross the rows from `first` to `last`, as paths to stroke: `paths[level][hue]`, with DOTTED from the fourth level on.
  * @param {Store} store
  * @param {number} first
  * @param {number} last
@@ -90,27 +91,28 @@ export const LEVELS = /** @type {const} */ ({ near: 0, passing: 1, dim: 2 });
  */
 export function edgePaths(store, first, last, y, x, isDim) {
   /** @type {(Path2D | undefined)[][]} */
-  const paths = [[], [], []];
+  const paths = [[], [], [], [], [], []];
   const bottom = store.total - 1;
   /**
    * @param {number} lane
    * @param {number} row of the child
    * @param {number} end the parent's
    * @param {boolean} dim
+   * @param {boolean} dotted
    */
-  const pathOf = (lane, row, end, dim) => {
+  const pathOf = (lane, row, end, dim, dotted) => {
     const level = dim ? LEVELS.dim : row < first - 1 && end > last + 1 ? LEVELS.passing : LEVELS.near;
-    return (/** @type {(Path2D | undefined)[]} */ (paths[level])[hueOf(lane)] ??= new Path2D());
+    return (/** @type {(Path2D | undefined)[]} */ (paths[dotted ? level + DOTTED : level])[hueOf(lane)] ??= new Path2D());
   };
   let above = -2; // the block that was visited before
   for (const block of store.blocks(first, last)) {
     const top = block.commits[0];
     if (!top) continue;
     if (above !== block.index + 1) {
-      for (const [lane, height] of block.passing) {
+      for (const [lane, height, skipped] of block.passing) {
         const end = bottom - height;
         if (end < first - 1) continue;
-        addDescent(pathOf(lane, -1, end, isDim(lane, height)), store, lane, Math.min(bottom - top.height, first) - 2, end, last, y, x);
+        addDescent(pathOf(lane, -1, end, isDim(lane, height), !!skipped), store, lane, Math.min(bottom - top.height, first) - 2, end, last, y, x);
       }
     }
     above = block.index;
@@ -123,10 +125,11 @@ export function edgePaths(store, first, last, y, x, isDim) {
         const end = bottom - height;
         if (height >= 0 && end < first - 1) continue;
         const dim = isDim(lane, height, commit);
+        const dotted = !!commit.skipped?.includes(nth);
         // A branch keeps its colour on the way home; a merge shows that of what came in.
-        const leaving = pathOf(nth === 0 ? commit.lane : lane, row, end, dim);
+        const leaving = pathOf(nth === 0 ? commit.lane : lane, row, end, dim, dotted);
         if (height < 0) addStub(leaving, commit.lane, row, y, x);
-        else addEdge(leaving, pathOf(lane, row, end, dim), store, commit.lane, row, lane, end, nth > 0, first, last, y, x);
+        else addEdge(leaving, pathOf(lane, row, end, dim, dotted), store, commit.lane, row, lane, end, nth > 0, first, last, y, x);
       }
     }
   }

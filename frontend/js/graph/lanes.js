@@ -1,7 +1,7 @@
 /** The lanes of the rows in sight, on a canvas. The list beside it says the same in words. */
 
 import { STASH } from "./chips.js";
-import { HUES, WIDEST, edgePaths, hueOf, laneX } from "./edges.js";
+import { DOTTED, HUES, LEVELS, WIDEST, edgePaths, hueOf, laneX } from "./edges.js";
 import { fitted } from "./palette.js";
 import { hue as personHue } from "./people.js";
 
@@ -9,6 +9,7 @@ const FAINT = 0.32; // of edges that only pass, where there are many
 const DIM = 0.13;
 const DIM_NODE = 0.3;
 const EDGE = 7; // px that a node needs on its right
+const DOT = 5; // px from one dot to the next
 const FADE = 22; // px over which lanes end that do not fit
 const WHOLE = 20; // px of a row from which nodes have their whole size
 
@@ -59,11 +60,16 @@ export function createLanes({ canvas, store, palette, focus, settings }) {
     const y = (row) => crisp(row * view.rowHeight + view.rowHeight / 2 - shift);
     /** @param {number} lane */
     const x = (lane) => crisp(laneX(lane, pitch));
-    const [near, passing, dim] = edgePaths(store, first, last, y, x, focus.isDimEdge);
-    drawEdges(dim, DIM);
-    // Where many lanes only pass, those that something happens in have to stand out.
-    drawEdges(passing, pitch < WIDEST && !focus.name ? FAINT : 1);
-    drawEdges(near, 1);
+    const paths = edgePaths(store, first, last, y, x, focus.isDimEdge);
+    // So many dots to a row that they stand still while rows move.
+    const dots = view.rowHeight / Math.max(1, Math.round(view.rowHeight / DOT));
+    for (const { kind, gap } of [{ kind: DOTTED, gap: [0, dots] }, { kind: 0, gap: [] }]) {
+      context.setLineDash(gap);
+      drawEdges(paths[kind + LEVELS.dim], DIM);
+      // Where many lanes only pass, those that something happens in have to stand out.
+      drawEdges(paths[kind + LEVELS.passing], pitch < WIDEST && !focus.name ? FAINT : 1);
+      drawEdges(paths[kind + LEVELS.near], 1);
+    }
     if (x(store.lanes) > width) fadeOut(width, view.height);
     const beyond = { count: 0, width: 0 };
     for (let row = first; row <= last; row++) {

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 HUES = 8
 _DISC, _RING, _HEAD = 4.25, 4, 6.75
+_CORNER = 12
 
 
 def hue(lane: int) -> int:
@@ -44,13 +45,13 @@ def drawing(picture: Picture, grid: Grid) -> str:
         for nth, parent in enumerate(drawn.parents):
             # A branch keeps its colour on the way home; a merge shows that of what came in.
             colour = hue(drawn.lane if nth == 0 else drawn.edges[nth])
-            paths[colour].append("".join(_edge(picture, grid, row, parent, drawn.edges[nth])))
+            paths[colour].append("".join(_edge(picture, grid, row, parent, drawn.edges[nth], is_merged=nth > 0)))
     # The default branch last, over what crosses it.
     edges = [f'<path class="e e{colour}" d="{"".join(paths[colour])}"/>' for colour in sorted(paths, reverse=True)]
     return "".join([*edges, *(_node(picture, grid, row, drawn) for row, drawn in enumerate(picture.rows))])
 
 
-def _edge(picture: Picture, grid: Grid, row: int, parent: int, lane: int) -> Iterator[str]:
+def _edge(picture: Picture, grid: Grid, row: int, parent: int, lane: int, *, is_merged: bool) -> Iterator[str]:
     from_x, lane_x = grid.x(picture.rows[row].lane), grid.x(lane)
     if parent < 0:  # where a shallow history ends
         y = grid.y(row)
@@ -60,22 +61,25 @@ def _edge(picture: Picture, grid: Grid, row: int, parent: int, lane: int) -> Ite
     beyond = parent >= len(picture.rows)
     to_x = lane_x if beyond else grid.x(picture.rows[parent].lane)
     if parent == row + 1 and not beyond:
-        yield _bend(from_x, grid.y(row), to_x, grid.y(parent))
+        yield _bend(from_x, grid.y(row), to_x, grid.y(parent), leaving=is_merged)
         return
-    yield _bend(from_x, grid.y(row), lane_x, grid.y(row + 1))
+    yield _bend(from_x, grid.y(row), lane_x, grid.y(row + 1), leaving=True)
     if beyond:
         yield f"V{grid.y(len(picture.rows)):g}"
         return
     yield f"V{grid.y(parent - 1):g}"
-    yield _bend(lane_x, grid.y(parent - 1), to_x, grid.y(parent))
+    yield _bend(lane_x, grid.y(parent - 1), to_x, grid.y(parent), leaving=False)
 
 
-def _bend(x0: float, y0: float, x1: float, y1: float) -> str:
-    """A curve that leaves and arrives upright."""
+def _bend(x0: float, y0: float, x1: float, y1: float, *, leaving: bool) -> str:
+    """From one lane into another, round a corner: level with the upper end where `leaving`, else with the lower."""
     if x0 == x1:
         return f"V{y1:g}"
-    middle = (y0 + y1) / 2
-    return f"C{x0:g} {middle:g} {x1:g} {middle:g} {x1:g} {y1:g}"
+    radius = min(_CORNER, abs(x1 - x0), (y1 - y0) * 0.8)
+    side = radius if x1 > x0 else -radius
+    if leaving:
+        return f"H{x1 - side:g}Q{x1:g} {y0:g} {x1:g} {y0 + radius:g}V{y1:g}"
+    return f"V{y1 - radius:g}Q{x0:g} {y1:g} {x0 + side:g} {y1:g}H{x1:g}"
 
 
 def _node(picture: Picture, grid: Grid, row: int, drawn: Drawn) -> str:

@@ -12,11 +12,14 @@ import contextlib
 import json
 import os
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from gitperch_graph import build as builds
+from gitperch_graph.lanes import ABSENT
 from gitperch_graph.repository import HistoryUnreadable, Repository
 from gitperch_graph.row_index import RowIndex
 from gitperch_graph.sections import IndexUnusable
@@ -25,10 +28,43 @@ from gitperch_graph.views.choosing import RefNotThere, chosen
 from gitperch_graph.views.view import View
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+
+    from gitperch_graph.views.narrowing import Narrowed
 
 SKIPPED, SOLID = "skipped", "solid"
 """The sections that an index of a view has beside those of every index; see `narrowing.Narrowed`."""
+
+
+@dataclass(frozen=True)
+class Seen(Shape):
+    """A smaller history, whose lane 0 goes down from `tip`: the default branch's own may be hidden."""
+
+    tip: int = -1
+
+    @property
+    def chain(self) -> list[int]:
+        return list(_first_parents(self, self.tip))
+
+
+def _seen(shape: Shape, found: Narrowed) -> Seen:
+    smaller = shape.narrowed(found.kept, found.first, found.to)
+    head = next((ref.height for ref in shape.refs if ref.name == shape.head), -1)
+    shown = np.zeros(shape.total, bool)
+    shown[found.kept] = True
+    tip = next((height for height in _first_parents(shape, head) if shown[height]), -1)
+    parts = {each.name: getattr(smaller, each.name) for each in fields(smaller)}
+    # Refs that are not in the view may move, and it stays as it is.
+    parts["refs"] = [ref for ref in smaller.refs if ref.height >= 0]
+    return Seen(**parts, tip=int(np.searchsorted(found.kept, tip)) if tip >= 0 else -1)
+
+
+def _first_parents(shape: Shape, height: int) -> Iterator[int]:
+    first, to = np.ascontiguousarray(shape.first).data, np.ascontiguousarray(shape.to).data
+    while height >= 0:
+        yield height
+        start = first[height]
+        height = to[start] if first[height + 1] > start and to[start] != ABSENT else -1
 
 
 def build(
@@ -55,11 +91,9 @@ def build(
         linked = view_path.with_suffix(".graph")
         linked.unlink(missing_ok=True)
         linked.hardlink_to(own_graph)
-    smaller = shape.narrowed(found.kept, found.first, found.to)
     builds.write(
         view_path,
-        # Refs that are not in the view may move, and it stays as it is.
-        replace(smaller, refs=[ref for ref in smaller.refs if ref.height >= 0]),
+        _seen(shape, found),
         lambda part: say(part, len(found.kept)),
         extra={SKIPPED: found.skipped, SOLID: found.solid},
     )
