@@ -274,28 +274,6 @@ def test_nothing_is_known_of_a_repository_without_its_objects(runner: Git, tmp_p
         run(runner, lambda: changes(runner, tmp_path / ".git", missing))
 
 
-def test_the_last_commit_of_each_entry_is_found_in_one_pass(runner: Git, tmp_path: Path) -> None:
-    first = commit(tmp_path, {"keep": "1", "dir/old": "1", "dir/new": "1", os.fsdecode(b"\xff"): "1"}, "first")
-    second = commit(tmp_path, {"dir/new": "2"}, "second")
-    git("switch", "-qc", "side", first, cwd=tmp_path)
-    side = commit(tmp_path, {"side": "1"}, "side")
-    git("switch", "-q", "main", cwd=tmp_path)
-    git("merge", "-q", "--no-ff", "-m", "merge", "side", cwd=tmp_path)
-    head = git("rev-parse", "HEAD", cwd=tmp_path).stdout.strip()
-
-    async def look() -> list[dict[str, str]]:
-        path = tmp_path / ".git"
-        names = {"keep", "dir", "side", os.fsdecode(b"\xff")}
-        return [
-            await commits.last_commits(runner, path, head, "", names, 5.0),
-            await commits.last_commits(runner, path, head, "dir", {"old", "new"}, 5.0),
-        ]
-
-    top, inside = run(runner, look)
-    assert top == {"keep": first, "dir": second, "side": side, os.fsdecode(b"\xff"): first}
-    assert inside == {"old": first, "new": second}
-
-
 @pytest.mark.parametrize(
     ("raw", "name", "email", "at"),
     [

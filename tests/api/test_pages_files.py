@@ -144,3 +144,29 @@ def test_what_was_never_there_has_no_history(server: Server, attic: Path) -> Non
     unknown = Visitor(server).get(f"/alice/attic/history/main/lib/x?from={'a' * 40}&path=lib/x&skip=0")
     assert unknown.status == 400
     assert "missing in this repository" in unknown.text
+
+
+def test_after_a_push_last_commits_are_those_of_the_new_history(server: Server, tmp_path: Path) -> None:
+    commit(tmp_path, {"a": "1", "b": "1", "gone": "1"}, "One")
+    first = commit(tmp_path, {"b": "2"}, "Two")
+
+    def shown() -> dict[str, str]:
+        server.git("push", "-qf", server.remote("alice/moving"), "main", cwd=tmp_path)
+        alice = Visitor(server)
+        alice.sign_in()
+        rows = re.findall(r"<tr data-n=.*?</tr>", alice.get("/alice/moving/tree/main").text, re.DOTALL)
+        cells = [re.findall(r"<(?:span|a href=[^>]*/commit/[^>]*)>([^<]+)", row) for row in rows]
+        return {cell[0]: cell[1] for cell in cells}
+
+    assert shown() == {"a": "One", "b": "Two", "gone": "One"}
+    git("rm", "-q", "gone", cwd=tmp_path)
+    commit(tmp_path, {"a": "2", "c": "1"}, "Three")
+    assert shown() == {"a": "Three", "b": "Two", "c": "Three"}
+    git("reset", "-q", "--hard", first, cwd=tmp_path)
+    assert shown() == {"a": "One", "b": "Two", "gone": "One"}
+    git("switch", "-qc", "side", cwd=tmp_path)
+    commit(tmp_path, {"b": "3"}, "On the side")
+    git("switch", "-q", "main", cwd=tmp_path)
+    commit(tmp_path, {"d": "1"}, "On top")
+    git("merge", "-q", "--no-ff", "-m", "Join", "side", cwd=tmp_path)
+    assert shown() == {"a": "One", "b": "On the side", "d": "On top", "gone": "One"}

@@ -7,20 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitperch.git import objects
-from gitperch.git.bounded import looked_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from pygit2.repository import Repository as LibgitRepository
 
-    from gitperch.git import Git
 
 _PERSON = re.compile(rb"(.*?)\s*<([^>]*)>(?:\s+(-?\d+)(?:\s+([+-]\d{4}))?)?.*", re.DOTALL)
-_HEADER = re.compile(rb"\x01([0-9a-f]{40,64})\x01\0\n?")
-LAST_COMMITS = 3000
-LAST_COMMITS_BYTES = 4 << 20
 
 
 @dataclass(frozen=True)
@@ -105,32 +99,3 @@ def _person(value: bytes, encoding: str) -> Person:
         return Person(decoded(value, encoding), "", 0, "+0000")
     name, email, at, zone = match.groups()
     return Person(decoded(name, encoding), decoded(email, encoding), int(at or 0), (zone or b"+0000").decode("ascii"))
-
-
-async def last_commits(
-    git: Git, path: Path, commit: str, folder: str, names: set[str], seconds: float
-) -> dict[str, str]:
-    """The newest commit for each of `names` in `folder`, by one pass of `git log` over at most `LAST_COMMITS` commits.
-
-    What that pass does not reach in `seconds` is left out.
-    """
-    inside = [f":(literal){folder}"] if folder else []
-    output, _ = await looked_up(
-        git,
-        *("log", f"--max-count={LAST_COMMITS}", "-z", "-c", "--name-only", "--no-renames", "--format=%x01%H%x01"),
-        *("--end-of-options", commit, "--", *inside),
-        path=path,
-        limit=LAST_COMMITS_BYTES,
-        seconds=seconds,
-    )
-    cut = len(folder.encode("utf-8", "surrogateescape")) + 1 if folder else 0
-    found: dict[str, str] = {}
-    fields = _HEADER.split(output)
-    for oid, paths in zip(fields[1::2], fields[2::2], strict=True):
-        for changed in paths.split(b"\0"):
-            name = changed[cut:].partition(b"/")[0].decode("utf-8", "surrogateescape")
-            if name in names and name not in found:
-                found[name] = oid.decode("ascii")
-        if len(found) == len(names):
-            break
-    return found

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from gitperch.git import GitError, commits
-from gitperch.git.last_commits import last_commits
+from gitperch.git.last_commits import follows, last_commits
 from gitperch.pages.listing import entry_at, items
 from gitperch.pages.ndjson import Ndjson
 from gitperch.pages.repository import RepositoryPage, open_repository
@@ -40,7 +40,8 @@ class Last:
 
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[int, str, str], Known] = OrderedDict()
-        self._names = 0
+        self._newest: dict[tuple[int, str], str] = {}  # by repository and path, the commit that was looked at last
+        self._size = 0
 
     async def soon(self, page: RepositoryPage, place: Place, names: Sequence[str], seconds: float) -> Known:
         """What is kept, or else can be found in `seconds`. No `names`: the file at `place`."""
@@ -65,19 +66,35 @@ class Last:
     async def _walk(
         self, page: RepositoryPage, place: Place, names: Sequence[str], known: Known
     ) -> AsyncGenerator[dict[str, str]]:
-        found = last_commits(page.host.git, page.repository.path, place.oid, place.path, names, SECONDS)
+        """What is found is in `known`, too. What was known of an older commit is not looked for again."""
+        git, path = page.host.git, page.repository.path
+        before = self._newest.get((page.repository.id, place.path), "")
+        older = self._kept.get((page.repository.id, before, place.path))
+        if not older or not await follows(git, path, before, place.oid):
+            before = ""
+        found = last_commits(git, path, place.oid, place.path, names, SECONDS, since=before)
         async with aclosing(found):
             async for some in found:
                 known.oids |= some
                 yield some
+        if older and before:
+            rest = {name: older.oids[name] for name in names or [""] if name in older.oids and name not in known.oids}
+            known.oids |= rest
+            yield rest
         known.whole = True
-        self._keep((page.repository.id, place.oid, place.path), known)
+        self._keep(page.repository.id, place, known)
 
-    def _keep(self, key: tuple[int, str, str], known: Known) -> None:
-        self._names += len(known.oids) - len(self._kept.pop(key, Known()).oids)
+    def _keep(self, repo_id: int, place: Place, known: Known) -> None:
+        key = (repo_id, place.oid, place.path)
+        gone = self._kept.pop(key, None)
+        self._size += len(known.oids) + 1 - (len(gone.oids) + 1 if gone else 0)
         self._kept[key] = known
-        while self._names > KEPT and len(self._kept) > 1:
-            self._names -= len(self._kept.popitem(last=False)[1].oids)
+        self._newest[repo_id, place.path] = place.oid
+        while self._size > KEPT and len(self._kept) > 1:
+            (repo_id, oid, path), gone = self._kept.popitem(last=False)
+            self._size -= len(gone.oids) + 1
+            if self._newest.get((repo_id, path)) == oid:
+                del self._newest[repo_id, path]
 
     async def stream(self, request: Request) -> Response:
         """`GET /api/repos/{owner}/{name}/last-commits/REF/PATH`, NDJSON.
