@@ -184,13 +184,14 @@ export function createMinimap({ map, store, viewport, outline, palette }) {
       rates.push(1 / Math.max(60, a - b));
     }
     const sorted = rates.toSorted((a, b) => a - b);
-    const most = sorted[Math.floor(sorted.length * 0.98)] || 1;
+    const usual = sorted[sorted.length >> 1] || 1;
+    const most = Math.log1p((sorted[Math.floor(sorted.length * 0.98)] || 1) / usual); // a day of a thousand commits leaves the others their shape
     context.beginPath();
     context.moveTo(width, y(offset));
     for (let nth = 0; nth < rates.length; nth++) {
       const near = ((rates[nth - 1] ?? rates[nth] ?? 0) + 2 * (rates[nth] ?? 0) + (rates[nth + 1] ?? rates[nth] ?? 0)) / 4;
       const row = offset + ((nth + 0.5) / rates.length) * rows;
-      context.lineTo(width - 1 - Math.min(1, near / most) ** 0.7 * (width - 14), y(row));
+      context.lineTo(width - 1 - Math.min(1, Math.log1p(near / usual) / most) ** 1.4 * (width - 14), y(row));
     }
     context.lineTo(width, height);
     context.fill();
