@@ -258,3 +258,21 @@ def test_on_a_telephone_the_hits_lie_below_the_rows(
             size = button.bounding_box()
             assert size
             assert min(size["width"], size["height"]) >= 44
+
+
+def test_the_box_has_room_at_every_width(open_page: Callable[..., Page], server: Server, work: Path) -> None:
+    page = open_page(viewport={"width": 1440, "height": 800}, has_touch=True)
+    graph = GraphPage(page, server, f"{server.admin}/orchard").open()
+    for width, height in ((1440, 800), (1000, 800), (844, 390), (768, 1024), (640, 800), (390, 844), (360, 740)):
+        page.set_viewport_size({"width": width, "height": height})
+        field = box(graph).bounding_box()
+        assert field
+        assert field["width"] >= 120, width
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        box(graph).click()
+        expect(page.get_by_role("listbox", name="Suggestions")).to_be_visible()
+        offered = page.locator(".find-popup").bounding_box()
+        assert offered
+        assert offered["x"] >= 0
+        assert offered["x"] + offered["width"] <= width
+        graph.grid.focus()
