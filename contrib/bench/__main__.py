@@ -1,6 +1,6 @@
 """make bench: prints the tables of docs/performance.md.
 
-    python -m contrib.bench [--only pages|graph|search|transport|memory] [--repo PATH] [--work FOLDER] [--rows fetch,large,…] [--apache]
+    python -m contrib.bench [--only pages|graph|search|insights|transport|memory] [--repo PATH] [--work FOLDER] [--rows fetch,large,…] [--apache]
 
 Each table is measured in one run, ours and git's own CGI in turn. Figures are medians unless they say otherwise.
 """
@@ -15,10 +15,10 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from contrib.bench import graph, memory_limited, pages, searches, transport
+from contrib.bench import graph, insights, memory_limited, pages, searches, transport
 from contrib.bench.inputs import LARGE_COMMITS, Inputs
 
-TABLES = ("pages", "graph", "search", "transport", "memory")
+TABLES = ("pages", "graph", "search", "insights", "transport", "memory")
 
 
 def main() -> None:
@@ -57,6 +57,9 @@ def _bench(folder: Path, options: argparse.Namespace) -> None:
         print()
     if "search" in wanted:
         searches.bench(folder / "search", inputs, rounds=options.rounds)
+        print()
+    if "insights" in wanted:
+        insights.bench(folder / "insights", inputs, rounds=options.rounds)
         print()
     if "transport" in wanted:
         groups = tuple(options.rows.split(",")) if options.rows else ()

@@ -17,6 +17,8 @@ FORMAT = "--format=%x01%H%n%P%n%ct%n%ad%n%an%n%ae"
 DIFF = (
     # A file above is no text: to compare two unlike ones takes thirty times their size.
     *("-c", "core.bigFileThreshold=8m"),
+    # As fast as with the server's own limits, in less than half of the memory.
+    *("-c", "core.packedGitLimit=64m", "-c", "core.packedGitWindowSize=8m"),
     *("diff-tree", "--stdin", "--root", "--always", "-r", "-z", "--numstat", "-M", "-l200"),
     *("--no-ext-diff", "--no-textconv", "--date=raw", FORMAT),
 )

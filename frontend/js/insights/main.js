@@ -18,6 +18,7 @@ import { number } from "./words.js";
 /** @typedef {import("./types.js").Figures} Figures */
 
 const AGAIN = 1000; // ms between two looks at what is being counted
+const LONGEST = 30_000;
 const SPREAD = 300; // ms over which the pages that heard the same news ask about it
 const KEEP = 20 * 60_000; // ms
 const LATER = 5000; // ms before another try where there was no answer
@@ -45,6 +46,7 @@ export function createInsights(root) {
   let asking;
   /** @type {number | undefined} */
   let timer;
+  let pause = AGAIN;
 
   /** @param {Figures} figures */
   function show(figures) {
@@ -53,7 +55,8 @@ export function createInsights(root) {
     summary.show(figures);
     for (const part of parts) part.show(figures);
     // Unless news comes first. The server counts pushes for those who have asked lately, and months end with today.
-    timer = setTimeout(load, figures.current ? KEEP : AGAIN);
+    pause = figures.current ? AGAIN : Math.min(LONGEST, pause * 1.5);
+    timer = setTimeout(load, figures.current ? KEEP : pause);
   }
 
   /** @param {{progress: number, commits: number, total: number}} counted */
