@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import http.client
 import json
+import os
 import random
 import subprocess
 import time
@@ -43,6 +44,7 @@ def _first_reading(server: Gitperch) -> dict[str, Any]:
     """Ask until there are figures, and look meanwhile at what becomes of the server and of its helpers; the figures."""
     assert server.process
     before = processes.private_memory([server.process.pid])
+    own_before, helpers_before = _cpu_seconds(server.process.pid)
     began, peak, others = time.perf_counter(), 0, []
     found: dict[str, Any] | None = None
     while not found:
@@ -50,15 +52,18 @@ def _first_reading(server: Gitperch) -> dict[str, Any]:
             raise RuntimeError("the history was not read in an hour")
         _, status, answer = _ask(server, PATH)
         found = answer if status == 200 else None
-        for _ in range(10):
+        for _ in range(4):
             others.append(_ask(server, "/healthz")[0])
-            time.sleep(0.02)
+            time.sleep(0.25)
         helpers = processes.tree([server.process.pid])[1:]
         peak = max(peak, processes.private_memory(helpers))
     row(
         f"first reading of {found['commits']:,} commits, {found['files']:,} files",
         f"{time.perf_counter() - began:.1f} s",
     )
+    own, helped = _cpu_seconds(server.process.pid)
+    row("the same, CPU time of its processes, niced", f"{helped - helpers_before:.1f} s")
+    row("the same, CPU time of the server, which is asked five times a second", f"{own - own_before:.1f} s")
     row("the same, private memory of its processes, peak", f"{peak / 1e6:.0f} MB")
     row("the same, an answer of the server to somebody else meanwhile", milliseconds(others))
     row(
@@ -68,6 +73,13 @@ def _first_reading(server: Gitperch) -> dict[str, Any]:
     size = sum(file.stat().st_size for file in (server.data / "plugins" / "insights").iterdir())
     row("the same, its file", f"{size / 1e6:.1f} MB, {size / found['commits']:.0f} bytes a commit")
     return found
+
+
+def _cpu_seconds(pid: int) -> tuple[float, float]:
+    """Of a process, and of those it started and that have ended (proc(5))."""
+    fields = (processes.PROC / str(pid) / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+    ticks = [int(field) / os.sysconf("SC_CLK_TCK") for field in fields[11:15]]
+    return ticks[0] + ticks[1], ticks[2] + ticks[3]
 
 
 def _answers(server: Gitperch, found: dict[str, Any], rounds: int) -> None:

@@ -88,7 +88,12 @@ def _words(figures: dict[str, Any]) -> str:
     first, last = (date.fromisoformat(figures[name]) for name in ("first", "last"))
     days = "1 day" if figures["active_days"] == 1 else f"{figures['active_days']:,} days"
     branch = figures["head"].removeprefix("refs/heads/")
-    return f"{first.day} {first:%b %Y} to {last.day} {last:%b %Y} on {branch}, with commits on {days}."
+    return f"{_day(first)} to {_day(last)} on {branch}, with commits on {days}."
+
+
+def _day(when: date) -> str:
+    """As browsers write it in British English."""
+    return f"{when.day} {when:%b %Y}".replace("Sep ", "Sept ")
 
 
 def _progress(counting: Counting) -> dict[str, Any]:

@@ -434,6 +434,8 @@ def test_private_figures_look_like_none_at_all(run: Callable[[Test], None]) -> N
         assert (await look.answer(path="/alice/thing/insights")).status == 404
         public = await Onlooker.of(it, name="open", private=False)
         assert (await public.answer(Authorization="")).status == 200
+        page = await public.answer(path="/alice/open/insights", Authorization="")
+        assert (page.status, "No commits yet" in page.text) == (200, True)
 
     run(test)
 
