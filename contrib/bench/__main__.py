@@ -1,6 +1,7 @@
 """make bench: prints the tables of docs/performance.md.
 
-    python -m contrib.bench [--only pages|graph|search|insights|transport|memory] [--repo PATH] [--work FOLDER] [--rows fetch,large,…] [--apache]
+    python -m contrib.bench [--only pages|graph|search|insights|transport|memory] [--repo PATH] [--work FOLDER]
+                            [--rows fetch,large,…] [--apache]
 
 Each table is measured in one run, ours and git's own CGI in turn. Figures are medians unless they say otherwise.
 """
