@@ -191,6 +191,27 @@ def test_a_merge_shows_what_differs_from_every_parent(runner: Git, tmp_path: Pat
         ]
 
 
+@pytest.mark.parametrize("split", [False, True])
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_file_that_came_or_went_is_drawn(runner: Git, tmp_path: Path, split: bool, whole: bool) -> None:
+    commit(tmp_path, {"gone.py": "import os\n", "kept": "1\n", "emptied.py": "x = 1\n"})
+    git("rm", "-q", "gone.py", cwd=tmp_path)
+    commit(tmp_path, {"come.py": "import sys\n", "emptied.py": ""})
+
+    async def look() -> dict[str, bytes]:
+        span = span_of(tmp_path)
+        found = await changes(runner, tmp_path / ".git", span)
+        context = WHOLE if whole else 3
+        return await patches(runner, tmp_path / ".git", span, found.files, limit=1 << 20, context=context)
+
+    for path, patch in run(runner, look).items():
+        job = {"path": path, "old_path": path, "split": split, "lines": 100, "whole": whole, "context": 3}
+        _, html = rows.diff(job, patch)
+        assert html.count("<tr") == 1, path
+        assert "hl-" in html
+        assert "gap" not in html
+
+
 def test_a_merge_offers_no_lines_by_numbers_of_an_old_side_that_is_several(runner: Git, tmp_path: Path) -> None:
     job = {"path": "a", "old_path": "a", "split": False, "lines": 100, "whole": False, "context": 3}
     lines = "".join(f"  {number}\n" for number in range(10, 13))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import html
+import random
 import re
 import time
 from typing import TYPE_CHECKING
@@ -84,6 +85,27 @@ def test_marks_stand_around_characters_whatever_they_became() -> None:
     )
     assert marked(shown("\u202ex"), [(0, 1)]).startswith('<mark><i class="odd"')
     assert marked("ab", [(1, 9)]) == "a<mark>b</mark>"
+
+
+def test_marks_neither_lose_nor_move_a_character() -> None:
+    dice = random.Random(5)
+    for _ in range(400):
+        text = "".join(dice.choice("ab <>&\"'\u202e\x1bé(){}") for _ in range(dice.randrange(4, 40)))
+        lines = colours.coloured("x.js", text)
+        assert lines
+        cuts = sorted(dice.sample(range(len(text) + 1), 4))
+        ranges = [(cuts[0], cuts[1]), (cuts[2], cuts[3])]
+        found = re.sub(r"<i [^>]*>[^<]*</i>", "?", marked(lines[0], ranges))
+        plain = re.sub("[\u202e\x1b]", "?", text)
+        assert text_of(found) == plain
+        assert [text_of(part) for part in re.findall("<mark>(.*?)</mark>", found)] == [plain[a:b] for a, b in ranges]
+
+
+def test_a_job_that_fails_is_told_so(workshop: Workshop, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(Undrawn):
+        workshop.ask({"draw": "diff"}, b"", 5).result(5)
+    assert "could not be drawn" in caplog.text
+    assert workshop.ask({"draw": "code", "path": "x.py"}, b"1", 5).result(5)[0]["known"]
 
 
 @pytest.fixture

@@ -36,7 +36,10 @@ def main() -> None:
     given, taken = sys.stdin.buffer, sys.stdout.buffer
     while head := given.read(LENGTH.size):
         first, _, body = given.read(LENGTH.unpack(head)[0]).partition(b"\n")
-        facts, html = answer(json.loads(first), body)
+        try:
+            facts, html = answer(json.loads(first), body)
+        except Exception as error:  # noqa: BLE001 -- one job's trouble is not the next one's
+            facts, html = {"failed": repr(error)}, ""
         content = json.dumps(facts).encode() + b"\n" + html.encode()
         taken.write(LENGTH.pack(len(content)) + content)
         taken.flush()

@@ -78,10 +78,12 @@ def _stored(patch: Patch) -> list[int | None] | None:
 def _colour(hunk: Hunk, job: dict[str, Any]) -> None:
     for path, kind, other in ((job["path"], "add", "del"), (job["old_path"], "del", "add")):
         side = [line for line in hunk.lines if line.kind not in (other, "note")]
-        if not any(line.kind == kind for line in side) and kind == "del":
+        if not side or (kind == "del" and not any(line.kind == kind for line in side)):
             continue  # the new side has had the context
         drawn = coloured(path, "\n".join(line.text for line in side))
-        for line, html in zip(side, drawn or (), strict=drawn is not None):
+        if drawn is None:
+            continue
+        for line, html in zip(side, drawn, strict=True):
             line.html = html if line.html is None or line.kind == kind else line.html
 
 

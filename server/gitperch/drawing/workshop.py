@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import logging
 import os
 import queue
 import select
@@ -16,6 +17,8 @@ from typing import Any
 
 from gitperch.drawing import LENGTH
 from gitperch.errors import Busy
+
+log = logging.getLogger("gitperch.drawing")
 
 REST = 30.0  # seconds without a job after which the process is ended
 WAITING = 200  # jobs
@@ -84,8 +87,12 @@ class Workshop:
         assert process.stdout  # noqa: S101
         _write(process.stdin.fileno(), LENGTH.pack(len(content)) + content, until)
         length = LENGTH.unpack(_read(process.stdout.fileno(), LENGTH.size, until))[0]
-        facts, _, html = _read(process.stdout.fileno(), length, until).partition(b"\n")
-        return json.loads(facts), html
+        first, _, html = _read(process.stdout.fileno(), length, until).partition(b"\n")
+        facts = json.loads(first)
+        if "failed" in facts:
+            log.error("a file could not be drawn: %s", facts["failed"])
+            raise Undrawn("failed")
+        return facts, html
 
     def close(self) -> None:
         """End the process; whoever waits for it is told."""
