@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from gitperch.pages.repository import RepositoryPage
 
 REFS = 50
-SECONDS = 4.0
+SECONDS = 3.0
 _KINDS = {"ssh": "an SSH key", "openpgp": "an OpenPGP key", "x509": "an X.509 certificate"}
 
 Ref = tuple[str, str]
@@ -41,7 +42,7 @@ async def show(page: RepositoryPage, commit: Commit, *, fragment: bool) -> Respo
         "commit",
         commit=commit,
         branches=[name for kind, name in containing if kind == "branch"],
-        tags=[name for kind, name in containing if kind == "tag"],
+        tags=[name for kind, name in containing if kind == "tag"][: REFS + 1],
         whole=whole,
         limit=REFS,
         signed=await _signed(page, commit) if commit.signed else None,
@@ -60,20 +61,31 @@ def when(person: Person) -> str:
 
 
 async def _containing(page: RepositoryPage, oid: str) -> tuple[list[Ref], bool]:
-    """Of branches, then tags, the first `REFS` each; and whether there was time to find all of them."""
-    found: list[Ref] = []
-    whole = True
-    for folder in ("refs/heads", "refs/tags"):
-        arguments = (f"--count={REFS + 1}", f"--contains={oid}", "--format=%(refname)", folder)
-        try:
-            output, done = await looked_up(
-                page.host.git, "for-each-ref", *arguments, path=page.repository.path, limit=256 << 10, seconds=SECONDS
-            )
-        except (GitError, Busy):
-            return found, False
-        found += _refs(output)
-        whole = whole and done
-    return found, whole
+    """The branches and tags that contain the commit, at most `REFS` + 1 of each; and whether there was time to look at all of them.
+
+    git walks the history once for each branch, so that the default one, which is known soon, does not wait for the others.
+    """
+    head = f"refs/heads/{page.repository.head}"
+    asked = [
+        ("for-each-ref", f"--contains={oid}", "--format=%(refname)", head),
+        ("for-each-ref", f"--count={REFS + 1}", f"--contains={oid}", "--format=%(refname)", "refs/heads"),
+        ("tag", f"--contains={oid}", "--format=%(refname)"),  # all tags in one walk
+    ]
+    listed = await asyncio.gather(*(_listed(page, arguments) for arguments in asked))
+    found = dict.fromkeys(ref for refs, _ in listed for ref in refs)
+    return list(found), all(whole for _, whole in listed)
+
+
+async def _listed(page: RepositoryPage, arguments: tuple[str, ...]) -> tuple[list[Ref], bool]:
+    """The refs that git names, and whether there was time for all of them, or for more than are shown."""
+    try:
+        output, whole = await looked_up(
+            page.host.git, *arguments, path=page.repository.path, limit=256 << 10, seconds=SECONDS
+        )
+    except (GitError, Busy):
+        return [], False
+    found = _refs(output)
+    return found, whole or len(found) > REFS
 
 
 async def _signed(page: RepositoryPage, commit: Commit) -> tuple[str, str]:
