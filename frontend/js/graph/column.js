@@ -11,7 +11,8 @@ const PART = 0.3;
 const LEAST = 48;
 const LEAST_WORDS = 320; // px that the lanes leave beside them,
 const LABELS = 240; // and where there is nothing else to read
-const NARROW = 5; // lanes on a telephone
+const NARROW = 5; // lanes on a telephone,
+const NARROW_PITCH = 10; // px between them
 const ROW = 28; // px, of usual rows
 const STEP = 4; // lanes at a time: what grows often is never still
 
@@ -54,7 +55,8 @@ export function createColumn({ root, grid, store, viewport, onResize }) {
 
     /** px between two lanes */
     get pitch() {
-      return pitchOf(lanes, viewport.view.rowHeight);
+      const pitch = pitchOf(lanes, viewport.view.rowHeight);
+      return narrow.matches ? Math.min(pitch, NARROW_PITCH) : pitch;
     },
 
     /** px now: where there are no words, as wide as the lanes need. */

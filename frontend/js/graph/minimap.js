@@ -4,7 +4,8 @@ import { dateOf, ticks } from "./calendar.js";
 import { counted, element } from "./dom.js";
 import { fitted } from "./palette.js";
 
-const LEAST_THUMB = 12; // px
+const LEAST_THUMB = 12; // px,
+const FINGER = 44; // and for a finger
 const LEAST_TICKS = 5; // px between two ticks,
 const LEAST_NAMES = 14; // and between two of their names
 const STEP = 0.01; // of the history, by an arrow key
@@ -26,6 +27,7 @@ export function createMinimap({ map, store, viewport, outline, palette }) {
   const thumb = element("div", { class: "graph-map-thumb" });
   const bubble = element("div", { class: "graph-map-bubble", "aria-hidden": "true", hidden: true });
   map.append(picture, found, thumb, bubble);
+  const coarse = matchMedia("(pointer: coarse)");
   let [width, height] = [0, 0];
   let drawn = "";
   let stale = true;
@@ -46,7 +48,7 @@ export function createMinimap({ map, store, viewport, outline, palette }) {
   /** @param {number} row */
   const y = (row) => (row / Math.max(1, store.total)) * height;
   const middle = () => (sought >= 0 ? sought : viewport.view.top + viewport.view.count / 2);
-  const thumbHeight = () => Math.min(height, Math.max(LEAST_THUMB, y(viewport.view.count)));
+  const thumbHeight = () => Math.min(height, Math.max(coarse.matches ? FINGER : LEAST_THUMB, y(viewport.view.count)));
   const thumbMiddle = () => Math.min(height - thumbHeight() / 2, Math.max(thumbHeight() / 2, y(middle())));
 
   /** @param {number} row that is to be in the middle */
