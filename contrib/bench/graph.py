@@ -15,6 +15,7 @@ from contrib.bench.live import push_to_browser
 from contrib.bench.pages import getter, wait_for_graph
 from contrib.bench.servers import GIT, Gitperch
 from contrib.bench.table import milliseconds, row, seconds
+from contrib.bench.views import views
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +43,7 @@ def bench(folder: Path, inputs: Inputs, *, rounds: int) -> None:
         size = index.stat().st_size
         row("the same, its file", f"{size / 1e6:.1f} MB, {size / total:.1f} bytes a commit")
         _windows(server, total, rounds, before)
+        views(server, NAME, repository, max(3, rounds // 5))
         after, whole = asyncio.run(push_to_browser(folder / "work", server, NAME, rounds, commits=10))
         row("push of 10 commits → message in the browser, after `git push` has ended", milliseconds(after))
         row("the same, from the start of `git push`", milliseconds(whole))
