@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 ROWS_AT_MOST = 100_000
 SECONDS = 300.0
-_HITS, _ROWS = 50, 4000  # in one line
+_FIRST_HITS, _HITS, _ROWS = 10, 50, 4000  # in one line
 _FIRST = 2 * STRIDE  # rows that are looked at before the first answer
 _UNREADABLE = Commit((), "", "", 0, "")
 
@@ -54,6 +54,7 @@ class Search:
     limit: int
     client: str
     _count: int = 0
+    _listed: bool = False
 
     async def lines(self) -> AsyncGenerator[Line | bytes, None]:
         """The objects of the answer, as docs/graph.md has them, some of them encoded."""
@@ -126,12 +127,16 @@ class Search:
         """The lines about some heights."""
         if self.shown is not self.index:
             found = await self.texts.apart(_translated, self.index, self.shown, found)
-        listed = found[: max(0, self.limit - self._count)]
+        room = max(0, self.limit - self._count)
+        listed, rest = found[:room], found[room:]
         self._count += len(found)
-        for at in range(0, len(listed), _HITS):
-            yield {"hits": await self._hits(listed[at : at + _HITS])}
-        if len(found) > len(listed):
-            for packed in await self.texts.apart(_rows, self.shown, found[len(listed) :]):
+        while listed:
+            some = listed[: _HITS if self._listed else _FIRST_HITS]
+            yield {"hits": await self._hits(some)}
+            self._listed = True
+            del listed[: len(some)]
+        if rest:
+            for packed in await self.texts.apart(_rows, self.shown, rest):
                 yield packed
 
     async def _hits(self, heights: list[int]) -> list[Line]:
