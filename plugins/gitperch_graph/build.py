@@ -55,7 +55,7 @@ def build(
     """
     said = told or _nobody
     kept = Kept.at(index_path, repository)  # before the files that it stands on are replaced
-    shape = Shape.of_repository(repository, index_path.with_suffix(".graph"), environment, lambda part: said(part, 0))
+    shape = Shape.of_repository(repository, index_path.with_suffix(".graph"), environment, said)
     write(index_path, shape, lambda part: said(part, shape.total), keep=kept)
 
 

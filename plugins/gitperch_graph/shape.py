@@ -54,17 +54,18 @@ class Shape:
         path: Path,
         own_path: Path,
         environment: Mapping[str, str] | None = None,
-        told: Callable[[float], None] | None = None,
+        told: Callable[[float, int], None] | None = None,
     ) -> Shape:
         """Everything that branches, tags and HEAD reach in the bare repository at `path`. Raises HistoryUnreadable.
 
-        Where git's commit-graph file cannot tell it, one of our own is written to `own_path`. `told` hears how far it has come, 0 to 1.
+        Where git's commit-graph file cannot tell it, one of our own is written to `own_path`. `told` hears how far it has come, 0 to 1,
+        and how many commits there are.
         """
         repository = Repository(path, environment)
         tips = repository.tips()
         history, commits = _history(repository, tips, own_path)
         if told:
-            told(0.4)
+            told(0.4, history.count)
         order = histories.oldest_first(history)
         first, to = histories.taken(history.first, history.edges, order)
         place = np.empty(history.count, np.uint32)
@@ -72,7 +73,7 @@ class Shape:
         kept = histories.reached(first, to, [int(place[position]) for position in commits.values()])
         refs = [Ref(name, target, -1) for name, target in tips.targets.items()]
         if told:
-            told(0.6)
+            told(0.6, int(kept.sum()))
         whole = cls(history.graph, order, first, to, refs, tips.head, tips.special)
         if not kept.all():
             heights = np.flatnonzero(kept).astype(np.uint32)
