@@ -1,4 +1,4 @@
-"""Counting what came since: a process of its own, which works for so many seconds, and goes on where it stopped.
+"""Counting what came since: a process of its own, which works for about so many seconds, and goes on where it stopped.
 
 nice python -m gitperch_insights.counting STORE COMMIT SECONDS git
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from gitperch_insights.store import State
 
 WRITE_SECONDS = 2.0
-TELL_SECONDS = 0.2
+TELL_SECONDS = 0.5
 WRITE_SIZE = 100_000  # sums that are kept in memory at most
 LIST_SECONDS = 600
 _MAILMAPPED = re.compile(r"(.*?) ?<(.*)>", re.DOTALL)
@@ -45,7 +45,8 @@ class Counting:
         self._store = store
         self._git = git
         self._told_at = 0.0
-        self._until = time.monotonic() + seconds
+        self._seconds = seconds
+        self._until = 0.0
         shallow = Path("shallow")
         self._boundary = frozenset(shallow.read_text("ascii").split() if shallow.exists() else ())
 
@@ -53,7 +54,11 @@ class Counting:
         """Go on counting; whether everything up to `commit` is counted now. Raises HistoryUnreadable, StoreUnusable."""
         state = self._bounded(self._store.state())
         target = state.target or commit
+        began = time.monotonic()
         removed, added = self._lists(state, target)
+        listed = time.monotonic()
+        # Long enough that most of the turn is not spent on finding out what is to be done.
+        self._until = listed + max(self._seconds, 4 * (listed - began))
         total = len(removed) + len(added)
         if not state.target:
             state = self._change(state, target=target, done=0, total=total)
