@@ -80,7 +80,8 @@ class Views:
         self._kept: OrderedDict[Key, _Kept] = OrderedDict()
         self._open: OrderedDict[Key, RowIndex] = OrderedDict()
         self._builds: dict[Key, _Build] = {}
-        self._turn = asyncio.Semaphore(1)  # each takes some 200 MB in a very long history
+        # One of each at once, since each takes 200 MB in a very long history; what takes git long keeps nobody from the others.
+        self._turns = {False: asyncio.Semaphore(1), True: asyncio.Semaphore(1)}
         self._begun: dict[str, deque[float]] = {}
         self._numbers = itertools.count(1)
 
@@ -161,7 +162,7 @@ class Views:
 
     async def _build(self, key: Key, repo: Repository, view: View, build: _Build) -> None:
         try:
-            async with self._turn, self._host.git.children.turn(build.client):
+            async with self._turns[bool(view.path or view.author)], self._host.git.children.turn(build.client):
                 async with asyncio.timeout(FORGOTTEN) as build.patience:
                     generation = await self._run(key, repo, view, build)
             size = sum(file.stat().st_size for file in self._files(key) if file.suffix != ".graph" and file.exists())
