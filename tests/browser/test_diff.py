@@ -175,6 +175,21 @@ def test_changes_can_be_read_without_scripts(open_page: Callable[..., Page], ser
     expect(page.get_by_role("link", name="topic")).to_be_visible()
 
 
+@pytest.mark.parametrize("path", ["commit/{oid}", "commit/{oid}?view=split", "compare/{oid}...main"])
+@pytest.mark.parametrize("width", [360, 1440])
+def test_nothing_has_to_be_scrolled_sideways(
+    open_page: Callable[..., Page], server: Server, oid: str, path: str, width: int
+) -> None:
+    page = open_page(viewport={"width": width, "height": 800})
+    page.goto(f"{server.url}/alice/diffs/{path.format(oid=oid)}")
+    page.evaluate("document.querySelectorAll('details.diff').forEach((it) => it.style.contentVisibility = 'visible')")
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    wide = page.evaluate(
+        "() => [...document.querySelectorAll('.diff-body')].filter((it) => it.scrollWidth > it.clientWidth).length"
+    )
+    assert wide == 0
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_colours_of_code_are_legible_on_every_ground(
     open_page: Callable[..., Page], server: Server, oid: str, scheme: str
