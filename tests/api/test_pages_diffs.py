@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,7 +19,6 @@ from support.server import commit, git
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from pathlib import Path
-    from typing import Any
 
     from gitperch.drawing.hunks import Patch
     from gitperch.git.diff import Changes, FileChange
@@ -286,6 +285,23 @@ def test_of_too_many_files_the_first_are_listed(runner: Git, tmp_path: Path, mon
     diff = listed(runner, tmp_path)
     assert not diff.whole
     assert 500 < len(diff.files) < 1500
+
+
+def test_files_are_listed_even_where_there_is_no_time_to_count(
+    runner: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit(tmp_path, {"a": "1\n"})
+    commit(tmp_path, {f"f{n:03}": "some line\n" for n in range(300)})
+    module = sys.modules[changes.__module__]
+    real = module.looked_up
+
+    async def late(git: Git, *arguments: str, **how: Any) -> tuple[bytes, bool]:
+        output, whole = await real(git, *arguments, **how)
+        return (output[: len(output) // 4], False) if "--numstat" in arguments else (output, whole)
+
+    monkeypatch.setattr(module, "looked_up", late)
+    diff = listed(runner, tmp_path)
+    assert (len(diff.files), diff.whole, diff.counted, diff.files[0].added) == (300, True, False, None)
 
 
 def test_nothing_is_known_of_a_repository_without_its_objects(runner: Git, tmp_path: Path) -> None:

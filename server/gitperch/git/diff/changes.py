@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 OUTPUT_LIMIT = 6 << 20  # bytes: some 30,000 files
 LARGE = 64 << 10  # bytes, some 400 files; more is read in a thread
-SECONDS = 8.0
+SECONDS = 6.0
 EMPTY_TREES = {
     40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
     64: "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
@@ -124,18 +124,26 @@ class Changes:
 
 async def changes(git: Git, path: Path, span: Span, only: Sequence[str] = ()) -> Changes:
     """The files that differ in the repository at `path`, in git's order, or those of them at `only` these paths. Raises GitError, Busy."""
-    formats = ("--raw",) if span.combined else ("--raw", "--numstat")
-    output, whole = await looked_up(
+    output, whole = await _said(git, path, span, only, () if span.combined else ("--numstat",))
+    if not whole and len(output) < OUTPUT_LIMIT:
+        # There was no time to count. git listed the files before, but may have kept the last of them back.
+        output, whole = await _said(git, path, span, only, ())
+        found = await asyncio.to_thread(_read, output, whole, span.combined)
+        return replace(found, counted=False)
+    if len(output) < LARGE:
+        return _read(output, whole, span.combined)
+    return await asyncio.to_thread(_read, output, whole, span.combined)
+
+
+async def _said(git: Git, path: Path, span: Span, only: Sequence[str], formats: tuple[str, ...]) -> tuple[bytes, bool]:
+    return await looked_up(
         git,
-        *("diff-tree", *COMMON, *(("-c",) if span.combined else RENAMES), *formats, *span.arguments, "--"),
+        *("diff-tree", *COMMON, *(("-c",) if span.combined else RENAMES), "--raw", *formats, *span.arguments, "--"),
         *(f":(literal){name}" for name in only),
         path=path,
         limit=OUTPUT_LIMIT,
         seconds=SECONDS,
     )
-    if len(output) < LARGE:
-        return _read(output, whole, span.combined)
-    return await asyncio.to_thread(_read, output, whole, span.combined)
 
 
 def _read(output: bytes, whole: bool, combined: bool) -> Changes:
