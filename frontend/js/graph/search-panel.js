@@ -29,12 +29,13 @@ export function createPanel({ after, hits, onPick, onStep, onCancel, onClose }) 
   const hints = element("ul", { class: "search-hints", hidden: true });
   const list = element("ul", { role: "listbox", class: "search-list", "aria-label": "Commits found", tabindex: 0 });
   const rest = element("p", { class: "search-rest", hidden: true });
+  const scroll = element("div", { class: "search-scroll" }, list, rest);
   const panel = element(
     "section",
     { class: "graph-search", "aria-label": "Search results", hidden: true },
     element("header", {}, element("div", { class: "search-says" }, count, place), cancel, up, down, close),
     hints,
-    element("div", { class: "search-scroll" }, list, rest),
+    scroll,
   );
   after.after(panel);
   const listeners = new AbortController();
@@ -99,7 +100,6 @@ export function createPanel({ after, hits, onPick, onStep, onCancel, onClose }) 
       drawn = 0;
       current = -1;
       list.removeAttribute("aria-activedescendant");
-      list.scrollTop = 0;
     },
 
     /**
@@ -150,7 +150,20 @@ export function createPanel({ after, hits, onPick, onStep, onCancel, onClose }) 
       }
       chosen.setAttribute("aria-selected", "true");
       list.setAttribute("aria-activedescendant", chosen.id);
-      chosen.scrollIntoView({ block: "nearest" });
+    },
+
+    /** @param {number} nth */
+    reveal(nth) {
+      list.children[nth]?.scrollIntoView({ block: "nearest" });
+    },
+
+    /** How far the list is scrolled, in px. */
+    get place() {
+      return scroll.scrollTop;
+    },
+
+    set place(pixels) {
+      scroll.scrollTop = pixels;
     },
 
     hide() {

@@ -40,42 +40,70 @@ export function createSearch({ graph, url, beside, status, onQuery }) {
   /** @type {AbortController | null} */
   let running = null;
   let wantsFirst = false;
+  let words = needles([]);
+  let total = 0; // rows of the graph that the answer is of
   let seen = ""; // generation and view that the hits are of
   let lastRun = 0;
   /** @type {number | undefined} */
   let timer;
-
   let frame = 0;
   let rows = new Uint32Array();
   let marked = ""; // what `rows` are of
 
   const now = () => `${graph.store.generation} ${graph.view}`;
 
-  /**
-   * @param {boolean} anew whether what was found before is shown until there is something new
-   */
-  async function run(anew) {
-    running?.abort();
-    clearTimeout(timer);
-    const mine = (running = new AbortController());
-    const kept = hits.height(current);
+  /** Search, and show what is found as it comes. */
+  async function run() {
+    const mine = begin();
     state = "running";
-    building = -1;
-    seen = now();
-    lastRun = performance.now();
-    if (anew) reset();
+    reset();
     draw();
     try {
-      await receive(mine.signal, anew, kept);
+      for await (const line of patiently(mine.signal)) {
+        mine.signal.throwIfAborted();
+        take(line);
+        if (wantsFirst && hits.count) void first();
+        draw();
+      }
       if (running === mine) state = "done";
     } catch (error) {
       if (isAbort(error) || running !== mine) return;
+      reset();
       state = "failed";
       problem = error instanceof ApiError ? error.message : "The search was cut off. Search again.";
-      if (anew) reset();
     }
+    wantsFirst = false;
     draw();
-    if (anew || state === "failed") tell();
+    tell();
+  }
+
+  /** Search once more, after news: what was found stays as it is until all is there, and the place in the list besides. */
+  async function again() {
+    if (state === "running" || state === "failed") return run();
+    if (state !== "done") return;
+    const mine = begin();
+    const lines = [];
+    try {
+      for await (const line of patiently(mine.signal)) lines.push(line);
+    } catch {
+      return; // what was found before still stands, and the next news try again
+    }
+    if (running !== mine) return;
+    const [kept, place] = [hits.height(current), panel.place];
+    reset();
+    for (const line of lines) take(line);
+    current = hits.indexOf(kept);
+    panel.place = place;
+    draw();
+  }
+
+  function begin() {
+    running?.abort();
+    clearTimeout(timer);
+    running = new AbortController();
+    seen = now();
+    lastRun = performance.now();
+    return running;
   }
 
   function reset() {
@@ -84,47 +112,25 @@ export function createSearch({ graph, url, beside, status, onQuery }) {
     panel.clear();
     current = -1;
     found = 0;
+    building = -1;
     hints = [];
   }
 
-  /**
-   * @param {AbortSignal} signal
-   * @param {boolean} anew
-   * @param {number} kept the height of the hit where one is
-   */
-  async function receive(signal, anew, kept) {
-    let words = needles([]);
-    let total = 0;
-    let fresh = anew;
-    for await (const line of patiently(signal)) {
-      signal.throwIfAborted();
-      building = line.building ?? -1;
-      if (line.total !== undefined) total = line.total;
-      if (line.query) words = needles(line.query.terms);
-      if (line.hints) hints = line.hints.map((/** @type {{text: string}} */ hint) => hint.text);
-      if (!fresh && (line.total !== undefined || line.hits || line.rows || line.done)) {
-        fresh = true; // what was found before stays until now
-        marked = "";
-        hits.clear();
-        panel.clear();
-        current = -1;
-      }
-      if (line.hits) hits.add(total, line.hits);
-      if (line.rows) hits.addRows(total, line.rows);
-      if (line.done) {
-        found = line.count;
-        atLeast = Boolean(line.more);
-        took = line.ms;
-        if (line.failed) throw new ApiError(0, line.failed);
-      } else {
-        found = hits.count;
-      }
-      if (line.hits) panel.more(words);
-      if (!anew && current < 0 && kept >= 0) current = hits.indexOf(kept);
-      if (wantsFirst && hits.count) void first();
-      draw();
-    }
-    if (wantsFirst && !hits.count) wantsFirst = false;
+  /** @param {any} line of the answer */
+  function take(line) {
+    building = line.building ?? -1;
+    if (line.total !== undefined) total = line.total;
+    if (line.query) words = needles(line.query.terms);
+    if (line.hints) hints = line.hints.map((/** @type {{text: string}} */ hint) => hint.text);
+    if (line.hits) hits.add(total, line.hits);
+    if (line.rows) hits.addRows(total, line.rows);
+    if (line.hits) panel.more(words);
+    found = hits.count;
+    if (!line.done) return;
+    found = line.count;
+    atLeast = Boolean(line.more);
+    took = line.ms;
+    if (line.failed) throw new ApiError(0, line.failed);
   }
 
   /** The lines of the answer, asked for again while the graph itself is being built.
@@ -179,10 +185,10 @@ export function createSearch({ graph, url, beside, status, onQuery }) {
   }
 
   function mark() {
-    const { total } = graph.store;
-    const key = `${hits.count} ${total} ${seen}`;
-    if (key !== marked) [marked, rows] = [key, hits.rows(total)];
-    graph.setMarks(rows, current < 0 ? -1 : total - 1 - hits.height(current));
+    const all = graph.store.total;
+    const key = `${hits.count} ${all} ${seen}`;
+    if (key !== marked) [marked, rows] = [key, hits.rows(all)];
+    graph.setMarks(rows, current < 0 ? -1 : all - 1 - hits.height(current));
   }
 
   /** Read out how many there are, and which one this is. */
@@ -200,6 +206,7 @@ export function createSearch({ graph, url, beside, status, onQuery }) {
     if (height < 0) return;
     current = nth;
     draw();
+    panel.reveal(nth);
     const focused = document.activeElement;
     await graph.goTo(graph.store.total - 1 - height);
     const told = hits.told(nth);
@@ -235,10 +242,10 @@ export function createSearch({ graph, url, beside, status, onQuery }) {
     if (reason === "selection" || !query || seen === now()) return;
     const sameView = seen.endsWith(` ${graph.view}`);
     seen = now();
-    if (!sameView) return void run(true);
+    if (!sameView) return void run();
     mark();
     clearTimeout(timer);
-    timer = setTimeout(() => void run(false), Math.max(AGAIN, lastRun + AGAIN_AT_LEAST - performance.now()));
+    timer = setTimeout(() => void again(), Math.max(AGAIN, lastRun + AGAIN_AT_LEAST - performance.now()));
   });
 
   const search = {
@@ -258,7 +265,7 @@ export function createSearch({ graph, url, beside, status, onQuery }) {
       query = next;
       wantsFirst = goToFirst;
       if (!quiet) onQuery(query, { replace });
-      void run(true);
+      void run();
     },
 
     /** @param {number} row */
