@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from gitperch_insights.periods import LAST_DAY, periods_of
 
@@ -64,7 +65,8 @@ class Store:
         """To read. Raises StoreUnusable, also for what goes wrong inside the block."""
         try:
             # Not mode=ro: whoever closes a log last tidies it up.
-            with closing(sqlite3.connect(f"file:{path}?mode=rw", uri=True, timeout=5, isolation_level=None)) as found:
+            address = f"file:{quote(str(path))}?mode=rw"
+            with closing(sqlite3.connect(address, uri=True, timeout=5, isolation_level=None)) as found:
                 found.execute("PRAGMA query_only = ON")
                 found.execute("PRAGMA cache_size = -2048")
                 if found.execute("PRAGMA user_version").fetchone()[0] != VERSION:
