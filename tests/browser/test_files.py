@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from support.server import Server
 
 LONG = 4_321
+WAIT = 15_000  # ms for lines that the page has to ask for
 
 
 @pytest.fixture(scope="module")
@@ -101,15 +102,28 @@ def test_lines_are_chosen_by_click_shift_and_keyboard(server: Server, shelf: Pat
     expect(page.locator("tr.chosen")).to_have_count(2)
 
 
+def test_a_finger_chooses_lines_by_two_taps(server: Server, shelf: Path, open_page: Callable[..., Page]) -> None:
+    page = open_page(viewport={"width": 390, "height": 800}, has_touch=True, is_mobile=True)
+    page.goto(f"{server.url}/alice/shelf/blob/main/src/long.py")
+    page.get_by_label("Line 3", exact=True).tap()
+    page.get_by_label("Line 6", exact=True).tap()
+    assert page.url.endswith("#L3-L6")
+    page.get_by_label("Line 2", exact=True).tap()
+    assert page.url.endswith("#L2")
+    oid = git("rev-parse", "main", cwd=shelf).stdout.strip()
+    page.get_by_role("link", name="Permalink").tap()
+    page.wait_for_url(f"**/blob/{oid}/src/long.py#L2")
+
+
 def test_a_line_far_down_in_a_long_file_is_there_when_it_is_asked_for(server: Server, shelf: Path, page: Page) -> None:
     page.goto(f"{server.url}/alice/shelf/blob/main/src/long.py#L4000")
-    expect(page.locator("#L4000 .text")).to_have_text("value_4000 = 'changed'")
+    expect(page.locator("#L4000 .text")).to_have_text("value_4000 = 'changed'", timeout=WAIT)
     expect(page.locator("#L4000")).to_be_in_viewport()
     assert page.locator("tr[id]").count() < LONG
     page.keyboard.press("l")
     page.keyboard.type("2345")
     page.keyboard.press("Enter")
-    expect(page.locator("#L2345")).to_be_in_viewport()
+    expect(page.locator("#L2345")).to_be_in_viewport(timeout=WAIT)
     assert page.url.endswith("#L2345")
 
 
@@ -132,14 +146,14 @@ def test_a_history_goes_on_under_the_name_before(server: Server, shelf: Path, pa
 def test_blame_walks_back_before_a_change(server: Server, shelf: Path, page: Page) -> None:
     page.goto(f"{server.url}/alice/shelf/blame/main/src/long.py#L4000")
     cell = page.locator("#L4000 .origin")
-    expect(cell.get_by_role("link", name="Change a line far down")).to_be_visible()
+    expect(cell.get_by_role("link", name="Change a line far down")).to_be_visible(timeout=WAIT)
     # The parts around it are there, and nothing moves below the pointer any more.
-    expect(page.locator("#L4100 .origin[data-oid]")).to_be_attached()
+    expect(page.locator("#L4100 .origin[data-oid]")).to_be_attached(timeout=WAIT)
     expect(page.locator("#L4000")).to_be_in_viewport()
     cell.get_by_role("link", name="Change a line far down").hover()
     expect(page.get_by_role("tooltip")).to_contain_text("Ada Author")
     cell.get_by_role("link", name="Blame before this change").click()
-    expect(page.locator("#L4000 .text")).to_have_text("value_4000 = 4000")
+    expect(page.locator("#L4000 .text")).to_have_text("value_4000 = 4000", timeout=WAIT)
     begun = git("rev-list", "--max-parents=0", "main", cwd=shelf).stdout.strip()
     assert f"/blame/{begun}/src/long.py" in page.url
     expect(page.locator(f'#L4000 .origin[data-oid="{begun}"]')).to_be_attached()
@@ -169,7 +183,7 @@ def test_last_commits_that_were_not_known_in_time_come_in(server: Server, shelf:
     page.goto(f"{server.url}/alice/shelf/tree/main/src")
     row = page.get_by_role("row", name="long.py")
     expect(row.get_by_role("link", name="Change a line far down")).to_be_visible()
-    expect(row.locator("time")).to_have_text("just now")
+    expect(row.locator("time")).to_have_text(re.compile("just now|ago$"))
     expect(page.get_by_role("row", name="part0").get_by_role("link", name="Newest")).to_be_visible()
 
 

@@ -39,7 +39,7 @@ function busy(target) {
   return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
 }
 
-function help() {
+export function help() {
   const items = HELP.map(([keys, meaning]) => element("div", {}, element("dt", {}, element("kbd", {}, keys)), element("dd", {}, meaning)));
   const close = element("form", { method: "dialog" }, element("button", { class: "button" }, "Close"));
   const dialog = element("dialog", { class: "dialog keys-help", "aria-labelledby": "keys-help" }, element("h2", { id: "keys-help" }, "Keyboard"), element("dl", {}, ...items), close);

@@ -62,7 +62,9 @@ export function createLines(code, chunks) {
       const line = lineOf(event.target);
       if (!line || event.ctrlKey || event.metaKey) return;
       event.preventDefault();
-      choose(line, event.shiftKey);
+      // A finger has no Shift: the second number ends what the first began.
+      const second = event instanceof PointerEvent && event.pointerType === "touch" && chosen?.from === chosen?.to && chosen?.from !== line;
+      choose(line, event.shiftKey || (second && !!chosen));
     },
     { signal },
   );

@@ -4,10 +4,10 @@ import { createBlame } from "./blame.js";
 import { MOST, createChunks } from "./chunks.js";
 import { createFinder } from "./finder.js";
 import { createHistory } from "./history.js";
-import { createKeys } from "./keys.js";
+import { createKeys, help } from "./keys.js";
 import { createLast } from "./last.js";
 import { createLines } from "./lines.js";
-import { addressOf, placeOf } from "./place.js";
+import { placeOf } from "./place.js";
 import { createRefs } from "./refs.js";
 import { createTree } from "./tree.js";
 
@@ -31,13 +31,14 @@ if (changes instanceof HTMLElement) createHistory(changes);
 createKeys({
   t: () => finder.open(),
   l: () => lines && finder.open(":"),
-  y: () => place.name !== place.oid && location.assign(addressOf(place, place.kind, place.path, place.oid) + location.search + location.hash),
+  y: () => follow("[data-permalink]"),
   w: () => wrap(recall(WRAPS) !== "true"),
   b: () => follow("[data-keeps-lines][data-other]"),
 });
 place.element.addEventListener("click", (event) => {
   const target = event.target instanceof Element ? event.target : null;
   if (target?.closest("[data-go-to-file]")) finder.open();
+  if (target?.closest("[data-help]")) help();
   if (target?.closest("[data-wrap]")) wrap(recall(WRAPS) !== "true");
   const copy = target?.closest("[data-copy-lines]");
   if (copy instanceof HTMLElement) void copyLines(copy);
