@@ -8,6 +8,7 @@ from __future__ import annotations
 import bisect
 from array import array
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
@@ -99,15 +100,22 @@ class RefTable:
 class Refs:
     """A table, and the refs that have moved since: by name, None for one that is gone. It does not change."""
 
-    def __init__(self, table: RefTable, moved: Mapping[str, Ref | None] | None = None) -> None:
+    def __init__(
+        self, table: RefTable, moved: Mapping[str, Ref | None] | None = None, count: int | None = None
+    ) -> None:
+        """`count`: how many there are now, where somebody knows."""
         self.table = table
         self.moved = dict(moved or {})
-        self._by_height: dict[int, list[Ref]] = {}
+        self._count = len(table) + _more(self.moved, table.find) if count is None else count
+
+    @cached_property
+    def _by_height(self) -> dict[int, list[Ref]]:
+        """Those that have moved."""
+        found: dict[int, list[Ref]] = {}
         for ref in self.moved.values():
             if ref:
-                self._by_height.setdefault(ref.height, []).append(ref)
-        hidden = sum(1 for name in self.moved if table.find(name))
-        self._count = len(table) - hidden + sum(1 for ref in self.moved.values() if ref)
+                found.setdefault(ref.height, []).append(ref)
+        return found
 
     def __len__(self) -> int:
         return self._count
@@ -152,13 +160,31 @@ class Refs:
     def differences(self, listed: bytes) -> dict[str, str | None]:
         """What `git for-each-ref` lists as `oid name`, in the order of the names, that is not here: name → oid, None for one
         that is here and not listed."""
-        then = {ref.name: ref.target for ref in self}
-        now = {name: oid for oid, name in _listed(listed)}
-        found: dict[str, str | None] = {name: oid for name, oid in now.items() if then.get(name) != oid}
-        return found | {name: None for name in then if name not in now}
+        found: dict[str, str | None] = {}
+        known = iter(self)
+        ref = next(known, None)
+        for oid, name in _listed(listed):
+            key = _encoded(name)
+            while ref and _encoded(ref.name) < key:
+                found[ref.name] = None
+                ref = next(known, None)
+            if ref and ref.name == name:
+                if ref.target != oid:
+                    found[name] = oid
+                ref = next(known, None)
+            else:
+                found[name] = oid
+        if ref:
+            found[ref.name] = None
+        return found | {ref.name: None for ref in known}
 
     def with_moves(self, moves: Mapping[str, Ref | None]) -> Refs:
-        return Refs(self.table, self.moved | dict(moves)) if moves else self
+        return Refs(self.table, self.moved | dict(moves), self._count + _more(moves, self.get)) if moves else self
+
+
+def _more(moves: Mapping[str, Ref | None], before: Callable[[str], Ref | None]) -> int:
+    """How many more refs there are after `moves`."""
+    return sum((ref is not None) - (before(name) is not None) for name, ref in moves.items())
 
 
 def _listed(listed: bytes) -> Iterator[tuple[str, str]]:
