@@ -353,6 +353,10 @@ def test_many_different_views_fill_neither_the_disk_nor_the_queue(
         answer = await client.answer("?after=6")
         assert (answer.status, answer.json()["code"]) == (429, "too_many_requests")
         assert (await client.answer("?after=5")).status == 200
+        commit(work, {"a": "2"})
+        await client.push(work, "HEAD:main")
+        await news.next()
+        assert (await whole_view(client, "after=5"))["total"] == 2, "a view that follows pushes is none of many"
 
     run(test)
 

@@ -139,7 +139,8 @@ class Views:
         return found
 
     def _started(self, key: Key, repo: Repository, view: View, client: str) -> _Build:
-        self._admit(client)
+        if key not in self._kept:  # one that follows pushes is none of many
+            self._admit(client)
         build = self._builds[key] = _Build(client, asyncio.Event())
         name = f"graph view {key[0]} {key[1]} ({next(self._numbers)})"
         self._host.tasks.start(name, functools.partial(self._build, key, repo, view, build))
