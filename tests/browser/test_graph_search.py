@@ -184,6 +184,13 @@ def test_nothing_found_is_said_and_leads_nowhere(graph: GraphPage) -> None:
     told(graph, "No commit found")
 
 
+def test_enter_waits_for_no_names(graph: GraphPage) -> None:
+    graph.page.route("**/graph/names?*", lambda route: None)
+    search(graph, "apple")
+    expect(hits(graph)).to_have_count(8)
+    expect(box(graph)).to_have_value("apple")
+
+
 def test_a_search_is_cancelled_and_a_lost_one_is_said(graph: GraphPage, complaints: object) -> None:
     graph.page.route("**/graph/search?q=endless*", lambda route: None)
     search(graph, "endless words")

@@ -5,6 +5,8 @@
 
 import { element } from "./dom.js";
 
+const PATIENCE = 500; // ms that Enter waits for offers
+
 /** @typedef {import("./find-offers.js").Offer} Offer */
 
 /**
@@ -21,11 +23,12 @@ function groupOf(heading, id) {
  * @param {HTMLElement} options.box
  * @param {(text: string, caret: number) => Promise<Offer[]>} options.offers
  * @param {(text: string) => void} options.onType what is in the field has changed
+ * @param {(text: string) => void} options.onSubmit Enter, where nothing is offered in time
  * @param {() => void} options.onAgain Enter on the search that is shown
  * @param {() => void} options.onLeave Escape: the focus goes back to the rows
  * @param {() => void} options.onClear the cross
  */
-export function createFind({ box, offers, onType, onAgain, onLeave, onClear }) {
+export function createFind({ box, offers, onType, onSubmit, onAgain, onLeave, onClear }) {
   const input = /** @type {HTMLInputElement} */ (box.querySelector("input"));
   const popup = /** @type {HTMLElement} */ (box.querySelector(".find-popup"));
   const list = /** @type {HTMLElement} */ (popup.querySelector('[role="listbox"]'));
@@ -34,6 +37,7 @@ export function createFind({ box, offers, onType, onAgain, onLeave, onClear }) {
   /** @type {Offer[]} */
   let shown = [];
   let active = -1;
+  let drawn = ""; // what was typed when `shown` was
   let kept = ""; // what belongs into the field while nobody types: the search that is shown
   /** @type {Promise<void>} */
   let latest = Promise.resolve();
@@ -48,7 +52,7 @@ export function createFind({ box, offers, onType, onAgain, onLeave, onClear }) {
     const asked = value === kept ? offers("", value.length) : offers(value, input.selectionStart ?? value.length);
     latest = asked.then(
       (found) => {
-        if (mine === turn && document.activeElement === input) draw(found);
+        if (mine === turn && document.activeElement === input) draw(found, value);
       },
       () => {
         if (mine === turn) say(["The branches and tags could not be loaded. Type on to try again."]);
@@ -56,9 +60,13 @@ export function createFind({ box, offers, onType, onAgain, onLeave, onClear }) {
     );
   }
 
-  /** @param {Offer[]} found */
-  function draw(found) {
+  /**
+   * @param {Offer[]} found
+   * @param {string} text that they are for
+   */
+  function draw(found, text) {
     shown = found;
+    drawn = text;
     active = input.value.trim() ? found.findIndex(({ likely }) => likely) : -1;
     /** @type {HTMLElement[]} */
     const groups = [];
@@ -112,9 +120,21 @@ export function createFind({ box, offers, onType, onAgain, onLeave, onClear }) {
     offer.pick?.();
   }
 
-  function again() {
-    close();
-    onAgain();
+  /** Whoever types fast is not taken to what the last letter but one had found; nor is anybody kept waiting for names. */
+  async function enter() {
+    const text = input.value;
+    await Promise.race([latest, new Promise((resolve) => setTimeout(resolve, PATIENCE))]);
+    if (drawn !== text || (active < 0 && text !== kept)) {
+      if (!text.trim()) return;
+      close();
+      put(kept);
+      onSubmit(text);
+    } else if (active < 0 && text) {
+      close();
+      onAgain();
+    } else {
+      take(active);
+    }
   }
 
   /** @param {string} text */
@@ -142,8 +162,7 @@ export function createFind({ box, offers, onType, onAgain, onLeave, onClear }) {
         mark();
       }
     } else if (event.key === "Enter") {
-      // Whoever types fast is not taken to what the last letter but one had found.
-      void latest.then(() => (active < 0 && input.value && input.value === kept ? again() : take(active)));
+      void enter();
     } else if (event.key === "Escape") {
       escape();
     } else {

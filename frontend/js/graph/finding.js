@@ -69,6 +69,7 @@ export function createFinding({ root, repository, graph }) {
     box: find(root, ".graph-find", HTMLElement),
     offers: createOffers({ refs, recent, authors, onGo: go, onSearch: look }),
     onType: hints.typed,
+    onSubmit: look,
     onAgain: search.next,
     onLeave: focus,
     onClear: () => search.close(),

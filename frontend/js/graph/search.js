@@ -165,7 +165,7 @@ export function createSearch({ graph, url, beside, status, onQuery }) {
     if (state === "failed") return problem;
     const commits = `${found.toLocaleString("en")}${atLeast ? "+" : ""} ${found === 1 ? "commit" : "commits"}`;
     if (state === "running" && building >= 0) return `Reading the history, ${Math.floor(building * 100)} %`;
-    if (state === "running") return found ? `${commits} so far…` : "Searching…";
+    if (state === "running") return found ? `${found.toLocaleString("en")} so far…` : "Searching…";
     if (state === "cancelled") return found ? `${commits}, then cancelled` : "Cancelled";
     return found ? `${commits} found` : "No commit found";
   }
