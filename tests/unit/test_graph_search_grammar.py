@@ -61,6 +61,7 @@ def test_what_is_understood(typed: str, understood: list[tuple[str, str, bool]])
         ("merge:maybe", [], 0, "only and exclude"),
         ("hash:xyz", [], 0, "hexadecimal digits"),
         ("hash:ab", [], 0, "4 to 64"),
+        ("path:**/a/**/b/**", [], 0, "at most 2 times **"),
         ("author: ada", [("text", "ada", False)], 0, "wants a value"),
         ('ab "cd e', [("text", "ab", False), ("text", "cd e", False)], 8, 'closing "'),
         ("😀 foo:bar", [("text", "😀", False), ("text", "foo:bar", False)], 3, "foo: is no key"),

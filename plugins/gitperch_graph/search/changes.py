@@ -23,10 +23,9 @@ if TYPE_CHECKING:
 LIMIT = 50_000
 """Paths of one commit that are kept."""
 
-ALLOWANCE, CREDIT = (
-    100,
-    1 << 20,
-)  # paths that a commit may change on average, and by how much a segment may go beyond that
+LONGEST = 1000  # bytes of a path
+ALLOWANCE = 100  # paths that a commit may change on average
+CREDIT = 1 << 20  # paths by which a segment may go beyond that
 SIZE = 16 << 20  # bytes of all the different paths in a segment
 PATIENCE = 60.0  # seconds for the changes of one commit: a few small trees within each other can stand for billions
 FAILURES = 16  # commits whose trees cannot be read, until the whole history is taken for one without trees
@@ -59,7 +58,7 @@ class PathsDraft:
     def add(self, names: Sequence[bytes]) -> None:
         """The next commit, and what it changes."""
         self._credit += ALLOWANCE
-        for path in dict.fromkeys(map(folded_bytes, names[: min(LIMIT, self._credit)])):
+        for path in dict.fromkeys(folded_bytes(name[:LONGEST]) for name in names[: min(LIMIT, self._credit)]):
             rows = self._paths.get(path)
             if rows is None:
                 if self._size + len(path) >= SIZE:

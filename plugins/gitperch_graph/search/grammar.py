@@ -14,6 +14,7 @@ from typing import Any
 
 from gitperch_graph.search.dates import moment
 from gitperch_graph.search.folding import folded
+from gitperch_graph.search.paths import DEEP
 
 LONGEST = 1000  # characters of a query
 MOST = 32  # terms
@@ -138,6 +139,8 @@ def _term(match: re.Match[str], at: int, now: float) -> tuple[Term | None, str]:
         return _merge(value, negated, at, length)
     if key == "hash" and not _HEX.fullmatch(value.lower()):
         return None, f"A hash is looked for by {SHORTEST_HASH} to 64 hexadecimal digits, as in {_EXAMPLES[key]}."
+    if key in ("path", "file") and value.count("**") > DEEP - (key == "file"):
+        return None, f"{typed}: takes at most {DEEP - (key == 'file')} times ** in a glob."
     return Term(key, value, negated, at, length), ""
 
 
