@@ -128,7 +128,7 @@ def test_a_history_that_is_being_laid_out_shows_how_far_it_is(page: Page, server
         body = {"building": True, "progress": 0.2 * len(asked), "commits": 1_250_000}
         route.fulfill(status=202, content_type="application/json", body=json.dumps(body))
 
-    page.route("**/graph?at=0&rows=256", answer)
+    page.route("**/graph?at=0&rows=192", answer)
     page.goto(f"{server.url}/{long}")
     expect(page.get_by_text("Laying out the history")).to_be_visible()
     expect(page.get_by_text(re.compile(r"^1,250,000 commits · [2-8]0 %$"))).to_be_visible()

@@ -45,6 +45,11 @@ def test_each_module_is_there_once_and_keeps_its_own_names(tmp_path: Path) -> No
     assert output(tmp_path, script) == "base\n22\n"
 
 
+def test_a_text_over_several_lines_keeps_its_blanks(tmp_path: Path) -> None:
+    entry = written(tmp_path, main="const text = `a\n  b`;\nif (text) {\n  console.log(text);\n}\n")
+    assert output(tmp_path, linked(entry)) == "a\n  b\n"
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -3,8 +3,14 @@
 import { getJson } from "../api.js";
 import { viewOf } from "./view.js";
 
-/** Rows of the first window: two blocks, which are more than a screen at any zoom. */
-export const FIRST_ROWS = 256;
+const AROUND = 256; // rows: a whole block lies around the one in their middle
+const FROM_TOP = 192; // as many as a screen needs, whichever block begins in them
+
+/**
+ * Rows of the first window.
+ * @param {string | number} at
+ */
+export const firstRows = (at) => (String(at) === "0" ? FROM_TOP : AROUND);
 
 /** Where an address begins, as far as that is there: at a place, a commit that it shows, the top. */
 export function placesInAddress() {
@@ -22,7 +28,8 @@ export function windowQuery(at, rows, view) {
 }
 
 const [, owner, name] = location.pathname.split("/");
-const query = windowQuery(placesInAddress()[0], FIRST_ROWS, viewOf(new URL(location.href).searchParams));
+const [place] = placesInAddress();
+const query = windowQuery(place, firstRows(place), viewOf(new URL(location.href).searchParams));
 
 /** @type {{query: string, answer: Promise<any> | null}} taken once, by whoever opens the graph with the same query */
 export const early = { query, answer: getJson(`/api/repos/${owner}/${name}/graph${query}`) };

@@ -3,7 +3,7 @@
 import { ApiError, getJson, isAbort } from "../api.js";
 import { BLOCK, blockOf, blocksFrom } from "./blocks.js";
 import { applyDelta } from "./deltas.js";
-import { FIRST_ROWS, early, windowQuery } from "./early.js";
+import { early, firstRows, windowQuery } from "./early.js";
 
 const KEEP = 64; // blocks: some 8,000 commits, 3 MB
 const AT_ONCE = 3; // requests
@@ -63,7 +63,7 @@ export function createStore({ url, view, onRows, onStale, onState }) {
       opening?.abort();
       const mine = (opening = new AbortController());
       onState("opening");
-      const answer = await ask(at, FIRST_ROWS, mine.signal);
+      const answer = await ask(at, firstRows(at), mine.signal);
       forget();
       Object.assign(store, { total: answer.total, lanes: answer.lanes, head: answer.head, generation: answer.generation, opened: true });
       for (const block of blocksFrom(answer)) blocks.set(block.index, block);
@@ -78,7 +78,7 @@ export function createStore({ url, view, onRows, onStale, onState }) {
      * @returns {Promise<number>}
      */
     async find(at) {
-      const answer = await ask(at, FIRST_ROWS);
+      const answer = await ask(at, firstRows(at));
       if (answer.generation !== store.generation) return store.open(at);
       for (const block of blocksFrom(answer)) keep(block);
       return answer.focus ?? answer.at;

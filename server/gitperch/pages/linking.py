@@ -17,6 +17,7 @@ _EXPORT = re.compile(r"^export (?=(?:async )?(?:function\*? |const |class )(\w+)
 _STRANGE = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
 # Behind code only where it has ended a line for certain: what is inside a string has no such end.
 _ASIDE = re.compile(r"(?<=[;,{}()\]])[ \t]+// [^\n\"'`]*$", re.MULTILINE)
+_INDENT = re.compile(r"^[ \t]+", re.MULTILINE)
 _REMARK = re.compile(r"^[ \t]*(?:/\*\*(?:[^*]|\*(?!/))*\*/|//[^\n]*)[ \t]*\n", re.MULTILINE)
 
 
@@ -53,4 +54,6 @@ def _visit(file: Path, order: dict[Path, str], above: list[Path]) -> None:
     body = _EXPORT.sub("", _IMPORT.sub(imported, _ASIDE.sub("", _REMARK.sub("", text))))
     if strange := _STRANGE.search(body):
         raise NotLinkable(f"{file.name} cannot be joined with others: {strange[0][:80]}")
+    if not any(line.count("`") % 2 for line in body.splitlines()):  # no text runs over several lines
+        body = _INDENT.sub("", body)
     order[file] = f"const m{len(order)} = (() => {{\n{body}return {{ {', '.join(exported)} }};\n}})();\n"
