@@ -501,3 +501,22 @@ def test_what_refs_reach_is_found_in_a_long_history(run: Callable[[Test], None],
             assert last["count"] == len(rows) == len(expected)
 
     run(test)
+
+
+def test_a_deleted_repository_leaves_no_texts(
+    run: Callable[[Test], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(texts, "TAIL", 0)
+    source = generate(tmp_path / "source.git", commits=100, branches=2)
+
+    async def test(it: House) -> None:
+        news = News(it)
+        client = await Client.of(it, source)
+        await news.next()
+        assert await found(client, "the -path:nowhere")
+        folder = it.host.config.data / "plugins" / "graph_texts"
+        assert {file.name for file in (folder / "1").iterdir()} == {"00000.texts", "00000.paths"}
+        await it.host.repositories.delete(client.repo)
+        await until(lambda: not list(folder.iterdir()))
+
+    run(test)
