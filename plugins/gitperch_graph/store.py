@@ -14,6 +14,7 @@ from weakref import WeakValueDictionary
 from gitperch.git import GitError, refs
 from gitperch_graph import apart, small
 from gitperch_graph.commit_graph import chain_of
+from gitperch_graph.commits import parsed
 from gitperch_graph.errors import Building, GraphUnreadable
 from gitperch_graph.extend import extended
 from gitperch_graph.objects import libgit2_knows, reader
@@ -47,6 +48,7 @@ _SUFFIXES = (".rows", ".top", ".graph")
 PATIENCE = 2.0
 """Seconds that a request waits for an index before it is told that one is being built."""
 
+_TOUCHED = 40  # commits
 _OPEN = 24  # indexes kept mapped
 _HIGH = 3 * KEPT  # rows of a top, after which most of them are put into a base
 _MANY_MOVED = 2000  # refs
@@ -336,5 +338,8 @@ def _extended(
 
 
 def _read_head(repository: LibgitRepository) -> None:
-    with contextlib.suppress(KeyError, ValueError):
-        reader(repository)(str(repository.references["HEAD"].resolve().target))
+    """Read some of the newest commits, for the sake of the pages on which they and their places in the pack are."""
+    with contextlib.suppress(KeyError, ValueError, IndexError):
+        read, oid = reader(repository), str(repository.references["HEAD"].resolve().target)
+        for _ in range(_TOUCHED):
+            oid = parsed(read(oid)[1]).parents[0]
