@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
@@ -63,15 +62,17 @@ def when(person: Person) -> str:
 async def _containing(page: RepositoryPage, oid: str) -> tuple[list[Ref], bool]:
     """The branches and tags that contain the commit, at most `REFS` + 1 of each; and whether there was time to look at all of them.
 
-    git walks the history once for each branch, so that the default one, which is known soon, does not wait for the others.
+    git walks the history once for each branch: the default one is known soon, all of them may be too much.
     """
     head = f"refs/heads/{page.repository.head}"
     asked = [
         ("for-each-ref", f"--contains={oid}", "--format=%(refname)", head),
-        ("for-each-ref", f"--count={REFS + 1}", f"--contains={oid}", "--format=%(refname)", "refs/heads"),
         ("tag", f"--contains={oid}", "--format=%(refname)"),  # all tags in one walk
+        ("for-each-ref", f"--count={REFS + 1}", f"--contains={oid}", "--format=%(refname)", "refs/heads"),
     ]
-    listed = await asyncio.gather(*(_listed(page, arguments) for arguments in asked))
+    listed = [
+        await _listed(page, arguments) for arguments in asked
+    ]  # one at a time: there are few places for all who look
     found = dict.fromkeys(ref for refs, _ in listed for ref in refs)
     return list(found), all(whole for _, whole in listed)
 
