@@ -71,6 +71,7 @@ def test_a_file_is_followed_across_its_renames(work: Path, asked: Callable[..., 
     assert [change.before for change in found.changes if change.before] == ["new.txt", "old.txt"]
     assert [change.path for change in found.changes][-2:] == ["old.txt", "old.txt"]
     assert (found.changes[0].added, found.changes[0].deleted) == (1, 0)
+    assert [(change.added, change.deleted) for change in found.changes if change.before] == [(0, 0), (1, 0)]
     assert found.next is None
     assert found.whole
 

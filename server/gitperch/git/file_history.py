@@ -75,11 +75,10 @@ async def changes(git: Git, path: Path, cursor: Cursor, limit: int, seconds: flo
                             return Changes(found, reached, True)
                         found.append(change)
                         reached = replace(reached, skip=reached.skip + 1)
-                before = None if folder or not found else await _before(git, path, found[-1])
-                if not before:
+                renamed = None if folder or not found else await _before(git, path, found[-1])
+                if not renamed:
                     return Changes(found, None, True)
-                found[-1] = replace(found[-1], status="R", before=before.path)
-                reached = before
+                found[-1], reached = renamed
     except TimeoutError:
         if found and found[-1].status in BEGINS:  # whether it was renamed is not known: the next look begins with it
             found.pop()
@@ -122,18 +121,22 @@ async def _fields(said: asyncio.StreamReader) -> AsyncIterator[bytes]:
             return
 
 
-async def _before(git: Git, path: Path, first: Change) -> Cursor | None:
-    """Where the file was before `first`, the oldest change under its name, gave it that name; None where it began."""
+async def _before(git: Git, path: Path, first: Change) -> tuple[Change, Cursor] | None:
+    """`first`, the oldest change under its name, as the renaming that it was, and where to go on; None where the file began."""
     if first.status not in BEGINS:
         return None
     listed = await git.run("rev-list", "--parents", "--max-count=1", "--end-of-options", first.oid, path=path)
     for parent in listed.decode("ascii").split()[1:]:
-        compared = ("--literal-pathspecs", "diff-tree", "-r", "-z", "--name-status", "--follow", parent, first.oid)
+        compared = ("--literal-pathspecs", "diff-tree", "-r", "-z", "--raw", "--numstat", "--follow", parent, first.oid)
         try:
             said = await git.run(*compared, "--", first.path, path=path, timeout=RENAME_SECONDS)
         except GitError:  # the parent is not here, or it takes too long
             continue
-        status, _, names = said.partition(b"\0")
-        if status.startswith(b"R"):
-            return Cursor(parent, names.split(b"\0")[0].decode("utf-8", "surrogateescape"))
+        fields = said.split(b"\0")
+        if not (raw := _RAW.fullmatch(fields[0])) or raw[1] != b"R":
+            continue
+        counts = _COUNTS.fullmatch(fields[3]) if len(fields) > 3 else None
+        added, deleted = (int(counts[1]), int(counts[2])) if counts and counts[1] != b"-" else (None, None)
+        before = fields[1].decode("utf-8", "surrogateescape")
+        return replace(first, status="R", before=before, added=added, deleted=deleted), Cursor(parent, before)
     return None
