@@ -153,3 +153,30 @@ def test_a_long_press_opens_a_card_and_picks_nothing(
     touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     expect(card(graph, re.compile("Commit"))).to_be_visible()
     expect(graph.details).to_be_hidden()
+
+
+def test_a_commit_beyond_the_lanes_is_pointed_at_by_its_sign(
+    open_page: Callable[..., Page], server: Server, tmp_path: Path
+) -> None:
+    work = tmp_path / "wide"
+    commit(work, {"a": "0"}, "Root")
+    for number in range(14):
+        git("switch", "-q", "-c", f"lane-{number}", "main", cwd=work)
+        commit(work, {f"f{number}": "1"}, f"Side {number}")
+    for number in range(14):
+        git("switch", "-q", f"lane-{number}", cwd=work)
+        commit(work, {f"f{number}": "2"}, f"Tip {number}")
+    server.cli("repo", "add", f"{server.admin}/wide", "--public", "--from", str(work))
+    page = open_page()
+    page.add_init_script("localStorage.setItem('gitperch.lanes', '60')")
+    graph = GraphPage(page, server, f"{server.admin}/wide").open()
+    for row in range(1, 15):
+        page.keyboard.press("j")
+        expect(graph.grid.locator("[data-current]")).to_have_attribute("aria-rowindex", str(row))
+        page.keyboard.press("i")
+        shown = card(graph, re.compile("Commit"))
+        expect(shown).to_be_visible()
+        box = shown.bounding_box()
+        assert box
+        assert box["x"] < 60, "the card stands by the sign at the column's edge"
+        page.keyboard.press("Escape")

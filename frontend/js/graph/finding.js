@@ -19,6 +19,7 @@ import { createTargets } from "./tooltip-targets.js";
 import { createTooltip } from "./tooltip.js";
 
 const LONG = 9000; // ms for a sentence that explains something
+const EDGE = 7; // px that a node needs on its right
 const NOTHING = "Choose a commit first, with j or a click.";
 
 /** @typedef {import("./main.js").Graph} Graph */
@@ -84,7 +85,9 @@ export function createFinding({ root, repository, graph }) {
     onLeave: focus,
   });
   const cards = createCards({ url, onGo: go, onSearch: look, onFilter: filter, onMark: mark.set, linkTo: (oid) => link.to(oid) });
-  const targets = createTargets({ grid, commit: (row) => graph.store.commit(row), nodeX: graph.nodeX });
+  /** A node that does not fit into the lanes' column has its sign at that column's edge. @param {import("./types.js").Commit} commit */
+  const nodeX = (commit) => Math.min(graph.nodeX(commit), (Number.parseFloat(root.style.getPropertyValue("--lanes-width")) || Infinity) - EDGE);
+  const targets = createTargets({ grid, commit: (row) => graph.store.commit(row), nodeX });
   const tooltip = createTooltip({ root, area: grid, scroller: grid, targetAt: targets.at, cards, onLeave: focus });
   let told = { oid: "", nth: 0 };
   let opened = String(graph.view); // the view that is shown, not the one that is on its way
