@@ -1,6 +1,7 @@
 /** Days, weeks, months and years, in the visitor's own time zone. */
 
-const DAY = 86_400;
+const HOUR = 3600;
+const DAY = 24 * HOUR;
 const YEAR = 365.25 * DAY;
 
 // The page speaks English; a formatter of the browser's takes longer to make than all of these names.
@@ -43,7 +44,7 @@ export function dateOf(seconds) {
 }
 
 /**
- * Where years, months or days begin, for a scale from `oldest` to `newest`.
+ * Where years, months, days or hours begin, for a scale from `oldest` to `newest`.
  * @param {number} oldest Unix time
  * @param {number} newest
  * @returns {{time: number, name: string}[]} newest first
@@ -69,6 +70,10 @@ export function ticks(oldest, newest) {
     }
   } else if (span > 2 * DAY) {
     for (let at = midnight(to); at > from; at = new Date(at.getFullYear(), at.getMonth(), at.getDate() - 1)) add(at, `${at.getDate()} ${shortMonthOf(at)}`);
+  } else {
+    for (let at = new Date(newest * 1000).setMinutes(0, 0, 0); at > oldest * 1000; at -= HOUR * 1000) {
+      add(new Date(at), `${String(new Date(at).getHours()).padStart(2, "0")}:00`);
+    }
   }
   return found;
 }
