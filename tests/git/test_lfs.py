@@ -421,7 +421,7 @@ def test_the_page_of_a_file_says_where_it_is_kept_and_has_it(house: Server, alic
     data = os.urandom(12_000_000)
     pushed(house, alice, "alice/pages", {"data.bin": data, "picture.png": png})
     page = house.get("/alice/pages/blob/main/data.bin", user="alice").text
-    assert "Stored with LFS, 12 MB" in page
+    assert "Kept with Git LFS, 12 MB" in page
     assert "Download it (12 MB)" in page
     assert "git-lfs.github.com" not in page
     raw = house.get("/alice/pages/raw/main/data.bin", user="alice")
