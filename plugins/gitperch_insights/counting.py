@@ -79,8 +79,8 @@ class Counting:
     def _some(self, state: State, reader: Reader, sign: int, oids: Oids, *, shrinking: bool) -> State:
         """Count some of `oids`, and write that down; with the last ones, finish in the same transaction."""
         tally, done = Tally(), 0
-        since = time.monotonic()
-        while done < len(oids) and tally.size < WRITE_SIZE and time.monotonic() < since + WRITE_SECONDS:
+        until = min(time.monotonic() + WRITE_SECONDS, self._until)
+        while done < len(oids) and tally.size < WRITE_SIZE and (not done or time.monotonic() < until):
             records, read = reader.read(oids.after(done).first(BATCH))
             for record in records:
                 tally.add(record, sign)
