@@ -201,7 +201,8 @@ def test_a_history_larger_than_a_turn_is_counted_in_several(
 
     async def test(it: House) -> None:
         monkeypatch.setattr(service, "SLICE_SECONDS", 0.0)
-        turns, stream = [], it.host.git.stream
+        stream = it.host.git.stream
+        turns: list[str] = []
 
         def watched(*arguments: str, **options: Any) -> Any:
             turns.extend(word for word in options.get("prefix", ()) if word == "gitperch_insights.counting")
