@@ -104,6 +104,7 @@ def test_signing_in_and_making_a_repository_by_keyboard_alone(open_page: Callabl
     page.keyboard.type(server.password)
     page.keyboard.press("Enter")
     page.wait_for_url(f"{server.url}/new")
+    page.wait_for_selector("[autofocus]:focus")
     page.keyboard.type("typed")
     page.keyboard.press("Tab")
     page.keyboard.type("Made without a mouse")
