@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from starlette.requests import Request
+    from starlette.types import Receive
 
 LEFT = 499  # as nginx calls it; nobody reads it
 
@@ -24,7 +25,7 @@ def ends_with_client(
     @functools.wraps(handler)
     async def watched(self: Any, request: Request) -> Response:
         work = asyncio.ensure_future(handler(self, request))
-        gone = asyncio.ensure_future(_gone(request))
+        gone = asyncio.ensure_future(gone_from(request.receive))
         try:
             await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
             if not work.done():
@@ -38,6 +39,7 @@ def ends_with_client(
     return watched
 
 
-async def _gone(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
+async def gone_from(receive: Receive) -> None:
+    """Returns when the client has left."""
+    while (await receive())["type"] != "http.disconnect":
         pass
