@@ -48,6 +48,9 @@ def work(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
     git("switch", "-q", "main", cwd=work)
     commit(work, {"c.txt": "c\n"}, MESSAGE.format(first=first[:9]))
     git("tag", "-a", "-m", "One", "v1", cwd=work)
+    git("switch", "-q", "--orphan", "island", cwd=work)
+    commit(work, {"palm": "tree\n"}, "Alone")
+    git("switch", "-q", "main", cwd=work)
     server.git("push", "-q", "--all", server.remote("alice/pair"), cwd=work)
     server.git("push", "-q", "--tags", server.remote("alice/pair"), cwd=work)
     return work
@@ -91,10 +94,6 @@ def test_the_form_leads_to_the_comparison(server: Server, work: Path) -> None:
 
 
 def test_histories_that_never_met_are_compared_straight(server: Server, work: Path) -> None:
-    git("switch", "-q", "--orphan", "island", cwd=work)
-    commit(work, {"palm": "tree\n"}, "Alone")
-    server.git("push", "-q", server.remote("alice/pair"), "island", cwd=work)
-    git("switch", "-q", "main", cwd=work)
     text = page(server, "compare/main...island")
     assert "no commit in common" in text
     assert "palm" in files(text)

@@ -84,6 +84,8 @@ def commit_oid(repository: LibgitRepository, revision: str) -> str | None:
     """The commit that a full or abbreviated (4 digits at least) hex id means, tags peeled; None for anything else."""
     import pygit2
 
+    if not 4 <= len(revision) <= 64 or any(digit not in "0123456789abcdef" for digit in revision):
+        return None
     try:
         oid = str(repository.expand_id(revision)) if len(revision) not in (40, 64) else revision
         for _ in range(_TAG_DEPTH):

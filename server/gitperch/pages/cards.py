@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitperch.errors import BadRequest, Busy, NotFound
-from gitperch.git import GitError, lookup, names, refs
+from gitperch.git import GitError, commits, names, objects, refs
 from gitperch.git.bounded import looked_up
 from gitperch.git.commits import decoded
 from gitperch.pages.commit_about import when
@@ -128,8 +128,8 @@ async def _commit(page: RepositoryPage, given: str) -> Response:
 async def _read(page: RepositoryPage, given: str) -> Commit | None:
     """The commit that an oid means, tags peeled."""
     git, path = page.host.git, page.repository.path
-    oid = await lookup.commit_oid(git, path, given)
-    return (await lookup.several(git, path, [oid])).get(oid) if oid else None
+    oid = await git.look_up(path, objects.commit_oid, given)
+    return (await git.look_up(path, commits.several, [oid])).get(oid) if oid else None
 
 
 async def _tag(page: RepositoryPage, ref: str, target: str, commit: Commit) -> Response:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import RedirectResponse
 
 from gitperch.errors import BadRequest, NotFound
-from gitperch.git import lookup
+from gitperch.git import commits, objects
 from gitperch.git.diff import Span
 from gitperch.pages import commit_about
 from gitperch.pages.commit_message import message_of
@@ -66,7 +66,7 @@ class Commits:
         (listing, files, problem), message, parents, refs, preview = await asyncio.gather(
             drawn(self._drawer, page, compared.span, view, given, PANEL_LINES if view.panel else PAGE_LINES, commit),
             message_of(page, commit),
-            lookup.several(git, path, commit.parents[:PARENTS]),
+            git.look_up(path, commits.several, commit.parents[:PARENTS]),
             commit_about.refs_at(page, commit.oid),
             link_of_commit(page.host, page.repository, commit.oid),
         )
@@ -115,8 +115,8 @@ async def _open(request: Request) -> tuple[RepositoryPage, Commit]:
     page = await open_repository(request)
     git, path = page.host.git, page.repository.path
     given = request.path_params["oid"].lower()
-    oid = await lookup.commit_oid(git, path, given)
-    found = await lookup.several(git, path, [oid]) if oid else {}
+    oid = await git.look_up(path, objects.commit_oid, given)
+    found = await git.look_up(path, commits.several, [oid]) if oid else {}
     if not oid or oid not in found:
         raise NotFound(
             f"There is no commit {given[:64]!r} in {page.repository.full_name}, or its short form means several."

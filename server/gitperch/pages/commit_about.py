@@ -6,9 +6,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from gitperch.errors import Busy
-from gitperch.git import GitError, batch, names, objects, signatures
+from gitperch.git import GitError, names, objects, signatures
 from gitperch.git.bounded import looked_up
-from gitperch.git.process import UnreadableRepository
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -92,12 +91,7 @@ async def _listed(page: RepositoryPage, arguments: tuple[str, ...]) -> tuple[lis
 async def _signed(page: RepositoryPage, commit: Commit) -> tuple[str, str]:
     """A state (good, unknown, bad) and a sentence about the signature."""
     git, path = page.host.git, page.repository.path
-    try:
-        raw = await git.read(path, objects.read, commit.oid, "commit")
-    except UnreadableRepository:
-        fetched = (await batch.fetched(git, path, [commit.oid]))[0]
-        raw = fetched[2] if fetched else b""
-    signature = signatures.signature_of(raw)
+    signature = signatures.signature_of(await git.look_up(path, objects.read, commit.oid, "commit"))
     if not signature:
         return "unknown", "Signed, in a way that is not known here."
     by = f"Signed with {_KINDS[signature.kind]}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import RedirectResponse
 
 from gitperch.errors import BadRequest, NotFound
-from gitperch.git import GitError, lookup, names, refs
+from gitperch.git import GitError, commits, names, objects, refs
 from gitperch.git.between import Between, between
 from gitperch.git.diff import Span
 from gitperch.pages.diff_page import drawn, file_response, remembering, shown
@@ -87,7 +87,7 @@ class Compare:
             title = f"{sides.old}{'.' * sides.dots}{sides.new}"
             return await file_response(self._drawer, page, span, view, given, here, {}, title)
         (listing, files, problem), listed = await asyncio.gather(
-            drawn(self._drawer, page, span, view, given, PAGE_LINES), lookup.several(git, path, found.oids)
+            drawn(self._drawer, page, span, view, given, PAGE_LINES), git.look_up(path, commits.several, found.oids)
         )
         response = page.response(
             "compare.html",
@@ -129,9 +129,9 @@ async def _commit(page: RepositoryPage, name: str, field: str) -> str:
     found = await asyncio.to_thread(refs.read, path, wanted)
     try:
         for ref in wanted:
-            if ref in found and (oid := await lookup.commit_oid(git, path, found[ref])):
+            if ref in found and (oid := await git.look_up(path, objects.commit_oid, found[ref])):
                 return oid
-        if oid := await lookup.commit_oid(git, path, name.lower()):
+        if oid := await git.look_up(path, objects.commit_oid, name.lower()):
             return oid
     except GitError:
         pass

@@ -9,12 +9,13 @@ from starlette.responses import HTMLResponse
 
 from gitperch.drawing.workshop import Undrawn
 from gitperch.errors import BadRequest, Busy, NotFound
-from gitperch.git import GitError, lookup, names
+from gitperch.git import GitError, names, objects
 from gitperch.pages.highlight import workshop
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pygit2.repository import Repository as LibgitRepository
     from starlette.responses import Response
 
     from gitperch.pages.diff_view import View
@@ -33,7 +34,7 @@ async def drawn_lines(page: RepositoryPage, oid: str, given: Mapping[str, str], 
     if not 1 <= first <= last or last - first >= LINES:
         raise BadRequest(f"first and last have to be lines of the file, at most {LINES} of them.", field="last")
     try:
-        blob = await lookup.blob(page.host.git, page.repository.path, oid, path, FILE)
+        blob = await page.host.git.look_up(page.repository.path, _blob, oid, path)
     except GitError:
         blob = None
     if not blob or not blob.whole or blob.binary:
@@ -67,3 +68,8 @@ def _number(given: Mapping[str, str], name: str) -> int:
     if not (digits.isascii() and digits.isdigit()) or len(digits) > 9:
         raise BadRequest(f"{name} has to be a whole number.", field=name)
     return int(text)
+
+
+def _blob(repository: LibgitRepository, commit: str, name: str) -> objects.Blob | None:
+    entry = objects.find(repository, commit, name)
+    return objects.blob(repository, entry.oid, FILE) if entry and entry.kind in ("blob", "link") else None

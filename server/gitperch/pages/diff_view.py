@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from gitperch.drawing.workshop import Undrawn
 from gitperch.errors import Busy
-from gitperch.git import GitError, batch
+from gitperch.git import GitError, sizes
 from gitperch.git.diff import patches
 from gitperch.git.diff.patches import CONTEXT, WHOLE
 from gitperch.pages.highlight import workshop
@@ -94,18 +94,18 @@ class Drawer:
         """Each of `chosen` (number and change), with its lines where these are few, and `budget` in all. Raises GitError, Busy."""
         plan: list[FileDiff] = []
         closed = view.panel and len(chosen) > PANEL_FILES
-        sizes = {} if closed else await _sizes(page, [change for _, change in chosen])
+        known = {} if closed else await _sizes(page, [change for _, change in chosen])
         for number, change in chosen:
             kind = _kind(change, min(budget, FILE_LINES), late=closed or len(plan) >= AT_ONCE)
             if kind == "rows":
                 budget -= change.lines
-            plan.append(_planned(number, change, kind, sizes))
+            plan.append(_planned(number, change, kind, known))
         return await self._drawn(page, span, view, plan, FILE_LINES * 2, PATCH_BYTES, WHOLE_FILE)
 
     async def one(self, page: RepositoryPage, span: Span, view: View, change: FileChange, number: int) -> FileDiff:
         """A file that somebody asked for, at most `LINES_ON_DEMAND` lines of it. Raises GitError, Busy."""
-        sizes = await _sizes(page, [change])
-        planned = _planned(number, change, _kind(change, None), sizes)
+        known = await _sizes(page, [change])
+        planned = _planned(number, change, _kind(change, None), known)
         return (
             await self._drawn(page, span, view, [planned], LINES_ON_DEMAND, PATCH_BYTES_ON_DEMAND, WHOLE_ON_DEMAND)
         )[0]
@@ -205,14 +205,14 @@ def _kind(change: FileChange, lines: int | None, *, late: bool = False) -> str:
     return "rows"
 
 
-def _planned(number: int, change: FileChange, kind: str, sizes: Mapping[str, int]) -> FileDiff:
-    return FileDiff(change, number, kind, old_size=sizes.get(change.old_oid), new_size=sizes.get(change.new_oid))
+def _planned(number: int, change: FileChange, kind: str, known: Mapping[str, int]) -> FileDiff:
+    return FileDiff(change, number, kind, old_size=known.get(change.old_oid), new_size=known.get(change.new_oid))
 
 
 async def _sizes(page: RepositoryPage, chosen: Sequence[FileChange]) -> dict[str, int]:
     oids = [oid for change in chosen if not change.module for oid in (change.old_oid, change.new_oid)]
     try:
-        return await batch.sizes(page.host.git, page.repository.path, oids)
+        return await sizes.of(page.host.git, page.repository.path, oids)
     except GitError:
         return {}
 
