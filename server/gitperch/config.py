@@ -67,6 +67,26 @@ class AccountSettings:
 class PreviewSettings:
     handover_seconds: float = setting(60.0, "how long the signed hand-over from the host to a private preview is valid")
     cookie_hours: float = setting(12.0, "hours that a visitor of a private preview stays let in")
+    runner: str = setting("", "process or docker runs what a branch asks no runner for; else docker builds Dockerfiles")
+    builds: int = setting(1, "builds at once; further ones wait, those of each repository in turn")
+    running: int = setting(5, "previews with an app that run at once; the one idle longest sleeps to make room")
+    memory: str = setting("256m", "memory that one app may use, unless its branch says otherwise")
+    idle_minutes: float = setting(60.0, "an app without visitors for so long sleeps until the next one; 0: never")
+    stop_days: float = setting(14.0, "an app neither pushed to nor visited for so long is stopped; 0: never")
+    merged_days: float = setting(2.0, "the same for a branch that is merged into the default branch; 0: never")
+    disk_free: str = setting("1g", "disk to keep free: caches and old logs go before a build has less")
+    build_seconds: float = setting(900.0, "longest time one build may take")
+    start_seconds: float = setting(120.0, "longest time that an app may take to answer after it was started")
+    deployments_kept: int = setting(20, "deployments of a branch that are remembered, with their logs")
+    push_seconds: float = setting(120.0, "how long a push from a terminal follows its build; 0: not at all")
+
+    @property
+    def memory_bytes(self) -> int:
+        return size("previews.memory", self.memory)
+
+    @property
+    def disk_free_bytes(self) -> int:
+        return size("previews.disk_free", self.disk_free)
 
 
 @dataclass(frozen=True)
@@ -171,7 +191,26 @@ def with_port(config: Config, port: int) -> Config:
     return _completed(dataclasses.replace(config, listen=f"[{host}]:{port}" if ":" in host else f"{host}:{port}"))
 
 
+def size(name: str, text: str) -> int:
+    """Bytes in git's notation: a number, with k, m or g behind it for its powers of 1024. Raises ConfigError, which says `name`."""
+    found = re.fullmatch(r"([0-9]{1,15})([kmg]?)b?", text.lower())
+    if not found:
+        raise ConfigError(f"{name} is {text!r}; it has to be a number of bytes, such as 256m or 1g.")
+    return int(found[1]) << {"": 0, "k": 10, "m": 20, "g": 30}[found[2]]
+
+
+def _check_previews(previews: PreviewSettings) -> None:
+    if previews.runner not in ("", "process", "docker"):
+        raise ConfigError(f"previews.runner is {previews.runner!r}; it has to be process, docker, or left empty.")
+    for name in ("builds", "running", "deployments_kept"):
+        if getattr(previews, name) < 1:
+            raise ConfigError(f"previews.{name} is {getattr(previews, name)}; it has to be 1 at least.")
+    size("previews.memory", previews.memory)
+    size("previews.disk_free", previews.disk_free)
+
+
 def _completed(config: Config) -> Config:
+    _check_previews(config.previews)
     _, port = config.listen_address
     if not config.ssh_listen_address[1]:
         raise ConfigError(
