@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import urllib.error
-import urllib.request
 from collections import Counter, defaultdict
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from gitperch.repositories import importing
-from support.server import Answer, git
+from support.member import Member
+from support.server import git
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from gitperch.repositories import Repository
-    from support.house import House
+    from support.server import Answer
 
 LOG = "--format=%x01%H%x02%P%x02%cd%x02%ad%x02%aN"
 SIZES = (0, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
@@ -116,26 +113,12 @@ def _earlier(day: str, days: int) -> str:
     return (datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC) - timedelta(days)).strftime("%Y-%m-%d")
 
 
-class Onlooker:
+class Onlooker(Member):
     """Alice, who looks at the figures of one repository."""
-
-    def __init__(self, it: House, repo: Repository, token: str) -> None:
-        self.it, self.repo, self.token = it, repo, token
-
-    @classmethod
-    async def of(cls, it: House, source: Path | None = None, **options: Any) -> Onlooker:
-        repo = await it.repository(**options)
-        if source:
-            await importing.fill(it.host.git, repo, source)
-            await it.host.refs.observe(repo, source="import")
-        return cls(it, repo, await it.token())
 
     async def answer(self, query: str = "", path: str = "", **headers: str) -> Answer:
         """What the API says; with `path` another address. `headers` with underscores for dashes."""
-        sent = {"Authorization": f"Bearer {self.token}"} | {name.replace("_", "-"): v for name, v in headers.items()}
-        address = self.it.url + (path or f"/api/repos/{self.repo.full_name}/graph/analytics") + query
-        request = urllib.request.Request(address, headers={name: value for name, value in sent.items() if value})
-        return await asyncio.to_thread(_asked, request)
+        return await self.ask((path or f"/api/repos/{self.repo.full_name}/graph/analytics") + query, **headers)
 
     async def figures(self, query: str = "") -> dict[str, Any]:
         """The figures, when they are there and up to date."""
@@ -146,17 +129,3 @@ class Onlooker:
                     return dict(found)
                 assert answer.status in (200, 202), answer.text
                 await asyncio.sleep(0.05)
-
-    async def push(self, work: Path, *refspecs: str) -> None:
-        address = f"http://alice:{self.token}@127.0.0.1:{self.it.port}/{self.repo.full_name}.git"
-        done = await asyncio.to_thread(git, "push", "--quiet", "--force", address, *refspecs, cwd=work)
-        assert done.returncode == 0, done.stderr
-
-
-def _asked(request: urllib.request.Request) -> Answer:
-    try:
-        with urllib.request.urlopen(request, timeout=20) as response:
-            return Answer(response.status, {k.lower(): v for k, v in response.headers.items()}, response.read())
-    except urllib.error.HTTPError as error:
-        with error:
-            return Answer(error.code, {k.lower(): v for k, v in error.headers.items()}, error.read())
