@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from gitperch.events import Event
 
@@ -28,3 +28,17 @@ class PreviewChanged(Event):
 
     def payload(self) -> dict[str, Any]:
         return {name: value for name, value in super().payload().items() if value or name in ("branch", "state", "url")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnvironmentChanged(Event):
+    """Settings or secrets of a repository were set or removed: `names`, never values. What runs with them has to start anew."""
+
+    kind: ClassVar[str] = "preview.environment_changed"
+
+    names: tuple[str, ...]
+    scope: str
+
+    @classmethod
+    def from_payload(cls, payload: dict[str, Any], *, repo_id: int, id: int, at: float) -> Self:  # noqa: A002 -- the field's name
+        return cls(repo_id=repo_id, id=id, at=at, names=tuple(payload["names"]), scope=payload["scope"])

@@ -14,6 +14,8 @@ from gitperch_preview import labels, routes, sites
 from gitperch_preview.events import PreviewChanged
 from gitperch_preview.gateway import Gateway
 from gitperch_preview.hosts import Hosts
+from gitperch_preview.logs import Logs
+from gitperch_preview.vault import Vault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,7 +48,11 @@ class PreviewPlugin(Plugin):
         self._host = host
         self.hosts = Hosts(host.db, host.config.preview_domain, host.config.host_name)
         self.gateway = Gateway(host, self.hosts)
+        self.vault = Vault(host)
+        await self.vault.check()
+        self.logs = Logs(host.folder(self.name) / "logs", host.config.previews.log_max_bytes)
         self._settling = asyncio.Lock()
+        host.tasks.start("preview logs", self.logs.keep_small, restart=True)
         host.tasks.start("preview hosts", self.rebuild)
 
     def routes(self) -> Sequence[BaseRoute]:
@@ -60,7 +66,8 @@ class PreviewPlugin(Plugin):
         self.gateway.forget(event.repo_id)
         repo = await self._host.repositories.by_id(event.repo_id)
         if not repo:
-            return  # its host names went with it
+            await self.logs.remove_all(event.repo_id)  # its host names went with it
+            return
         if isinstance(event, RefsUpdated):
             await self._settle(repo, [branch for branch, _ in event.branches()])
         elif isinstance(event, RepositoryCreated):

@@ -79,6 +79,9 @@ class PreviewSettings:
     start_seconds: float = setting(120.0, "longest time that an app may take to answer after it was started")
     deployments_kept: int = setting(20, "deployments of a branch that are remembered, with their logs")
     push_seconds: float = setting(120.0, "how long a push from a terminal follows its build; 0: not at all")
+    log_max_bytes: int = setting(
+        1 << 20, "bytes of its log that are kept for each deployment: its beginning and its end"
+    )
 
     @property
     def memory_bytes(self) -> int:
@@ -107,6 +110,10 @@ class Config:
     base_url: str = setting("", "the address people use; default http://localhost:PORT")
     preview_domain: str = setting("", "previews are at BRANCH-SITE.DOMAIN; default the base URL's host")
     trusted_proxies: tuple[str, ...] = setting((), "addresses whose X-Forwarded-For and -Proto are believed")
+    secret_key_file: str = setting(
+        "",
+        "file with the key that settings of previews are sealed with; default DATA/vault.key, made when it is needed",
+    )
     demo: bool = setting(False, "make the demo repository demo/garden at the first start")
     git: GitSettings = field(default_factory=GitSettings)
     delivery: DeliverySettings = field(default_factory=DeliverySettings)

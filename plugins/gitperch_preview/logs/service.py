@@ -1,0 +1,114 @@
+"""The logs of all deployments: where they are, which of them grow, and when they go."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import shutil
+from typing import TYPE_CHECKING
+
+from gitperch_preview.logs import cap
+from gitperch_preview.logs.reading import Reader, start_of_last
+from gitperch_preview.logs.writing import FileLog
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Container, Iterable
+    from pathlib import Path
+
+    from gitperch_preview.contract import Deployment
+
+log = logging.getLogger("gitperch_preview.logs")
+
+LOOK_SECONDS = 1.0
+BUSY_SECONDS = 0.1  # after a look that found one too long
+
+
+class Logs:
+    """`FOLDER/REPO_ID/DEPLOYMENT_ID.log`, for this server's own user alone (mode 0600), each holding about `max_bytes` at most."""
+
+    def __init__(self, folder: Path, max_bytes: int = 1 << 20) -> None:
+        self._folder = folder
+        self._max_bytes = max(max_bytes, 16 << 10)
+        self._left_out: dict[Path, int] = {}  # of those that grow
+        self._any = asyncio.Event()
+
+    def path(self, repo_id: int, deployment_id: int) -> Path:
+        return self._folder / str(repo_id) / f"{deployment_id}.log"
+
+    def open(self, deployment: Deployment) -> FileLog:
+        """The deployment's log, made if need be, and kept small from now on until `rest`. To be called again, for one whose processes
+        outlived a server, by the next one."""
+        written = FileLog(self.path(deployment.repository.id, deployment.id))
+        written.path.parent.mkdir(0o700, parents=True, exist_ok=True)
+        written.append("")
+        self._left_out.setdefault(written.path, 0)
+        self._any.set()
+        return written
+
+    def rest(self, repo_id: int, deployment_id: int) -> None:
+        """Nothing writes to this log any more, until it is opened again."""
+        self._left_out.pop(self.path(repo_id, deployment_id), None)
+
+    async def keep_small(self) -> None:
+        """Look at the logs that grow each second, for ever; at rest while there are none."""
+        while True:
+            if not self._left_out:
+                self._any.clear()
+            await self._any.wait()
+            busy = False
+            for path in list(self._left_out):
+                busy |= await self._look(path)
+            await asyncio.sleep(BUSY_SECONDS if busy else LOOK_SECONDS)
+
+    async def _look(self, path: Path) -> bool:
+        """Whether it was too long."""
+        try:
+            if path.stat().st_size - self._left_out.get(path, 0) <= self._max_bytes:
+                return False
+            left_out = await asyncio.to_thread(cap.held, path, self._max_bytes)
+        except FileNotFoundError:
+            self._left_out.pop(path, None)
+            return False
+        except OSError:
+            log.exception("%s cannot be kept small", path)
+            return False
+        if path in self._left_out:
+            self._left_out[path] = left_out
+        return True
+
+    async def tail(self, repo_id: int, deployment_id: int, secrets: Iterable[str], lines: int = 20) -> list[str]:
+        """The last lines, masked, without colours."""
+        return await asyncio.to_thread(self._tail, self.path(repo_id, deployment_id), secrets, lines)
+
+    @staticmethod
+    def _tail(path: Path, secrets: Iterable[str], lines: int) -> list[str]:
+        with Reader(path, secrets, start_of_last(path, lines)) as reader:
+            text = ""
+            while piece := reader.read(last=True):
+                text += piece.text
+        return text.splitlines()[-lines:]
+
+    async def remove(self, repo_id: int, deployment_id: int) -> None:
+        """Remove one. What is gone already is fine."""
+        self.rest(repo_id, deployment_id)
+        path = self.path(repo_id, deployment_id)
+        with contextlib.suppress(OSError):
+            path.unlink()
+            path.parent.rmdir()
+
+    async def remove_all(self, repo_id: int) -> None:
+        """Remove those of a repository that is gone."""
+        folder = self._folder / str(repo_id)
+        for path in [path for path in self._left_out if path.parent == folder]:
+            del self._left_out[path]
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    async def sweep(self, known: Callable[[], Awaitable[Container[int]]]) -> None:
+        """Remove what belongs to none of the deployments whose ids `known()` gives. It is asked after the files were listed: a
+        deployment is recorded before it has a log."""
+        found = await asyncio.to_thread(lambda: [p for p in self._folder.glob("*/*.log") if p.stem.isdecimal()])
+        ids = await known() if found else ()
+        for path in found:
+            if int(path.stem) not in ids:
+                await self.remove(int(path.parent.name), int(path.stem))

@@ -1,0 +1,49 @@
+"""A deployment's log file, as this server writes to it. Its processes write to the same file themselves."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+log = logging.getLogger("gitperch_preview.logs")
+
+INDENT = " " * 7  # as far as `-----> ` goes
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class FileLog:
+    """A `contract.Log`. A line that cannot be written, on a full disk or after the log was removed, ends no deployment."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def heading(self, text: str) -> None:
+        """`-----> text · 14:03:59 UTC`. Only headings have a time: what a process writes comes here without us."""
+        at = time.strftime("%H:%M:%S UTC", time.gmtime())
+        self.append(f"-----> {_shown(text)}\x1b[2m · {at}\x1b[22m\n")
+
+    def line(self, text: str) -> None:
+        """An indented line below a step; each line of a longer text."""
+        self.append("".join(f"{INDENT}{_shown(line)}\n" for line in text.splitlines() or ("",)))
+
+    def append(self, text: str) -> None:
+        """Write `text` as it is, in one piece: what others write at the same time comes before or after it."""
+        try:
+            descriptor = os.open(self.path, _FLAGS, 0o600)
+            try:
+                os.write(descriptor, text.encode("utf-8", "replace"))
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            log.warning("%s cannot be written to: %s", self.path, error.strerror)
+
+
+def _shown(text: str) -> str:
+    return _CONTROLS.sub(" ", text).rstrip()

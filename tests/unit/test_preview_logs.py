@@ -1,0 +1,204 @@
+"""A deployment's log stays small while its app writes to it, and can be followed meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import itertools
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from gitperch_preview.logs import Logs, cap
+from gitperch_preview.logs.reading import Reader, follow
+
+LIMIT = 256 << 10
+# Writes numbered lines to its standard output for a while, and then says so.
+APP = """
+import os, sys, time
+n, until = 0, time.monotonic() + float(sys.argv[1])
+while time.monotonic() < until:
+    for _ in range(400):
+        os.write(1, b"line %08d of an app that talks too much\\n" % n); n += 1
+    time.sleep(float(sys.argv[2]))
+os.write(1, b"the end after %d\\n" % n)
+"""
+
+
+def deployment(repo_id: int = 1, number: int = 7) -> Any:
+    return SimpleNamespace(id=number, repository=SimpleNamespace(id=repo_id))
+
+
+def app(path: Path, seconds: float, pause: float) -> subprocess.Popen[bytes]:
+    """An app whose standard output is the file, as a runner gives it."""
+    with path.open("ab") as file:
+        return subprocess.Popen([sys.executable, "-c", APP, str(seconds), str(pause)], stdout=file)
+
+
+def text_of(path: Path) -> str:
+    with Reader(path, ()) as reader:
+        text = ""
+        while piece := reader.read(last=True):
+            text += piece.text
+    return text
+
+
+@pytest.fixture(params=["a hole", "a shift"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """Both ways of keeping a file small; the second where the file system knows no holes."""
+    if request.param == "a shift":
+
+        def refuse(*_: Any) -> None:
+            raise OSError(errno.EOPNOTSUPP, "no holes")
+
+        monkeypatch.setattr(cap, "_punch", refuse)
+    else:
+        probe = tmp_path / "probe"
+        probe.write_bytes(b"x" * (1 << 20))
+        if not cap.held(probe, LIMIT):
+            pytest.skip("this file system knows no holes")
+    return str(request.param)
+
+
+def test_a_log_is_kept_small_under_a_writing_process_with_its_beginning_and_its_end(tmp_path: Path, way: str) -> None:
+    logs = Logs(tmp_path / "logs", LIMIT)
+
+    async def main() -> None:
+        written = logs.open(deployment())
+        written.heading("Found a Procfile")
+        written.line("web: ./serve\nbecause it is there")
+        keeper = asyncio.ensure_future(logs.keep_small())
+        process = app(written.path, 2.5, 0.01)
+        assert await asyncio.to_thread(process.wait, 20) == 0
+        await asyncio.sleep(1.2)
+        keeper.cancel()
+
+    asyncio.run(main())
+    path = logs.path(1, 7)
+    assert path.stat().st_mode & 0o777 == 0o600
+    text = text_of(path)
+    assert text.startswith("-----> Found a Procfile · ")
+    assert "       web: ./serve\n       because it is there\nline 00000000" in text
+    last = int(text.splitlines()[-1].removeprefix("the end after "))
+    assert f"line {last - 1:08} of an app" in text
+    assert last * 44 > 4 * LIMIT, "the app did not write enough for this test"
+    assert path.stat().st_blocks * 512 <= LIMIT + 16384
+    assert len(text) <= LIMIT + 200
+    assert text.count("left out") >= 1
+    if way == "a hole":  # every line that is still there is whole, and none but those left out are missing
+        numbers = [int(line[5:13]) for line in text.splitlines() if line.startswith("line ")]
+        gaps = [b - a for a, b in itertools.pairwise(numbers) if b - a != 1]
+        assert len(gaps) == 1, gaps
+
+
+def test_whoever_follows_reads_every_line_once_though_the_log_is_cut_meanwhile(tmp_path: Path) -> None:
+    logs = Logs(tmp_path / "logs", 2 * LIMIT)  # its last half is longer than what is said between two looks
+
+    async def main() -> str:
+        written = logs.open(deployment())
+        keeper = asyncio.ensure_future(logs.keep_small())
+        process = app(written.path, 3, 0.05)
+
+        async def over() -> bool:
+            return process.poll() is not None
+
+        text = ""
+        with Reader(written.path, ()) as reader:
+            async for piece in follow(reader, over):
+                text += piece.text if piece else ""
+        keeper.cancel()
+        return text
+
+    lines = asyncio.run(main()).splitlines()
+    assert lines[-1].startswith("the end after ")
+    numbers = [int(line[5:13]) for line in lines[:-1] if line.startswith("line ")]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    assert len(numbers) == int(lines[-1].removeprefix("the end after "))
+    assert "left out" in text_of(logs.path(1, 7)), "the log was not cut"
+
+
+def test_a_log_that_is_not_there_yet_can_be_followed_and_one_that_is_removed_ends(tmp_path: Path) -> None:
+    logs = Logs(tmp_path / "logs")
+    seen: list[str] = []
+
+    async def never() -> bool:
+        return False
+
+    async def main() -> None:
+        async def reading() -> None:
+            with Reader(logs.path(1, 7), ()) as reader:
+                seen.extend([piece.text async for piece in follow(reader, never) if piece])
+
+        task = asyncio.ensure_future(reading())
+        await asyncio.sleep(0.3)
+        logs.open(deployment()).line("hello")
+        await asyncio.sleep(0.5)
+        await logs.remove(1, 7)
+        async with asyncio.timeout(2):
+            await task
+
+    asyncio.run(main())
+    assert "".join(seen) == "       hello\n"
+    assert not (tmp_path / "logs" / "1").exists()
+
+
+def test_an_app_that_empties_or_stretches_its_own_log_harms_nobody_else(tmp_path: Path) -> None:
+    logs = Logs(tmp_path / "logs", LIMIT)
+    path = logs.open(deployment()).path
+    logs.open(deployment()).line("first")
+    with Reader(path, ()) as reader:
+        assert reader.read()
+        os.truncate(path, 0)
+        logs.open(deployment()).line("second")
+        os.truncate(path, 1 << 40)
+        begun = time.monotonic()
+        cap.held(path, LIMIT)
+        while reader.read(last=True):
+            pass
+        assert time.monotonic() - begun < 1
+    assert text_of(path).startswith("       second\n")
+    assert path.stat().st_blocks * 512 <= LIMIT
+
+
+def test_a_sweep_removes_what_no_record_explains(tmp_path: Path) -> None:
+    logs = Logs(tmp_path / "logs")
+
+    async def main() -> None:
+        for repo_id, number in ((1, 7), (1, 8), (2, 9)):
+            logs.open(deployment(repo_id, number))
+
+        async def known() -> set[int]:
+            return {8}
+
+        await logs.sweep(known)
+
+    asyncio.run(main())
+    assert sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*")) == ["logs", "logs/1", "logs/1/8.log"]
+
+
+def test_a_heading_is_one_line_whatever_a_repository_puts_into_it(tmp_path: Path) -> None:
+    written = Logs(tmp_path).open(deployment())
+    written.heading("Building \x1b[2J\nevil\r\x00name")
+    written.line("")
+    text = text_of(written.path)
+    assert text.splitlines()[0].startswith("-----> Building  [2J evil name · ")
+    assert len(text.splitlines()) == 2
+
+
+def test_a_log_is_never_written_through_a_link(tmp_path: Path) -> None:
+    logs = Logs(tmp_path / "logs")
+    written = logs.open(deployment())
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    written.path.unlink()
+    written.path.symlink_to(victim)
+    written.line("no")
+    with pytest.raises(OSError, match="symbolic"):
+        text_of(written.path)
+    assert Path(victim).read_text() == "precious"
