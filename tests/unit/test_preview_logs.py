@@ -105,7 +105,7 @@ def test_whoever_follows_reads_every_line_once_though_the_log_is_cut_meanwhile(t
         keeper = asyncio.ensure_future(logs.keep_small())
         process = app(written.path, 3, 0.05)
 
-        async def over() -> bool:
+        def over() -> bool:
             return process.poll() is not None
 
         text = ""
@@ -127,13 +127,10 @@ def test_a_log_that_is_not_there_yet_can_be_followed_and_one_that_is_removed_end
     logs = Logs(tmp_path / "logs")
     seen: list[str] = []
 
-    async def never() -> bool:
-        return False
-
     async def main() -> None:
         async def reading() -> None:
             with Reader(logs.path(1, 7), ()) as reader:
-                seen.extend([piece.text async for piece in follow(reader, never) if piece])
+                seen.extend([piece.text async for piece in follow(reader, lambda: False) if piece])
 
         task = asyncio.ensure_future(reading())
         await asyncio.sleep(0.3)

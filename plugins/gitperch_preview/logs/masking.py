@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import re
 from typing import TYPE_CHECKING
@@ -67,6 +68,12 @@ class Masker:
                 at = next((len(data) - n for n in range(LEAST - 1, 0, -1) if data.endswith(needle[:n])), len(data))
             sure = min(sure, at)
         return sure
+
+
+@functools.lru_cache(8)
+def masker(secrets: tuple[str, ...]) -> Masker:
+    """The one for these secrets: a hundred long ones take a tenth of a second to prepare."""
+    return Masker(secrets)
 
 
 def replaced(data: bytes, spans: Iterable[tuple[int, int]], start: int = 0) -> bytes:

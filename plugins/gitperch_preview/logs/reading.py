@@ -8,11 +8,11 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from gitperch_preview.logs.masking import Masker, replaced
+from gitperch_preview.logs.masking import masker, replaced
 from gitperch_preview.logs.plain import text_of, whole
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+    from collections.abc import AsyncIterator, Callable, Iterable
     from pathlib import Path
 
 CHUNK = 64 << 10
@@ -36,7 +36,7 @@ class Reader:
 
     def __init__(self, path: Path, secrets: Iterable[str], offset: int = 0, *, colours: bool = False) -> None:
         self._path = path
-        self._masker = Masker(secrets)
+        self._masker = masker(tuple(secrets))
         self._colours = colours
         self._from = offset
         self._at = max(0, offset - self._masker.longest)  # of the first byte in _data
@@ -110,7 +110,7 @@ class Reader:
         return text_of(shown, colours=self._colours)
 
 
-async def follow(reader: Reader, over: Callable[[], Awaitable[bool]]) -> AsyncIterator[Piece | None]:
+async def follow(reader: Reader, over: Callable[[], bool]) -> AsyncIterator[Piece | None]:
     """The pieces as they come, until `over()` or the log is removed; None again and again while nothing comes.
 
     One `stat` in `LOOK_SECONDS` for each that follows, and none when nobody does.
@@ -124,12 +124,12 @@ async def follow(reader: Reader, over: Callable[[], Awaitable[bool]]) -> AsyncIt
             return
         yield None
         # Looked at before the log: what was written until then is still read, and what comes within the pause.
-        ended = reader.is_removed or await over()
+        ended = reader.is_removed or over()
         await asyncio.sleep(LOOK_SECONDS)
 
 
-def start_of_last(path: Path, lines: int) -> int:
-    """The offset at which the last `lines` lines begin; 0 where the log is shorter or not there."""
+def start_of_last(path: Path, lines: int, farthest: int = FARTHEST) -> int:
+    """The offset at which the last `lines` lines begin, `farthest` bytes before the end at most; 0 where there is no log."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -140,7 +140,7 @@ def start_of_last(path: Path, lines: int) -> int:
             return size
         if size and os.pread(file, 1, size - 1) == b"\n":
             end -= 1
-        floor = max(0, size - FARTHEST)
+        floor = max(0, size - farthest)
         while end > floor:
             start = max(floor, end - CHUNK)
             data = os.pread(file, end - start, start)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("gitperch_preview.logs")
 
 LOOK_SECONDS = 1.0
+_TAIL_BYTES = 64 << 10
 BUSY_SECONDS = 0.1  # after a look that found one too long
 
 
@@ -78,12 +79,13 @@ class Logs:
         return True
 
     async def tail(self, repo_id: int, deployment_id: int, secrets: Iterable[str], lines: int = 20) -> list[str]:
-        """The last lines, masked, without colours."""
-        return await asyncio.to_thread(self._tail, self.path(repo_id, deployment_id), secrets, lines)
+        """The last lines, without secrets and colours."""
+        return await asyncio.to_thread(self.tail_now, repo_id, deployment_id, secrets, lines)
 
-    @staticmethod
-    def _tail(path: Path, secrets: Iterable[str], lines: int) -> list[str]:
-        with Reader(path, secrets, start_of_last(path, lines)) as reader:
+    def tail_now(self, repo_id: int, deployment_id: int, secrets: Iterable[str], lines: int = 20) -> list[str]:
+        """The same, at once; of at most 64 KB, so that an event loop can wait for it."""
+        path = self.path(repo_id, deployment_id)
+        with Reader(path, secrets, start_of_last(path, lines, _TAIL_BYTES)) as reader:
             text = ""
             while piece := reader.read(last=True):
                 text += piece.text

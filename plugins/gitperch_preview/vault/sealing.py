@@ -30,6 +30,13 @@ def place(*parts: str | int) -> bytes:
     return json.dumps(parts, ensure_ascii=True, separators=(",", ":")).encode()
 
 
+def warm() -> None:
+    """Load what seals, in a thread: that takes longer than an event loop may wait."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    assert AESGCM  # noqa: S101
+
+
 def seal(key: Key, belongs: bytes, text: bytes) -> bytes:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # late: megabytes, for those who have settings
 

@@ -69,6 +69,8 @@ class Vault:
         rows = await self._db.rows(
             "SELECT DISTINCT repo_id, substr(sealed, 2, 8) AS key FROM preview_settings ORDER BY repo_id"
         )
+        if rows:
+            await asyncio.to_thread(sealing.warm)
         for row in rows:
             if row["key"] not in known:
                 log.error(
@@ -142,7 +144,7 @@ class Vault:
 
     async def pack(self, repo_id: int, owner: str, environment: Mapping[str, str], secrets: Sequence[str]) -> bytes:
         """What a deployment was given, to be kept with its record: it runs with that again, and its log stays masked, whatever is set
-        later. `owner` names the record, "deployment 17". Empty where there is nothing to seal."""
+        later. `owner` names the record, as `deployment(17)` does. Empty where there is nothing to seal."""
         if not environment and not secrets:
             return b""
         text = json.dumps([dict(environment), list(secrets)]).encode()
@@ -232,6 +234,11 @@ class Vault:
             (repo_id, repo_id, _CHANGES_KEPT),
         )
         return await self._events.record(EnvironmentChanged(repo_id=repo_id, names=tuple(names), scope=scope), tx)
+
+
+def deployment(deployment_id: int) -> str:
+    """The owner of what is packed for a deployment."""
+    return f"deployment {deployment_id}"
 
 
 def _opened(keys: Sequence[Key], row: Row) -> bytes:
