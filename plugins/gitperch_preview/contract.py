@@ -46,6 +46,7 @@ class Recipe:
     who pushed, why nothing can be done. `commands` are tried in this order until one stays up. `root` is the folder in the tree they run
     in, "" for its top. `port` is the one that the app insists on; None: it listens on $PORT. `runner` is "" or the one asked for.
     `memory` in bytes, `idle` in seconds (0: never sleeps), None: the server's settings. `caches` name package managers: npm, pip, ….
+    `generated` name variables whose values the server makes, `required` those that somebody has to give a value (`recipes.environment`).
     """
 
     kind: str
@@ -63,6 +64,8 @@ class Recipe:
     memory: int | None = None
     idle: float | None = None
     caches: tuple[str, ...] = ()
+    generated: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
     problem: str = ""
 
 

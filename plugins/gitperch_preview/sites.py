@@ -6,12 +6,11 @@ with a dot is ever found, except below `.well-known/` (RFC 8615).
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
-from gitperch_preview import kinds, redirects
+from gitperch_preview import kinds, redirects, toml
 
 if TYPE_CHECKING:
     from pygit2 import Object, Tree
@@ -174,8 +173,8 @@ def _configured(repository: LibgitRepository, top: Tree) -> Place | None:
     if text is None:
         return None
     try:
-        document: dict[str, Any] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        document = toml.loads(text)
+    except ValueError as error:
         raise ValueError(f"{SETTINGS} is not valid TOML: {error}.") from None
     section = document.get("site", {})
     name = section.get("root") if isinstance(section, dict) else None

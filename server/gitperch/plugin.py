@@ -16,8 +16,8 @@ failed, where `gitperch doctor` shows it, and the lane goes on. A handler gets `
 It never holds up the push, another plugin or another repository.
 
 What a plugin is handed (`host`) is documented in `gitperch.host`. Public are `gitperch.plugin`, `gitperch.events`,
-`gitperch.errors`, `gitperch.git.refs`, and what `Host` offers with the types of it; `API_VERSION` grows when any of that
-changes incompatibly.
+`gitperch.errors`, `gitperch.git.refs`, `gitperch.git.objects`, and what `Host` offers with the types of it; `API_VERSION` grows when
+any of that changes incompatibly.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING
 
 import pygit2
@@ -205,3 +206,12 @@ def test_which_commits_have_something_to_show(tmp_path: Path) -> None:
     repository = pygit2.Repository(str(tmp_path))
     blob = str(repository.create_blob(b"no commit"))
     assert sites.states(repository, [bare, site, blob, "0" * 40]) == [False, True, False, False]
+
+
+def test_settings_that_would_keep_the_server_busy_are_refused_at_once(tmp_path: Path) -> None:
+    begun = time.monotonic()
+    _, site = site_of(tmp_path, {"gitperch.toml": "a" + ".a" * 30_000 + " = 1", "index.html": ""})
+    assert "200 dots" in site.problem
+    _, site = site_of(tmp_path, {"gitperch.toml": "a = " + "[" * 30_000})
+    assert "too deeply" in site.problem
+    assert time.monotonic() - begun < 5

@@ -1,0 +1,257 @@
+"""The order of the files, and what each may add to those before it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from gitperch_preview.contract import Command, Health, Recipe
+from gitperch_preview.recipes import app_json, dockerfile, node, procfile, python, settings
+from gitperch_preview.recipes.tree import Tree, Unusable, plain
+from gitperch_preview.sites import INDEX, ROOTS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pygit2.repository import Repository as LibgitRepository
+
+    from gitperch.git import Git
+    from gitperch_preview.recipes.app_json import App
+    from gitperch_preview.recipes.node import Node
+    from gitperch_preview.recipes.python import Python
+    from gitperch_preview.recipes.settings import Settings
+
+SECONDS = 20.0
+
+
+async def find(git: Git, path: Path, commit: str, *, containers: bool = True) -> Recipe:
+    """What to do with `commit` (a full oid) of the repository at `path`. `containers`: whether a Dockerfile can be built here.
+
+    Without that a Dockerfile is passed over for the next that would do, unless gitperch.toml asks for Docker.
+    Raises MissingObject for a repository that is not whole, GitError, TimeoutError.
+    """
+    async with asyncio.timeout(SECONDS):
+        return await git.look_up(path, _find, commit, containers)
+
+
+@dataclass
+class _Files:
+    """What the files of a commit say. `notes` are why something was passed over."""
+
+    settings: Settings
+    app: App
+    site: bool
+    procfile: dict[str, str] = field(default_factory=dict)
+    dockerfile: dockerfile.Dockerfile | None = None
+    node: Node | None = None
+    python: Python | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def _find(repository: LibgitRepository, commit: str, containers: bool) -> Recipe:
+    top = Tree(repository, commit)
+    try:
+        said = settings.read(top)
+    except Unusable as error:
+        return Recipe("", problem=str(error))
+    tree = top.below(said.root)
+    if tree is None:
+        why = f"{settings.NAME}: [preview] root is {plain(said.root)}, but this commit has no such folder."
+        return Recipe("", problem=why)
+    if said.runner == "static":
+        return Recipe("static", (f'{settings.NAME}: runner = "static"; files as they are',))
+    if said.site and not (said.command or said.build or said.runner):
+        return Recipe("static", (f"{settings.NAME}: [site] root; files as they are",))
+    files = _read(tree, said, _has_site(top, said))
+    if files.dockerfile and _builds_image(files, containers):
+        return _image(files, tree)
+    recipe = _process(files, tree)
+    return recipe or _nothing(files, tree)
+
+
+def _has_site(top: Tree, said: Settings) -> bool:
+    return bool(said.site) or any(top.has(f"{name}/{INDEX}") for name in ROOTS) or top.has(INDEX)
+
+
+def _read(tree: Tree, said: Settings, site: bool) -> _Files:
+    files = _Files(said, app_json.read(tree), site)
+    for name, reader in (("procfile", procfile.read), ("dockerfile", dockerfile.read)):
+        try:
+            found = reader(tree)
+        except Unusable as error:
+            files.notes.append(f"{str(error).removesuffix('.')}: left out")
+        else:
+            setattr(files, name, found or ({} if name == "procfile" else None))
+    files.node = node.read(tree, files.notes)
+    files.python = python.read(tree, files.notes)
+    return files
+
+
+def _builds_image(files: _Files, containers: bool) -> bool:
+    """Whether the Dockerfile is what to follow."""
+    said = files.settings
+    if said.runner == "docker":
+        return True
+    if said.runner == "process":
+        why = f'{settings.NAME} asks for runner = "process"'
+    elif said.command:
+        why = f"{settings.NAME} has a command"
+    elif files.site and files.dockerfile and files.dockerfile.copies:
+        why = "it only copies files into a web server, and they are shown without one"
+    elif not containers:
+        why = "this server has no Docker"
+    else:
+        return True
+    files.notes.append(f"{dockerfile.NAME} is left out: {why}")
+    return False
+
+
+def _image(files: _Files, tree: Tree) -> Recipe:
+    said, app = files.settings, files.app
+    assert files.dockerfile  # noqa: S101 -- as asked before
+    port = said.port or files.dockerfile.port or app.port
+    found = [f"{dockerfile.NAME}: an image" + (f" that listens on port {port}" if port else "")]
+    commands = tuple(Command(line, f"{settings.NAME} command") for line in said.command)
+    if commands:
+        found.append(f"{settings.NAME}: command, instead of the image's own")
+    build = tuple(Command(line, f"{settings.NAME} build") for line in said.build or ())
+    return Recipe(
+        "image",
+        (*found, *app.found, *files.notes),
+        root="/".join(tree.place),
+        build=build,
+        release=_release(files, ""),
+        commands=commands,
+        dockerfile=dockerfile.NAME,
+        port=port,
+        health=said.health or app.health or Health(),
+        environment={**app.env, **said.env},
+        runner=said.runner,
+        memory=said.memory,
+        idle=said.idle,
+        generated=_without(app.generated, said),
+        required=_without(app.required, said),
+    )
+
+
+def _process(files: _Files, tree: Tree) -> Recipe | None:
+    """The recipe of commands; None where none is found."""
+    said, app = files.settings, files.app
+    web = files.procfile.get("web")
+    if files.procfile and not web:
+        files.notes.append(f"{procfile.NAME} has no web: left out")
+    own = bool(said.command or web)  # not found in scripts: whatever the project has may be needed
+    starts = files.node.starts if files.node else []
+    if not own and starts and files.site and _only_files(files):
+        files.notes += [f"{node.NAME}: {starts[0][1].name} only hands out files, which are shown without it"]
+        starts = []
+    uses_node = bool(files.node and (own or starts))
+    uses_python = bool(files.python and (own or files.python.starts))
+    prefix = _prefix(uses_node=uses_node, uses_python=uses_python)
+    commands = [Command(prefix + line, f"{settings.NAME} command") for line in said.command]
+    found = [f"{settings.NAME}: command"] if said.command else []
+    if web:
+        commands.append(Command(prefix + web, f"{procfile.NAME} web"))
+        found.append(f"{procfile.NAME}: web")
+    if files.node and starts:
+        commands += [command for command, _ in starts]
+        found += files.node.found
+    if files.python and files.python.starts:
+        commands += files.python.starts
+        found += files.python.found
+    if not commands:
+        return None
+    if len(commands) > 1:
+        found.append(f"{len(commands)} commands, tried in this order until one stays up")
+    install, build, caches, environment = _steps(files, uses_node=uses_node, uses_python=uses_python, prefix=prefix)
+    return Recipe(
+        "process",
+        (*found, *app.found, *files.notes),
+        root="/".join(tree.place),
+        install=install,
+        build=build,
+        release=_release(files, prefix),
+        commands=tuple(commands),
+        port=said.port,
+        health=said.health or app.health or Health(),
+        environment={**environment, **app.env, **said.env},
+        runner=said.runner,
+        memory=said.memory,
+        idle=said.idle,
+        caches=caches,
+        generated=_without(app.generated, said),
+        required=_without(app.required, said),
+    )
+
+
+def _only_files(files: _Files) -> bool:
+    """Whether the package's scripts do no more than what is done for files anyway."""
+    return bool(files.node and not files.node.build and all(server.files for _, server in files.node.starts))
+
+
+def _prefix(*, uses_node: bool, uses_python: bool) -> str:
+    """What makes installed programs be found by a command that somebody wrote: as `npm run` and an activated environment do."""
+    folders = [f"$PWD/{name}" for name, used in (("node_modules/.bin", uses_node), (python.BIN, uses_python)) if used]
+    return f'export PATH="{":".join(folders)}:$PATH"; ' if folders else ""
+
+
+def _steps(
+    files: _Files, *, uses_node: bool, uses_python: bool, prefix: str
+) -> tuple[tuple[Command, ...], tuple[Command, ...], tuple[str, ...], dict[str, str]]:
+    """What to install, what to build, the caches of who installs, and their variables."""
+    said = files.settings
+    install: list[Command] = []
+    build: list[Command] = []
+    caches: list[str] = []
+    environment: dict[str, str] = {}
+    if files.node and uses_node:
+        install += [files.node.install] if files.node.install else []
+        caches.append(files.node.manager)
+        environment |= files.node.environment
+        develops = any(command.source.endswith(".dev") for command, _ in files.node.starts)
+        if files.node.build and not said.command and (files.procfile.get("web") or not develops):
+            build.append(files.node.build)
+    if files.python and uses_python:
+        install += files.python.install
+        caches.append(files.python.tool)
+        environment |= files.python.environment
+    if said.install is not None:
+        install = [Command(prefix + line, f"{settings.NAME} install") for line in said.install]
+    if said.build is not None:
+        build = [Command(prefix + line, f"{settings.NAME} build") for line in said.build]
+    return tuple(install), tuple(build), tuple(caches), environment
+
+
+def _release(files: _Files, prefix: str) -> Command | None:
+    """What is done once before the start: Dokku's predeploy, then the Procfile's release."""
+    release, predeploy = files.procfile.get("release"), files.app.predeploy
+    if predeploy and release:
+        both = f"set -e\n{prefix}\n(\n{predeploy}\n)\n(\n{release}\n)"
+        return Command(both, f"{app_json.NAME} scripts.dokku.predeploy, {procfile.NAME} release")
+    if predeploy:
+        return Command(prefix + predeploy, f"{app_json.NAME} scripts.dokku.predeploy")
+    return Command(prefix + release, f"{procfile.NAME} release") if release else None
+
+
+def _without(names: list[str], said: Settings) -> tuple[str, ...]:
+    return tuple(name for name in names if name not in said.env)
+
+
+def _nothing(files: _Files, tree: Tree) -> Recipe:
+    """No command: the files as they are, or why that cannot be meant."""
+    said = files.settings
+    asked = next((key for key in ("build", "root", "port", "runner") if getattr(said, key)), None)
+    if asked:
+        where = f" in {'/'.join(tree.place)}" if tree.place else ""
+        return Recipe(
+            "",
+            tuple(files.notes),
+            problem=f"{settings.NAME}: [preview] has {asked}, but nothing{where} says how the app is started. "
+            'Add a command that listens on $PORT, such as command = "python3 -m http.server --bind $HOST $PORT".',
+        )
+    if not files.site and files.dockerfile:
+        return Recipe(
+            "", tuple(files.notes), problem="A Dockerfile is all that there is, and this server has no Docker."
+        )
+    return Recipe("static", ("No command is found: files as they are", *files.notes))

@@ -1,0 +1,137 @@
+"""`package.json`: which of its scripts start a server, and with which package manager it is installed."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from gitperch_preview.contract import Command
+from gitperch_preview.recipes import json_file, scripts
+from gitperch_preview.recipes.tree import plain, runnable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gitperch_preview.recipes.scripts import Server
+    from gitperch_preview.recipes.tree import Tree
+
+NAME = "package.json"
+LARGEST = 1 << 20  # bytes
+STARTS = ("dev", "start")
+BUILDS = ("heroku-postbuild", "build")
+ALIASES = 5
+# In this order where there are several, from who is chosen on purpose to who comes with Node.
+LOCKS = {
+    "pnpm-lock.yaml": "pnpm",
+    "yarn.lock": "yarn",
+    "bun.lock": "bun",
+    "bun.lockb": "bun",
+    "package-lock.json": "npm",
+    "npm-shrinkwrap.json": "npm",
+}
+_LOCKED = {
+    "npm": "npm ci",
+    "pnpm": "pnpm install --frozen-lockfile",
+    "yarn": "yarn install --immutable",
+    "bun": "bun install --frozen-lockfile",
+}
+_QUIET = {"npm_config_audit": "false", "npm_config_fund": "false", "npm_config_update_notifier": "false"}
+_MANAGER = re.compile(r"(npm|pnpm|yarn|bun)@(\d{1,6})[-.+\w]{0,200}")
+
+
+@dataclass
+class Node:
+    """`starts` are commands that start servers, in the order to try them, with what they start.
+
+    `install` is None where the package has no dependencies, `build` where nothing is to be built.
+    """
+
+    manager: str = "npm"
+    install: Command | None = None
+    build: Command | None = None
+    starts: list[tuple[Command, Server]] = field(default_factory=list)
+    environment: dict[str, str] = field(default_factory=dict)
+    found: list[str] = field(default_factory=list)
+    why: str = ""
+
+
+def read(tree: Tree, notes: list[str]) -> Node | None:
+    """What package.json offers; None where there is none that can be read, and `notes` may say why."""
+    document = json_file.read(tree, NAME, notes, LARGEST)
+    if document is None:
+        return None
+    node = Node()
+    lock, where = _manager(node, tree, document)
+    needs = any(document.get(key) for key in ("dependencies", "devDependencies", "optionalDependencies", "workspaces"))
+    if lock or needs:
+        line = _install(node.manager, document, where) if lock else f"{node.manager} install"
+        node.install = Command(line, lock or NAME)
+    if node.manager == "npm":
+        node.environment |= _QUIET
+    given = document.get("scripts")
+    known = {name: line for name, line in given.items() if runnable(line)} if isinstance(given, dict) else {}
+    for name in STARTS:
+        if name in known:
+            _start(node, known, name, notes)
+    build = next((name for name in BUILDS if name in known), None)
+    if build:
+        node.build = Command(f"{node.manager} run {build}", f"{NAME} scripts.{build}")
+    return node
+
+
+def _manager(node: Node, tree: Tree, document: Mapping[str, Any]) -> tuple[str, Tree]:
+    """Set the package manager, and say why; the name of its lock file, "" where there is none, and the folder that this is in."""
+    here: Tree | None = tree
+    locks: list[str] = []
+    where = tree
+    while here is not None and not locks:  # a package of a workspace has its lock file further up
+        where, names = here, here
+        locks = [name for name in LOCKS if names.has(name)]
+        here = here.above()
+    given = document.get("packageManager")
+    match = _MANAGER.fullmatch(given) if isinstance(given, str) else None
+    if match:
+        node.manager = match[1]
+        node.why = f"by packageManager {plain(match[1])}@{match[2]}"
+        return next((name for name in locks if LOCKS[name] == match[1]), ""), where
+    if not locks:
+        node.why = "no lock file"
+        return "", where
+    node.manager = LOCKS[locks[0]]
+    others = ", ".join(name for name in locks if LOCKS[name] != node.manager)
+    node.why = f"by {locks[0]}" + (f" (not {others})" if others else "")
+    return locks[0], where
+
+
+def _install(manager: str, document: Mapping[str, Any], where: Tree) -> str:
+    if manager == "yarn":
+        match = _MANAGER.fullmatch(str(document.get("packageManager")))
+        modern = int(match[2]) > 1 if match else where.has(".yarnrc.yml")
+        return _LOCKED["yarn"] if modern else "yarn install --frozen-lockfile"
+    return _LOCKED[manager]
+
+
+def _start(node: Node, known: Mapping[str, str], name: str, notes: list[str]) -> None:
+    """Add the script `name`, if it starts a server and is not the same as one before."""
+    last = name
+    for _ in range(ALIASES):
+        further = scripts.alias(known[last])
+        if further is None or further not in known:
+            break
+        last = further
+    server = scripts.server(known[last])
+    shown = f"{NAME}: scripts.{name}" + (f" → {plain(last)}" if last != name else "")
+    if server is None:
+        notes.append(f"{shown} is left out, it starts no server ({plain(known[last])})")
+        return
+    separator = "-- " if node.manager == "npm" else ""
+    flags = f" {separator}{server.flags}" if server.flags else ""
+    # Flags go to the script that starts the server: through a script that only calls it they would not arrive.
+    line = f"{node.manager} run {shlex.quote(last if flags else name)}{flags}"
+    if any(command.line == line for command, _ in node.starts):
+        return
+    node.environment |= server.environment
+    node.starts.append((Command(line, f"{NAME} scripts.{name}"), server))
+    node.found.append(f"{shown} ({plain(server.name)}) with {node.manager}, {node.why}")
