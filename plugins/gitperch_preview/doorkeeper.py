@@ -25,7 +25,7 @@ from gitperch_preview import notices
 from gitperch_preview.keep import Kept
 
 if TYPE_CHECKING:
-    from starlette.requests import Request
+    from starlette.requests import HTTPConnection, Request
 
     from gitperch.accounts.people import User
     from gitperch.host import Host
@@ -65,9 +65,9 @@ class Doorkeeper:
         """Ask again who may read this repository."""
         self._readers.drop_if(lambda key, _: key[1] == repo_id)
 
-    def visitor(self, request: Request, label: str) -> Visitor | None:
+    def visitor(self, connection: HTTPConnection, label: str) -> Visitor | None:
         """Whom this request's cookie was given to, if it was given out for `label`."""
-        value = request.cookies.get(self.cookie, "")
+        value = connection.cookies.get(self.cookie, "")
         known = value and self._host.keys.verify(_VISITOR, value, self._host.config.previews.cookie_hours * 3600)
         return Visitor(*known[1:]) if isinstance(known, list) and known[0] == label else None
 

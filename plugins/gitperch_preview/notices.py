@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
+from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -39,8 +41,21 @@ stroke="var(--line)" stroke-width="2.500"/><circle cx="84" cy="52.700" r="3.500"
 <path d="M36 29c-3 9-6 18-4 29l7-9c6 2 10-3 10-9 0-8-6-12-13-11z" fill="var(--water)"/>
 <path d="M37 28c0-8 6-13 13-12 5 .700 7 4 7 8-6 3-13 5-20 4z" fill="var(--water)"/>
 <path d="M56 22l21 5-20 2z" fill="var(--soft)"/><circle cx="51" cy="22" r="1.700" fill="var(--paper)"/></svg>"""
-_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-POLICY = f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+@functools.lru_cache(8)
+def policy(style: str, script: str) -> str:
+    """The content security policy of a page with this style and this script, "" for none; a script may ask its own origin."""
+    scripts = f" script-src {_hash(script)}; connect-src 'self';" if script else ""
+    rest = "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+    return f"default-src 'none'; style-src {_hash(style)};{scripts} {rest}"
+
+
+POLICY = policy(STYLE, "")
 HEADERS = {
     "cache-control": "no-cache",
     "content-security-policy": POLICY,
@@ -51,17 +66,36 @@ HEADERS = {
 }
 
 
+@dataclass(frozen=True)
+class Life:
+    """What makes a page move: more style, a script, and what the head has for a browser without scripts (safe HTML)."""
+
+    style: str = ""
+    script: str = ""
+    head: str = ""
+
+
 def notice(
     method: str, status: int, title: str, body: str, *, links: Mapping[str, str] | None = None, **headers: str
 ) -> Response:
     """A page of ours. `body` is HTML that is safe already; `links` are label → address. Underscores in header names become hyphens."""
-    ways = "".join(f'<a href="{escape(url)}">{escape(label)}</a>' for label, url in (links or {}).items())
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return living(method, status, title, body, links or {}, named, Life())
+
+
+def living(
+    method: str, status: int, title: str, body: str, links: Mapping[str, str], headers: Mapping[str, str], life: Life
+) -> Response:
+    """A page of ours that may change by itself."""
+    style, script = STYLE + life.style, f"<script>{life.script}</script>" if life.script else ""
+    ways = "".join(f'<a href="{escape(url)}">{escape(label)}</a>' for label, url in links.items())
     page = (
         '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style><main>{BIRD}<h1>{escape(title)}</h1>{body}<p>{ways}</p></main></html>\n"
+        f"<title>{escape(title)}</title>{life.head}<style>{style}</style>"
+        f"<main>{BIRD}<h1>{escape(title)}</h1>{body}<p>{ways}</p></main>{script}</html>\n"
     ).encode("utf-8", "replace")
-    sent = HEADERS | {"content-type": "text/html; charset=utf-8", "content-length": str(len(page))}
-    sent |= {name.replace("_", "-"): value for name, value in headers.items()} | {"content-security-policy": POLICY}
+    sent = HEADERS | {"content-type": "text/html; charset=utf-8", "content-length": str(len(page)), **headers}
+    sent["content-security-policy"] = policy(style, life.script)
     return Response(b"" if method == "HEAD" else page, status, sent)
 
 

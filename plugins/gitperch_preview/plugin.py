@@ -55,6 +55,9 @@ class PreviewPlugin(Plugin):
         host.tasks.start("preview logs", self.logs.keep_small, restart=True)
         host.tasks.start("preview hosts", self.rebuild)
 
+    async def closing(self) -> None:
+        self.gateway.close()
+
     def routes(self) -> Sequence[BaseRoute]:
         return routes.routes(self._host, self.hosts, self.gateway)
 

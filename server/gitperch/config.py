@@ -67,6 +67,9 @@ class AccountSettings:
 class PreviewSettings:
     handover_seconds: float = setting(60.0, "how long the signed hand-over from the host to a private preview is valid")
     cookie_hours: float = setting(12.0, "hours that a visitor of a private preview stays let in")
+    answer_seconds: float = setting(
+        60.0, "seconds that an app has until its answer begins; the rest may take as long as it likes"
+    )
     runner: str = setting("", "process or docker runs what a branch asks no runner for; else docker builds Dockerfiles")
     builds: int = setting(1, "builds at once; further ones wait, those of each repository in turn")
     running: int = setting(5, "previews with an app that run at once; the one idle longest sleeps to make room")

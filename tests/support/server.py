@@ -66,16 +66,7 @@ class Server:
         if not (self.data / "gitperch.db").exists():
             self.cli("user", "add", self.admin, "--admin", "--password-stdin", input=self.password + "\n")
         self.port = self.port or free_port()
-        command = [
-            sys.executable,
-            "-m",
-            "gitperch",
-            "serve",
-            "--data",
-            str(self.data),
-            "--listen",
-            f"127.0.0.1:{self.port}",
-        ]
+        command = [*self.program(), "serve", "--data", str(self.data), "--listen", f"127.0.0.1:{self.port}"]
         log = (self.data.parent / "server.log").open("a")
         with log:
             self.process = subprocess.Popen([*command, *flags], env=self.environment, stdout=log, stderr=log, text=True)
@@ -84,6 +75,9 @@ class Server:
             assert self.process.poll() is None, f"the server ended at once:\n{self.log}"
             assert time.monotonic() < until, f"the server does not answer:\n{self.log}"
             time.sleep(0.02)
+
+    def program(self) -> list[str]:
+        return [sys.executable, "-m", "gitperch"]
 
     def _answers(self) -> bool:
         try:

@@ -49,7 +49,7 @@ async def _serve(config: Config, listener: socket.socket) -> None:
 
     connections.end_with_their_clients()
     connections.send_messages_plain()
-    short_way.install()
+    short_way.install(short_way.Previews(config.preview_domain, config.host_name))
     settings = HypercornConfig()
     settings.bind = [f"fd://{listener.fileno()}"]
     settings.loglevel = "WARNING"

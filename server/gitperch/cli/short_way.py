@@ -1,8 +1,9 @@
-"""A short way for the requests that come most: those of a git client that asks which refs there are, and for what is new.
+"""A short way for the requests that come most: what a git client asks to see which refs there are and what is new, and all for previews.
 
 hypercorn takes a request through two parsers, three tasks, two queues and eight turns of the event loop, which is most of what a fetch
-without news costs. A request of that kind that has come whole, in one piece and in the plainest form (RFC 9112), goes straight to the
-application instead. Everything else, to the last byte, is left to hypercorn: nothing is ever read by both, so they cannot disagree.
+without news costs, and what an app behind a preview takes to answer. A request of that kind that has come whole, in one piece and in the
+plainest form (RFC 9112), goes straight to the application instead. Everything else, to the last byte, is left to hypercorn: nothing is
+ever read by both, so they cannot disagree.
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ _REQUEST = re.compile(
     rb"(?:(GET) (/[!-~]+/info/refs\?service=git-(?:upload|receive)-pack)|(POST) (/[!-~]+/git-upload-pack)) HTTP/1\.1\r\n"
     rb"((?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[ \t!-~]*\r\n)+)\r\n"
 )
+_ANY = re.compile(
+    rb"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) (/[!-~]*) HTTP/1\.1\r\n"
+    rb"((?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[ \t!-~\x80-\xff]*\r\n)+)\r\n"
+)
 _LISTING, _FETCH, _HAVE = b"command=ls-refs", b"command=fetch", b"have "
 # What has a say in how a message is framed, or what the connection is for afterwards.
 _LEFT_ALONE = frozenset(
@@ -35,14 +40,38 @@ _LEFT_ALONE = frozenset(
 )
 _LONGEST = 16 << 10  # bytes of a whole request
 _PIECE = 64 << 10
+# Nothing that browsers and proxies say in it changes what follows (RFC 9112, section 9.3; RFC 9110, section 10.1.4).
+_HARMLESS = {b"connection": b"keep-alive", b"te": b"trailers"}
+_ONCE = frozenset((b"host", b"content-length"))
 # After these, a client takes whatever comes for the next answer (RFC 9112, section 6.3).
 _BODILESS = frozenset((204, 304))
 
+Request = tuple[str, bytes, list[tuple[bytes, bytes]], bytes]
+"""Method, target, headers and body."""
+
+
+class Previews:
+    """The host names below `domain`, but for `own`."""
+
+    def __init__(self, domain: str, own: str) -> None:
+        self._end, self._own = f".{domain}".encode(), own.encode()
+
+    def has(self, host: bytes) -> bool:
+        """`host` as a Host header has it."""
+        name = (host.rpartition(b":")[0] if b":" in host else host).lower().rstrip(b".")
+        return name.endswith(self._end) and name != self._own
+
 
 class Short:
-    """One such request and its answer. It is an ASGI server's end of both."""
+    """One such request and its answer. It is an ASGI server's end of both.
 
-    def __init__(self, server: TCPServer, reader: asyncio.StreamReader, scope: dict[str, Any], body: bytes) -> None:
+    With `held`, pieces of an answer wait for each other until there is a packet's worth, as nobody needs them before their end.
+    """
+
+    def __init__(
+        self, server: TCPServer, reader: asyncio.StreamReader, scope: dict[str, Any], body: bytes, *, held: bool
+    ) -> None:
+        self._held = held
         self._server = server
         self._reader = reader
         self._scope = scope
@@ -53,6 +82,8 @@ class Short:
         self._listening = False
         self.whole = False
         """Whether the answer has come to its end."""
+        self.last = False
+        """Whether the connection ends with it."""
         self.ahead = b""
         """What the client has sent meanwhile."""
 
@@ -93,15 +124,16 @@ class Short:
         if not more:
             self._out += b"0\r\n\r\n" if self._chunked else b""
             self.whole = True
-        if not more or len(self._out) > _PIECE:
+        if not (more and self._held) or len(self._out) > _PIECE:
             await self._flush()
 
     def _start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         lines = [*headers, *self._server.config.response_headers("h11")]
         lengths = [int(value) for name, value in headers if name.lower() == b"content-length"]
-        self._bodiless = status in _BODILESS
+        self._bodiless = status in _BODILESS or self._scope["method"] == "HEAD"
         self._left = lengths[0] if lengths and not self._bodiless else None
         self._chunked = not (lengths or self._bodiless)
+        self.last = (b"connection", b"close") in headers
         if self._chunked:
             lines.append((b"transfer-encoding", b"chunked"))
         head = b"".join([b"%b: %b\r\n" % (name, value) for name, value in lines])
@@ -122,15 +154,12 @@ class Short:
         await self._server.writer.drain()
 
 
-def request_in(data: bytes) -> tuple[str, bytes, list[tuple[bytes, bytes]], bytes] | None:
+def request_in(data: bytes) -> Request | None:
     """Method, target, headers and body, if `data` is one whole request of the kind that this is for, and nothing more."""
     found = _REQUEST.match(data) if len(data) <= _LONGEST else None
     if not found:
         return None
-    headers = []
-    for line in found[5].split(b"\r\n")[:-1]:
-        name, _, value = line.partition(b":")
-        headers.append((name.lower(), value.strip(b" \t")))
+    headers = _fields(found[5])
     names = [name for name, _ in headers]
     if names.count(b"host") != 1 or not _LEFT_ALONE.isdisjoint(names):
         return None
@@ -141,6 +170,33 @@ def request_in(data: bytes) -> tuple[str, bytes, list[tuple[bytes, bytes]], byte
     if lengths != [b"%d" % len(body)] or not _asks_little(body, b"content-encoding" in names):
         return None
     return "POST", found[4], headers, body
+
+
+def preview_request_in(data: bytes, previews: Previews | None) -> Request | None:
+    """The same, if it is any whole request for a preview."""
+    found = _ANY.match(data) if previews and len(data) <= _LONGEST else None
+    if not found or not previews:
+        return None
+    headers = _fields(found[3])
+    body, host, length = data[found.end() :], None, None
+    for name, value in headers:
+        if name == b"host" and host is None:
+            host = value
+        elif name == b"content-length" and length is None:
+            length = value
+        elif name in _ONCE or (name in _LEFT_ALONE and value.lower() != _HARMLESS.get(name)):
+            return None
+    if host is None or not previews.has(host) or (length or b"0") != b"%d" % len(body):
+        return None
+    return found[1].decode(), found[2], headers, body
+
+
+def _fields(lines: bytes) -> list[tuple[bytes, bytes]]:
+    headers = []
+    for line in lines.split(b"\r\n")[:-1]:
+        name, _, value = line.partition(b":")
+        headers.append((name.lower(), value.strip(b" \t")))
+    return headers
 
 
 def _asks_little(body: bytes, encoded: bool) -> bool:
@@ -186,9 +242,10 @@ def scope_of(
 class ShortWay:
     """A connection's reader, for hypercorn: what goes the short way never comes out of it."""
 
-    def __init__(self, server: TCPServer, reader: asyncio.StreamReader) -> None:
+    def __init__(self, server: TCPServer, reader: asyncio.StreamReader, previews: Previews | None) -> None:
         self._server = server
         self._reader = reader
+        self._previews = previews
         self._used_at = 0.0
         self._cut = False  # in the middle of an answer
         self._answering = asyncio.Lock()
@@ -198,12 +255,17 @@ class ShortWay:
 
     async def read(self, size: int) -> bytes:
         data = await self._reader.read(size)
-        while data and (request := request_in(data)) and (scope := scope_of(self._server, *request[:3])):
+        while data:
+            gits = request_in(data)
+            request = gits or preview_request_in(data, self._previews)
+            scope = request and scope_of(self._server, *request[:3])
+            if not request or not scope:
+                break
             async with self._answering:
-                answer = Short(self._server, self._reader, scope, request[3])
+                answer = Short(self._server, self._reader, scope, request[3], held=gits is not None)
                 await answer.run()
                 self._used_at = asyncio.get_running_loop().time()
-            if not answer.whole:
+            if not answer.whole or answer.last:
                 self._cut = True
                 return b""  # as if the client had gone: hypercorn closes the connection
             data = answer.ahead or await self._reader.read(size)
@@ -222,8 +284,11 @@ class ShortWay:
         await asyncio.shield(server._initiate_server_close())  # noqa: SLF001 -- as hypercorn's own timer does
 
 
-def install() -> None:
-    """Give every connection a short way. A hypercorn that is built differently than the one this was made for is left as it is."""
+def install(previews: Previews | None = None) -> None:
+    """Give every connection a short way, for requests to `previews` too.
+
+    A hypercorn that is built differently than the one this was made for is left as it is.
+    """
     from hypercorn.asyncio.tcp_server import TCPServer
 
     if not version("hypercorn").startswith("0.18."):
@@ -231,7 +296,7 @@ def install() -> None:
     run = TCPServer.run
 
     async def run_with_short_way(server: TCPServer) -> None:
-        way: Any = ShortWay(server, server.reader)
+        way: Any = ShortWay(server, server.reader, previews)
         server.reader = way
         server._idle_timeout = way.idle  # type: ignore[method-assign]  # noqa: SLF001 -- there is no other place for it
         await run(server)

@@ -1,4 +1,4 @@
-"""Where every request for a preview passes: whose address is it, who is asking, what is shown.
+"""Sites that are files, straight from git's objects.
 
 A branch is read at the very moment of the request, so a push is live as soon as its ref has moved. What follows from a commit's oid
 alone never changes, and is kept.
@@ -7,54 +7,31 @@ alone never changes, and is kept.
 from __future__ import annotations
 
 import asyncio
-import logging
-import re
-import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, unquote_to_bytes
 
-from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.websockets import WebSocketClose
 
-from gitperch.errors import Busy
 from gitperch_preview import doorkeeper, labels, notices, sites
-from gitperch_preview.commits import Commits
 from gitperch_preview.delivery import Files
 from gitperch_preview.keep import Kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from starlette.types import Receive, Scope, Send
+    from starlette.requests import Request
 
     from gitperch.host import Host
     from gitperch.repositories import Repository
-    from gitperch_preview.hosts import Address, Hosts
-
-log = logging.getLogger("gitperch.preview")
+    from gitperch_preview.commits import Commits
+    from gitperch_preview.gateway.front import Target
 
 T = TypeVar("T")
 
 READ_SECONDS = 30.0
-ADDRESS_SECONDS = 1.0  # another process may delete a repository, or make it private
 KEPT_PATH = 300  # characters; what is longer is looked up anew
 FOR_EVER = "max-age=31536000, immutable"
-_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-
-
-@dataclass(frozen=True)
-class Target:
-    address: Address
-    repo: Repository
-
-
-@dataclass(frozen=True)
-class Found:
-    """The outcome of a look-up; None: nobody has this name."""
-
-    target: Target | None
 
 
 @dataclass(frozen=True)
@@ -65,70 +42,18 @@ class Shown:
     fixed: bool
 
 
-class Gateway:
-    """Serves `(label, request)`. `forget` makes it ask again about a repository."""
+class Static:
+    """Answers `GET` and `HEAD` for branches and commits that are files."""
 
-    def __init__(self, host: Host, hosts: Hosts) -> None:
+    def __init__(self, host: Host, commits: Commits) -> None:
         self._host = host
-        self._hosts = hosts
-        self.door = doorkeeper.Doorkeeper(host)
-        self.commits = Commits(host.git)
+        self._commits = commits
         self._files = Files(host.git)
-        self._targets: Kept[str, Found] = Kept(1000, ADDRESS_SECONDS)
         self._sites: Kept[tuple[int, str], sites.Site] = Kept(10_000, weight=lambda site: 10 + len(site.rules))
         self._outcomes: Kept[tuple[int, str, str], sites.Outcome] = Kept(2000)
 
-    def forget(self, repo_id: int) -> None:
-        self._targets.drop_if(lambda _, found: not found.target or found.target.repo.id == repo_id)
-        self.door.forget(repo_id)
-        self.commits.forget(repo_id)
-
-    async def target(self, label: str) -> Target | None:
-        """The repository, and what of it, that `label` names."""
-        known = self._targets.get(label)
-        if known:
-            return known.target
-        address = await self._hosts.find(label)
-        # What is not there takes as long as what is: the time must not tell them apart, and both are kept.
-        repo = await self._host.repositories.by_id(address.repo_id if address else 0)
-        return self._targets.put(label, Found(Target(address, repo) if address and repo else None)).target
-
-    def forget_missing(self) -> None:
-        """There are new host names."""
-        self._targets.drop_if(lambda _, found: not found.target)
-
-    async def serve(self, label: str, scope: Scope, receive: Receive, send: Send) -> None:
-        """The ASGI application for one label."""
-        if scope["type"] == "websocket":
-            return await WebSocketClose(1008, "Nothing listens here: this site is files.")(scope, receive, send)
-        request = Request(scope, receive)
-        try:
-            response = await self._answer(label, request)
-            return await response(scope, receive, send)
-        except Busy as error:
-            response = notices.busy(request.method, error.message)
-        except TimeoutError:
-            response = notices.busy(
-                request.method, "The server did not get to this site in time. Try again in a moment."
-            )
-        except Exception:
-            number = secrets.token_hex(4)
-            log.exception("request %s: %s of the preview %s failed", number, request.url.path, label)
-            response = notices.broken(request.method, number)
-        return await response(scope, receive, send)
-
-    async def _answer(self, label: str, request: Request) -> Response:
-        if request.method not in ("GET", "HEAD"):
-            return notices.only_reading(request.method)
-        if not _LABEL.fullmatch(label):
-            return notices.unknown(request.method)
-        target = await self.target(label)
-        if request.url.path == doorkeeper.ENTER:
-            return await self.door.enter(request, label, target.repo if target else None)
-        visitor = self.door.visitor(request, label)
-        is_open = target is not None and doorkeeper.is_open(target.repo)
-        if not target or not (is_open or await self.door.is_let_in(visitor, target.repo)):
-            return self.door.outside(request, label)
+    async def answer(self, request: Request, label: str, target: Target) -> Response:
+        """What `target` shows at the request's path to somebody who is let in. `label` is the name that it was asked for by."""
         address = target.address
         shown = await self._shown(target)
         if not shown:
@@ -136,14 +61,14 @@ class Gateway:
         if address.commit and labels.commit_label(shown.oid, address.site) != label:
             whole = self._host.config.preview_url(labels.commit_label(shown.oid, address.site)).rstrip("/")
             return RedirectResponse(whole + _path_and_query(request), 302, {"cache-control": "no-cache"})
-        return await self._show(request, target, shown, _headers(is_open=is_open))
+        return await self._show(request, target, shown, _headers(is_open=doorkeeper.is_open(target.repo)))
 
     async def _shown(self, target: Target) -> Shown | None:
         repo, address = target.repo, target.address
         if address.branch is not None:
-            oid = self.commits.tip(repo, address.branch)
+            oid = self._commits.tip(repo, address.branch)
             return Shown(oid, fixed=False) if oid else None
-        oid = await self.commits.reachable(repo, address.commit or "")
+        oid = await self._commits.reachable(repo, address.commit or "")
         return Shown(oid, fixed=True) if oid else None
 
     async def _show(self, request: Request, target: Target, shown: Shown, headers: dict[str, str]) -> Response:

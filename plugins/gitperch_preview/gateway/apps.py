@@ -1,0 +1,114 @@
+"""A branch with an app: its requests are passed on, and whoever comes while it does not run is told, or waits."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+
+from gitperch.errors import Busy
+from gitperch_preview.doorkeeper import is_open
+from gitperch_preview.gateway import headers
+from gitperch_preview.gateway.connections import Closed, Late, Pools, Unreachable
+from gitperch_preview.gateway.exchange import Exchange
+from gitperch_preview.gateway.heads import BadAnswer
+from gitperch_preview.gateway.pages import STATE, Pages, is_navigation
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+    from starlette.types import Receive, Scope, Send
+
+    from gitperch.host import Host
+    from gitperch.repositories import Repository
+    from gitperch_preview.contract import Place, Places, Upstream
+
+WAIT_SECONDS = 30.0  # what is no page waits so long for a sleeping app
+PAGE_SECONDS = 0.1  # a page is shown at once; an app that is there in a blink needs none
+WAITING = 200  # requests at once, for all apps
+_OVER = ("failed", "stopped")
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Somebody who is let in. `place`: the branch's app, if it has one. `sees_log`: may read the repository, and so what its app says."""
+
+    repo: Repository
+    branch: str
+    place: Place | None
+    sees_log: bool
+
+    @property
+    def is_private(self) -> bool:
+        return not is_open(self.repo)
+
+
+class Apps:
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._pools = Pools()
+        self._exchange = Exchange(self._pools, host.config.previews.answer_seconds)
+        self._pages = Pages(host)
+        self._waiting = 0
+
+    def close(self) -> None:
+        self._pools.close()
+
+    async def serve(self, places: Places, visit: Visit, scope: Scope, receive: Receive, send: Send) -> Response | None:
+        """None: the app has answered. Raises Busy."""
+        place = visit.place
+        assert place  # noqa: S101 -- the gateway asks for branches with an app
+        if scope["path"] == STATE:
+            return await self._pages.state(places, visit, place, Request(scope, receive))
+        place.open += 1
+        place.visited_at = time.time()
+        try:
+            return await self._serve(places, visit, place, scope, receive, send)
+        finally:
+            place.open -= 1
+            place.visited_at = time.time()
+
+    async def _serve(
+        self, places: Places, visit: Visit, place: Place, scope: Scope, receive: Receive, send: Send
+    ) -> Response | None:
+        try:
+            request = await headers.request(scope, self._is_person)
+        except headers.Refused as error:
+            return self._pages.refused(scope, str(error))
+        problem: Exception | None = None
+        for _ in range(2):
+            upstream = place.upstream or await self._woken(places, place, scope)
+            if not upstream:
+                break
+            try:
+                await self._exchange.run(upstream, request, receive, send, private=visit.is_private)
+            except Unreachable as error:
+                # Nothing was sent, and nothing of the body was taken: whoever looks after the app says how it goes on.
+                problem = error
+                await places.unreachable(place, upstream)
+                if place.upstream == upstream:
+                    break
+            except (Closed, Late, BadAnswer) as error:
+                return self._pages.unanswered(places, visit, place, scope, error)
+            else:
+                return None
+        if place.upstream is None:
+            return self._pages.absent(places, visit, place, scope)
+        return self._pages.unanswered(places, visit, place, scope, problem or Unreachable())
+
+    async def _woken(self, places: Places, place: Place, scope: Scope) -> Upstream | None:
+        if place.state in _OVER:
+            return None
+        if is_navigation(scope):
+            return await places.awake(place, PAGE_SECONDS)
+        if self._waiting >= WAITING:
+            raise Busy("Too many requests wait for previews to wake up. Try again in a moment.")
+        self._waiting += 1
+        try:
+            return await places.awake(place, WAIT_SECONDS)
+        finally:
+            self._waiting -= 1
+
+    async def _is_person(self, name: str) -> bool:
+        return await self._host.people.find(name) is not None

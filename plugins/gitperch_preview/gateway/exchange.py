@@ -1,0 +1,140 @@
+"""One request goes to an app, and its answer comes back; both as they arrive, neither is ever held."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from gitperch_preview.gateway import headers
+from gitperch_preview.gateway.connections import Closed
+from gitperch_preview.gateway.heads import BadAnswer
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Send
+
+    from gitperch_preview.contract import Upstream
+    from gitperch_preview.gateway.connections import Connection, Pools
+    from gitperch_preview.gateway.headers import Request
+    from gitperch_preview.gateway.heads import Answer
+
+log = logging.getLogger("gitperch.preview")
+
+_REPEATABLE = frozenset(("GET", "HEAD", "OPTIONS"))
+
+
+class Exchange:
+    """`seconds` an app has until its answer begins."""
+
+    def __init__(self, pools: Pools, seconds: float) -> None:
+        self._pools = pools
+        self._seconds = seconds
+
+    async def run(self, upstream: Upstream, request: Request, receive: Receive, send: Send, *, private: bool) -> None:
+        """Have the request answered. Where nothing was sent yet: raises Unreachable, Busy, Closed, Late or BadAnswer.
+
+        An answer that ends too early is left without its end, so that nobody takes it for whole.
+        """
+        whole = request.length == 0
+        again = whole and request.method in _REPEATABLE
+        # What cannot be sent twice is not sent over a connection that may just be closing.
+        connection = await self._pools.connection(upstream, fresh=not again)
+        tasks: list[asyncio.Future[None]] = []
+        try:
+            if whole:
+                connection.ask(request.method, request.head, self._seconds, whole=True)
+                connection.slow = lambda: tasks.append(asyncio.ensure_future(_watch(connection, receive)))
+            elif not await self._begin_body(connection, request, receive, tasks):
+                return
+            try:
+                answer = await connection.answer()
+            except Closed as error:
+                if not (again and connection.used and error.unheard):
+                    raise
+                self._pools.release(upstream, connection)
+                connection = await self._pools.connection(upstream, fresh=True)
+                connection.ask(request.method, request.head, self._seconds, whole=True)
+                connection.slow = lambda: tasks.append(asyncio.ensure_future(_watch(connection, receive)))
+                answer = await connection.answer()
+            await _bring(connection, answer, request, send, private=private)
+        finally:
+            for task in tasks:
+                task.cancel()
+            self._pools.release(upstream, connection)
+
+    async def _begin_body(
+        self, connection: Connection, request: Request, receive: Receive, tasks: list[asyncio.Future[None]]
+    ) -> bool:
+        """Send the head with the first of the body, and see to the rest. False: the client has gone."""
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return False
+        data, left, whole = _framed(message["body"], request.length, more=message.get("more_body", False))
+        connection.ask(request.method, request.head + data, self._seconds, whole=whole)
+        if whole:
+            connection.slow = lambda: tasks.append(asyncio.ensure_future(_watch(connection, receive)))
+        else:
+            tasks.append(asyncio.ensure_future(self._send_body(connection, left, receive)))
+        return True
+
+    async def _send_body(self, connection: Connection, left: int | None, receive: Receive) -> None:
+        whole = False
+        while not whole:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return connection.abort()
+            try:
+                data, left, whole = _framed(message["body"], left, more=message.get("more_body", False))
+            except headers.Refused:
+                return connection.abort()
+            await connection.write(data, self._seconds)
+        connection.finish()
+        return await _watch(connection, receive)
+
+
+def _framed(data: bytes, left: int | None, *, more: bool) -> tuple[bytes, int | None, bool]:
+    """A piece of a body as it goes over the line, the bytes that are left, and whether it was the last.
+
+    Raises Refused where the body is not as long as was said: the app would take the next request for its rest.
+    """
+    if left is None:
+        framed = b"%x\r\n%b\r\n" % (len(data), data) if data else b""
+        return framed if more else framed + b"0\r\n\r\n", None, not more
+    left -= len(data)
+    if left < 0 or (left and not more):
+        raise headers.Refused("The body of this request is not as long as its Content-Length says.")
+    return data, left, not left
+
+
+async def _watch(connection: Connection, receive: Receive) -> None:
+    """End the request when its client has gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    connection.abort()
+
+
+async def _bring(connection: Connection, answer: Answer, request: Request, send: Send, *, private: bool) -> None:
+    """From here on something was sent: whatever fails now cuts the answer off."""
+    try:
+        await _brought(connection, answer, request, send, private=private)
+    except ConnectionError:
+        raise  # the client's
+    except (Closed, BadAnswer) as error:
+        log.info("an answer was cut off: %s", error)
+    except Exception:
+        log.exception("an answer was cut off")
+
+
+async def _brought(connection: Connection, answer: Answer, request: Request, send: Send, *, private: bool) -> None:
+    sent = headers.answer(answer, request, private=private)
+    await send({"type": "http.response.start", "status": answer.status, "headers": sent})
+    more = not connection.over
+    if more and connection.waits:  # so that the head is not kept back until there is a body
+        await send({"type": "http.response.body", "body": b"", "more_body": True})
+    elif not more:
+        return await send({"type": "http.response.body", "body": connection.take(), "more_body": False})
+    while more:
+        piece = await connection.read()
+        more = not connection.over
+        await send({"type": "http.response.body", "body": piece, "more_body": more})
+    return None
