@@ -63,15 +63,23 @@ def problem(name: str, value: str) -> str:
     if not _NAME.fullmatch(name):
         shown = "".join(letter if letter.isprintable() else "�" for letter in name[:60])
         return f"“{shown}” cannot be a name; letters, digits and _ can, a letter or _ first, 128 in all."
-    if name == "PORT":
-        return "PORT is the server's to give; where an app insists on a port, [preview] port says which."
-    upper = name.upper()
-    if upper in _OURS or upper.startswith(("GITPERCH_", "GIT_")):
-        return f"{name} is the server's to give. Take another name."
-    if upper in _SYSTEM or upper.startswith(_LOADER):
-        return f"{name} cannot be set here: it changes how programs are started. Set it in the command itself."
+    why = reserved(name)
+    if why:
+        return why
     if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
         return f"the value of {name} is no text."
     if len(value.encode()) > LONGEST:
         return f"the value of {name} is longer than {LONGEST} bytes."
+    return ""
+
+
+def reserved(name: str) -> str:
+    """Why nobody but the server sets this variable, in a sentence; "" for any other name."""
+    upper = name.upper()
+    if upper == "PORT":
+        return "PORT is the server's to give; where an app insists on a port, [preview] port in gitperch.toml says which."
+    if upper in _OURS or upper.startswith(("GITPERCH_", "GIT_")):
+        return f"{name} is the server's to give. Take another name."
+    if upper in _SYSTEM or upper.startswith(_LOADER):
+        return f"{name} cannot be set here: it changes how programs are started. Set it in the command itself."
     return ""

@@ -6,6 +6,7 @@ import re
 
 from gitperch.errors import BadRequest
 from gitperch_preview.logs.masking import LEAST
+from gitperch_preview.recipes.variables import reserved
 
 NAMES = 200
 NAME_LIMIT = 128  # characters
@@ -14,7 +15,6 @@ TOTAL_LIMIT = (
     512 << 10
 )  # bytes of all values of a repository; Linux gives a new program's whole environment 2 MB at least
 _NAME = re.compile(r"[A-Z_][A-Z0-9_]*")
-_OWN = re.compile(r"PORT|HOST|GITPERCH_.*")
 
 
 def checked_name(name: str) -> str:
@@ -25,8 +25,9 @@ def checked_name(name: str) -> str:
             f"{NAME_LIMIT} at most.",
             field="name",
         )
-    if _OWN.fullmatch(name):
-        raise BadRequest(f"{name} is given to every preview by the server itself; choose another name.", field="name")
+    why = reserved(name)
+    if why:
+        raise BadRequest(why, field="name")
     return name
 
 
