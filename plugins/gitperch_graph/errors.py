@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from gitperch.errors import AppError
+
+if TYPE_CHECKING:
+    from gitperch_graph.long_build import LongBuild
 
 
 class Building(Exception):
-    """The index is not there yet; it is being built. `progress` is 0 to 1, `commits` how many there are, 0 while nobody knows."""
+    """The index is not there yet; it is being built. `build` says how far it is, if it takes long."""
 
-    def __init__(self, progress: float = 0.0, commits: int = 0) -> None:
-        super().__init__(f"{progress:.0%}")
-        self.progress = progress
-        self.commits = commits
+    def __init__(self, build: LongBuild | None = None, progress: float = 0.0, commits: int = 0) -> None:
+        super().__init__("the index is being built")
+        self.build = build
+        self.progress = build.progress if build else progress
+        self.commits = build.commits if build else commits
 
 
 class GraphUnreadable(AppError):

@@ -91,9 +91,10 @@ class Repository:
         commits = {name: peeled.get(name, oid) for name, oid in targets.items()}
         return Tips(head, dict(sorted(targets.items())), commits, special)
 
-    def commits(self, tips: Tips) -> Iterator[tuple[bytes, int, list[bytes]]]:
+    def commits(self, tips: Tips, most: int = 0) -> Iterator[tuple[bytes, int, list[bytes]]]:
         """(oid, committer time, parents' oids) of every commit that `tips` reach, as git tells them without a commit-graph file.
 
+        With `most` only so many: git then walks down from the tips, always to the commit with the latest time, and ends.
         At a shallow boundary the parents that git hides are given as b"". Raises HistoryUnreadable.
         """
         wanted = self.commits_among(set(tips.commits.values()), tips)
@@ -103,7 +104,8 @@ class Repository:
         open_ends = self._open_ends()
         # A commit-graph file that would help was used before; one that is damaged stops git.
         walk = ("-c", "core.commitGraph=false", "rev-list", "--stdin", "--parents", "--timestamp")
-        for line in self.lines(*walk, stdin=stdin):
+        bound = [f"--max-count={most}"] if most else []
+        for line in self.lines(*walk, *bound, stdin=stdin):
             time, oid, *parents = line.decode("ascii").split()
             above = [bytes.fromhex(parent) for parent in parents]
             yield bytes.fromhex(oid), max(0, min(int(time), _LATEST)), above or [b""] * open_ends.get(oid, 0)

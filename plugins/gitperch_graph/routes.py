@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from gitperch.accounts.access import client_address
@@ -61,9 +61,10 @@ class GraphRoutes:
         rows = _number(request, "rows", ROWS, ROWS_AT_MOST)
         view = View.of(request.query_params)
         try:
-            index = await self._graphs.index(repo, view, client_address(request))
+            index = await self._graphs.index(repo, view, client_address(request), eager=at == "0" and view.whole)
         except Building as building:
-            return still_building(building)
+            first = await self._first_rows(repo, building, rows) if at == "0" and view.whole else {}
+            return still_building(building, first, packed=_takes_gzip(request))
         where = _place(index, at, rows)
         tag = _tag(index.generation, "window", at, str(rows), view.name)
         if _is_known(request, tag):
@@ -82,6 +83,20 @@ class GraphRoutes:
             return await git.read(repo.path, _window_by_libgit2, index, asked)
         read = await fetched(git, repo.path, windows.oids(index, asked.where, asked.rows))
         return await asyncio.to_thread(_window, index, asked, read)
+
+    async def _first_rows(self, repo: Repository, building: Building, rows: int) -> dict[str, Any]:
+        """The newest rows of a graph that is built for the first time, as a window has them; nothing where that would take long, too."""
+        found = await building.build.newest() if building.build else None
+        if not found:
+            return {}
+        index, total = found
+        where, rows = windows.Place(0), min(rows, total)
+        if libgit2_knows(repo.path):
+            answer = await self._host.git.read(repo.path, _newest_by_libgit2, index, rows)
+        else:
+            read = await fetched(self._host.git, repo.path, windows.oids(index, where, rows))
+            answer = await asyncio.to_thread(windows.window, index, where, rows, read)
+        return answer | {"total": total}
 
     async def refs(self, request: Request) -> Response:
         """Every branch and tag with its commit's oid and row."""
@@ -150,6 +165,10 @@ def _window_by_libgit2(repository: LibgitRepository, index: RowIndex, asked: _As
     return _window(index, asked, reader(repository))
 
 
+def _newest_by_libgit2(repository: LibgitRepository, index: RowIndex, rows: int) -> dict[str, Any]:
+    return windows.window(index, windows.Place(0), rows, reader(repository))
+
+
 def _window(index: RowIndex, asked: _Asked, read: Read) -> tuple[bytes, bool]:
     answer = windows.window(index, asked.where, asked.rows, read)
     if asked.view:
@@ -194,7 +213,17 @@ def _answer(body: bytes, packed: bool, tag: str) -> Response:
     return Response(body, media_type="application/json", headers=headers)
 
 
-def still_building(building: Building) -> Response:
-    """The answer while there is nothing to answer from yet."""
-    told = {"building": True, "progress": round(building.progress, 2), "commits": building.commits}
-    return JSONResponse(told, 202, {"cache-control": "no-store", "retry-after": "1"})
+def still_building(building: Building, first: dict[str, Any] | None = None, *, packed: bool = False) -> Response:
+    """The answer while there is nothing to answer from yet, or only the `first` rows."""
+    is_reading = building.build is not None and building.build.is_reading
+    told = {
+        "building": True,
+        "doing": "reading" if is_reading else "layout",
+        "progress": round(building.progress, 2),
+        "commits": building.commits,
+    }
+    body, packed = _encoded((first or {}) | told, packed)
+    headers = {"cache-control": "no-store", "retry-after": "1", "vary": "accept-encoding"}
+    if packed:
+        headers["content-encoding"] = "gzip"
+    return Response(body, 202, headers, "application/json")

@@ -14,8 +14,12 @@ from gitperch_graph.row_index import RowIndex, generation_of
 from gitperch_graph.top import Row, Top
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from gitperch_graph.repository import Tips
+
+Commits = dict[bytes, tuple[int, list[bytes]]]
 
 MOST = 3000
 """Commits; more are laid out in a process of their own."""
@@ -29,18 +33,24 @@ def small(path: Path, environment: Mapping[str, str]) -> RowIndex | None:
     tips = repository.tips()
     if len(tips.targets) > _MOST_REFS:
         return None
-    commits: dict[bytes, tuple[int, list[bytes]]] = {}
+    commits: Commits = {}
     for oid, time, parents in repository.commits(tips):
         if len(commits) == MOST:
             return None
         commits[oid] = (time, parents)
+    return index_of(tips, commits)
+
+
+def index_of(tips: Tips, commits: Commits, below: Sequence[bytes] = ()) -> RowIndex:
+    """The index of `commits`: of each by its oid the committer's time and the parents. `below` are those that come under all of
+    them, of which no more than that is known. Raises HistoryUnreadable."""
     dates = corrected(commits)
-    order = sorted(sorted(commits, reverse=True), key=dates.__getitem__)
+    order = [*below, *sorted(sorted(commits, reverse=True), key=dates.__getitem__)]
     height = {oid: at for at, oid in enumerate(order)}
     refs = [
         Ref(name, target, height.get(bytes.fromhex(tips.commits[name]), -1)) for name, target in tips.targets.items()
     ]
-    above = [[height.get(parent, ABSENT) for parent in commits[oid][1]] for oid in order]
+    above = [[height.get(parent, ABSENT) for parent in commits[oid][1]] if oid in commits else [] for oid in order]
     head = next((ref.height for ref in refs if ref.name == tips.head), -1)
     rows, uses = _laid_out(order, dates, above, head)
     hash_size = len(order[0]) if order else 20
@@ -51,7 +61,7 @@ def small(path: Path, environment: Mapping[str, str]) -> RowIndex | None:
     return RowIndex(None, top, Refs(table), tips.head, tips.special, uses.count, generation)
 
 
-def corrected(commits: Mapping[bytes, tuple[int, list[bytes]]]) -> dict[bytes, int]:
+def corrected(commits: Commits) -> dict[bytes, int]:
     """Corrected commit dates: the committer's time, or one second more than the latest parent's where that is later."""
     dates: dict[bytes, int] = {}
     waiting = list(commits)
@@ -81,7 +91,7 @@ def _laid_out(
     rows = []
     for height, oid in enumerate(order):
         edges = layout.edge[first[height] : first[height + 1]]
-        rows.append(Row(oid, dates[oid], layout.node[height], parents[height], edges))
+        rows.append(Row(oid, dates.get(oid, 0), layout.node[height], parents[height], edges))
         uses.use_row(height, rows[-1])
     return rows, uses
 

@@ -17,6 +17,7 @@ from gitperch_graph.commit_graph import chain_of
 from gitperch_graph.commits import parsed
 from gitperch_graph.errors import Building, GraphUnreadable
 from gitperch_graph.extend import extended
+from gitperch_graph.long_build import LongBuild
 from gitperch_graph.objects import libgit2_knows, reader
 from gitperch_graph.repository import (
     DETACHED,
@@ -72,21 +73,23 @@ class Graphs:
         self._looks: dict[int, asyncio.Event] = {}
         self._builds: dict[int, asyncio.Event] = {}
         self._failures: dict[int, str] = {}
-        self._progress: dict[int, tuple[float, int]] = {}
+        self._long: dict[int, LongBuild] = {}
+        self._decided: dict[int, asyncio.Event] = {}
         self._helper = asyncio.Semaphore(1)  # building is for whoever has time, one at once
         self._unwritten: set[int] = set()
         self._numbers = itertools.count(1)
         self._views = Views(host, folder, self.persist)
 
-    async def index(self, repo: Repository, view: View = WHOLE, client: str = "") -> RowIndex:
+    async def index(self, repo: Repository, view: View = WHOLE, client: str = "", *, eager: bool = False) -> RowIndex:
         """The repository's index, or that of a smaller `view` for `client`, of whom not too many can be asked.
 
-        Raises Building when it takes longer than `PATIENCE`, GraphUnreadable when it cannot be; for a view also what `Views.index` raises.
+        Raises Building when it takes longer than `PATIENCE`, for the `eager` as soon as that is certain, GraphUnreadable when it cannot
+        be; for a view also what `Views.index` raises.
         """
-        whole = await self._whole(repo)
+        whole = await self._whole(repo, eager=eager)
         return whole if view.whole else await self._views.index(repo, view, whole, client)
 
-    async def _whole(self, repo: Repository) -> RowIndex:
+    async def _whole(self, repo: Repository, *, eager: bool) -> RowIndex:
         found = self._open.get(repo.id)
         if found:
             self._open.move_to_end(repo.id)
@@ -94,9 +97,13 @@ class Graphs:
         done = self._once(self._looks, f"graph look {repo.id}", repo.id, functools.partial(self._look, repo))
         try:
             async with asyncio.timeout(PATIENCE):
+                if eager and repo.id not in self._long:
+                    await self._decided.setdefault(repo.id, asyncio.Event()).wait()
+                if eager and repo.id in self._long:
+                    raise Building(self._long[repo.id])
                 await done.wait()
         except TimeoutError:
-            raise Building(*self._progress.get(repo.id, (0.0, 0))) from None
+            raise Building(self._long.get(repo.id)) from None
         if repo.id not in self._open:
             reason = self._failures.get(repo.id, "it was moved or deleted meanwhile")
             raise GraphUnreadable(
@@ -242,6 +249,13 @@ class Graphs:
             await self.persist(repo.id)
         except (HistoryUnreadable, IndexUnusable, GitError) as error:
             self._failures[repo.id] = str(error)
+        finally:
+            self._decide(repo.id)
+
+    def _decide(self, repo_id: int) -> None:
+        """It is certain now whether a build takes long: who would rather not wait for it need not."""
+        if decided := self._decided.pop(repo_id, None):
+            decided.set()
 
     async def _listed(self, repo: Repository) -> bytes:
         """All refs that matter, as `Refs.differences` reads them."""
@@ -269,17 +283,16 @@ class Graphs:
         try:
             if not is_large(repo.path) and await asyncio.to_thread(_built_here, repo.path, index_path, environment):
                 return
+            build = self._long[repo.id] = LongBuild(repo.path, environment)
+            self._decide(repo.id)
             # git writes this file faster than it tells the history, and the build reads it.
-            await self._host.upkeep.commit_graph(repo)
+            await self._host.upkeep.commit_graph(repo, build.reading)
             async with self._helper:
-                await apart.build(repo.path, index_path, environment, functools.partial(self._tell, repo.id))
+                await apart.build(repo.path, index_path, environment, build.laying_out)
         except HistoryUnreadable as error:
             self._failures[repo.id] = str(error)
         finally:
-            self._progress.pop(repo.id, None)
-
-    def _tell(self, repo_id: int, progress: float, commits: int) -> None:
-        self._progress[repo_id] = (progress, commits)
+            self._long.pop(repo.id, None)
 
 
 async def _then_set(

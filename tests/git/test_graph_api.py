@@ -167,7 +167,7 @@ def test_while_the_index_is_built_the_answer_is_202(
             answer = await client.answer(path)
             assert (answer.status, answer.json()) == (
                 202,
-                {"building": True, "progress": 0.0, "commits": 0},
+                {"building": True, "doing": "layout", "progress": 0.0, "commits": 0},
             )
         go_on.set()
         await news.next()

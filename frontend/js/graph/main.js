@@ -89,6 +89,12 @@ export function createGraph(root) {
       arrivals.rowsArrived();
       redraw();
     },
+    onFirst(rows) {
+      stage.dataset.ready = "";
+      viewport.setTotal(rows);
+      column.reset();
+      redraw();
+    },
     onStale: () => void opener.again(),
     onState: notices.show,
   });

@@ -1,6 +1,6 @@
 /** What is said over the rows: that a history is being laid out, that an answer is late, that there is nothing to see. */
 
-import { counted, element } from "./dom.js";
+import { counted, element, find } from "./dom.js";
 
 const WAIT = 180; // ms; what comes sooner needs no sign of waiting
 
@@ -30,19 +30,27 @@ export function createNotices({ root, notice, card }) {
   }
 
   /** @param {import("./store.js").StoreNews} news */
-  function drawProgress({ progress, commits }) {
+  function drawProgress({ progress, commits, doing, rows }) {
+    const title = doing === "reading" ? "Reading the history for the first time" : "Laying out the history";
+    const known = typeof progress === "number" && progress > 0;
+    const told = [commits ? `${counted(commits)} commits` : "", known ? `${Math.floor(progress * 100)} %` : ""].filter(Boolean);
+    if (rows) {
+      // They can be looked at; the rest is on its way.
+      card.hidden = true;
+      line([title, ...told].join(" · "));
+      return;
+    }
     if (!card.querySelector("progress")) {
       card.replaceChildren(
-        element("p", { class: "graph-card-title" }, "Laying out the history"),
+        element("p", { class: "graph-card-title" }),
         element("progress", { max: 1, "aria-label": "How much is laid out" }),
         element("p", { class: "graph-card-text" }),
       );
     }
     const bar = /** @type {HTMLProgressElement} */ (card.querySelector("progress"));
-    const known = typeof progress === "number" && progress > 0;
     if (known) bar.value = progress;
     else bar.removeAttribute("value");
-    const told = [commits ? `${counted(commits)} commits` : "", known ? `${Math.floor(progress * 100)} %` : ""].filter(Boolean);
+    find(card, ".graph-card-title", HTMLElement).textContent = title;
     const text = card.querySelector(".graph-card-text");
     if (text) text.textContent = told.join(" · ") || "The first look takes a moment; the next ones are at once.";
     card.hidden = false;
@@ -59,7 +67,7 @@ export function createNotices({ root, notice, card }) {
         timer = setTimeout(() => (root.dataset.store = state), WAIT);
         return;
       }
-      root.dataset.store = state;
+      root.dataset.store = state === "building" && news.rows ? "ready" : state;
       if (state === "ready") clear();
       else if (state === "building") drawProgress(news);
       else line(`${news.message ?? "The server does not answer."} Trying again.`);

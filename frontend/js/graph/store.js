@@ -17,7 +17,8 @@ const LONGEST_RETRY = 5000;
  * @typedef {import("./types.js").Commit} Commit
  * @typedef {import("./types.js").WireWindow} WireWindow
  * @typedef {"opening" | "building" | "ready" | "failed"} StoreState
- * @typedef {{progress?: number, commits?: number, message?: string}} StoreNews how far a build is, or what went wrong
+ * @typedef {{progress?: number, commits?: number, doing?: string, rows?: object[], message?: string}} StoreNews
+ *   how far a build is, with the first rows if they can be shown already, or what went wrong
  * @typedef {{low: number, high: number, control: AbortController}} Request of the blocks from `low` to `high`
  */
 
@@ -26,10 +27,11 @@ const LONGEST_RETRY = 5000;
  * @param {string} options.url of the graph
  * @param {() => URLSearchParams} options.view which part of the history is followed
  * @param {() => void} options.onRows called when rows that were wanted have arrived
+ * @param {(rows: number) => void} options.onFirst called when so many rows are here of a graph that the server is still laying out
  * @param {() => void} options.onStale called when the server's graph is not the one that we follow: open it again
  * @param {(state: StoreState, news?: StoreNews) => void} options.onState
  */
-export function createStore({ url, view, onRows, onStale, onState }) {
+export function createStore({ url, view, onRows, onFirst, onStale, onState }) {
   /** @type {Map<number, Block>} in the order of their last use */
   const blocks = new Map();
   /** @type {Set<Request>} oldest first */
@@ -291,10 +293,23 @@ export function createStore({ url, view, onRows, onStale, onState }) {
       const answer = await (taken ?? getJson(url + query, signal));
       signal?.throwIfAborted();
       if (!answer.building) return answer;
+      if (answer.rows && !store.opened && !store.total) begin(answer);
       onState("building", answer);
       await new Promise((resolve) => setTimeout(resolve, pause));
       signal?.throwIfAborted();
     }
+  }
+
+  /**
+   * Show the first rows until the graph is opened: the same will be its first. Whatever is further down counts as blocks of its own.
+   * @param {WireWindow} answer
+   */
+  function begin(answer) {
+    const deepest = Math.max(0, ...answer.rows.flatMap(({ parents }) => parents)) + 1;
+    const below = Math.max(0, Math.ceil((deepest - answer.rows.length) / BLOCK)) * BLOCK;
+    Object.assign(store, { total: answer.rows.length + below, lanes: answer.lanes, head: answer.head });
+    for (const block of blocksFrom({ ...answer, total: store.total })) blocks.set(block.index, block);
+    onFirst(answer.rows.length);
   }
 
   return store;

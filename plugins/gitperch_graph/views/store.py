@@ -101,7 +101,7 @@ class Views:
             async with asyncio.timeout(PATIENCE):
                 await build.done.wait()
         except TimeoutError:
-            raise Building(build.progress, build.commits) from None
+            raise Building(None, build.progress, build.commits) from None
         if build.failure:
             raise ViewUnreadable(
                 f"This view of {repo.full_name} cannot be drawn: {build.failure}. Choose fewer refs or less time."

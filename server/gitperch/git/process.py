@@ -168,12 +168,13 @@ class Git:
         environment: Mapping[str, str] | None = None,
         prefix: Sequence[str] = (),
         pass_fds: Sequence[int] = (),
+        told: Callable[[str], None] | None = None,
     ) -> bytes:
-        """git's standard output. `path` is the repository.
+        """git's standard output. `path` is the repository, `told` hears the lines of standard error as they come (for `--progress`).
 
         Raises GitError for any status but 0, and when it takes longer than `timeout` seconds or says more than `max_output` bytes.
         """
-        options: dict[str, Any] = {"environment": environment, "prefix": prefix, "pass_fds": pass_fds}
+        options: dict[str, Any] = {"environment": environment, "prefix": prefix, "pass_fds": pass_fds, "told": told}
         async with self.stream(*arguments, path=path, timeout=timeout, **options) as process:
             assert process.stdin  # noqa: S101 -- pipes, as asked for
             assert process.stdout  # noqa: S101
@@ -200,13 +201,14 @@ class Git:
         pass_fds: Sequence[int] = (),
         check: bool = True,
         complain: Callable[[str], None] | None = None,
+        told: Callable[[str], None] | None = None,
     ) -> AsyncIterator[asyncio.subprocess.Process]:
         """A running git with pipes for `stdin` and `stdout`, waited for at the end of the block.
 
         `prefix` is a command that becomes git, such as `nice`, and `pass_fds` are what it inherits.
         Leaving the block by an exception ends its process group: first with SIGTERM, so that git removes its lock files.
         Raises GitError as `run` does; with `check=False` the status is the caller's to look at, and `complain` hears what git said
-        to standard error if it failed.
+        to standard error if it failed. `told` hears the lines of that as they come, those of progress, too.
         """
         repository = {"GIT_DIR": str(path)} if path else {}
         process = await asyncio.create_subprocess_exec(
@@ -223,7 +225,7 @@ class Git:
             start_new_session=True,
         )
         assert process.stderr  # noqa: S101 -- a pipe, as asked for
-        stderr = asyncio.ensure_future(_capped(process.stderr))
+        stderr = asyncio.ensure_future(_capped(process.stderr, told))
         try:
             async with asyncio.timeout(timeout):
                 yield process
@@ -336,11 +338,14 @@ async def _at_last(stderr: asyncio.Future[str]) -> str:
         return ""
 
 
-async def _capped(stream: asyncio.StreamReader) -> str:
-    """Everything a stream says, of which the first `STDERR_LIMIT` bytes are kept."""
+async def _capped(stream: asyncio.StreamReader, told: Callable[[str], None] | None = None) -> str:
+    """Everything a stream says, of which the first `STDERR_LIMIT` bytes are kept; `told` hears its lines."""
     kept = bytearray()
     while chunk := await stream.read(READ_SIZE):
         kept += chunk[: STDERR_LIMIT - len(kept)]
+        if told:  # git writes each of these lines at once
+            for line in chunk.decode("utf-8", "replace").replace("\r", "\n").split("\n"):
+                told(line)
     return kept.decode("utf-8", "replace")
 
 

@@ -5,23 +5,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
     from gitperch.maintenance.quietly import Quietly
 
 SECONDS = 1800.0
 WRITE = ("commit-graph", "write", "--no-progress")
+AT_ONCE = {"GIT_PROGRESS_DELAY": "0"}
 MANY = 8  # each makes every look-up of a commit a little slower
 
 
-async def add(git: Quietly, path: Path, oids: Collection[str] = ()) -> None:
-    """A layer of what `oids` reach (commits or tags; none: all refs) and no layer has yet. Raises GitError."""
+async def add(git: Quietly, path: Path, oids: Collection[str] = (), told: Callable[[str], None] | None = None) -> None:
+    """A layer of what `oids` reach (commits or tags; none: all refs) and no layer has yet; `told` hears git's progress. Raises GitError."""
     # Merging takes those of the small layers on top that together are no smaller than half of the next.
     split = "--split" if count(path) >= MANY else "--split=no-merge"
     stdin = "".join(f"{oid}\n" for oid in oids).encode("ascii")
     which = "--stdin-commits" if oids else "--reachable"
-    await git.run(*WRITE, split, which, path=path, stdin=stdin, timeout=SECONDS)
+    if told:
+        write = (*WRITE[:-1], "--progress", split, which)
+        await git.run(*write, path=path, stdin=stdin, timeout=SECONDS, environment=AT_ONCE, told=told)
+    else:
+        await git.run(*WRITE, split, which, path=path, stdin=stdin, timeout=SECONDS)
 
 
 def count(path: Path) -> int:

@@ -16,6 +16,7 @@ from gitperch.maintenance.packing import Packing
 from gitperch.maintenance.quietly import Quietly
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from gitperch.db import Database
@@ -60,9 +61,12 @@ class Upkeep:
         tasks.start("commit-graph layers", self._work_on_layers, restart=True)
         tasks.start("upkeep", self._work_on_packs, restart=True)
 
-    async def commit_graph(self, repo: Repository) -> None:
-        """Write what the commit-graph file lacks of all that refs reach, now. What fails is logged, and the file is as it was."""
-        await self._add_layer(repo, ())
+    async def commit_graph(self, repo: Repository, told: Callable[[str], None] | None = None) -> None:
+        """Write what the commit-graph file lacks of all that refs reach, now. What fails is logged, and the file is as it was.
+
+        `told` hears git's lines about how far it is.
+        """
+        await self._add_layer(repo, (), told)
 
     async def now(self, repo: Repository) -> str:
         """Everything that pays, with nothing put off; what was done in words. Raises GitError."""
@@ -97,10 +101,12 @@ class Upkeep:
                     if tips:
                         await self._add_layer(repo, tips if len(tips) <= ALL_AT_ONCE else ())
 
-    async def _add_layer(self, repo: Repository, tips: set[str] | tuple[()]) -> None:
+    async def _add_layer(
+        self, repo: Repository, tips: set[str] | tuple[()], told: Callable[[str], None] | None = None
+    ) -> None:
         try:
             async with self._for_layers.turn():
-                await layers.add(self._for_layers, repo.path, tips)
+                await layers.add(self._for_layers, repo.path, tips, told)
         except (GitError, OSError) as error:
             self._failed(repo, "its commit-graph", error)
 
