@@ -121,6 +121,17 @@ class Shape:
         """Of heights `low` to `high` - 1, one after the other."""
         return b"".join(self._each(low, high, lambda graph, at: graph.oid(at), lambda top, at: top.oid(at + top.floor)))
 
+    def all_oids(self) -> Array:
+        """Of every height, as an array of bytes of a fixed length."""
+        kind = f"V{self.hash_size}"
+        found, newest = np.empty(self.total, kind), self.order >= NEWEST
+        if self.graph:
+            pieces = (data for layer in self.graph.layers for data in layer.pieces(b"OIDL", self.hash_size, 1 << 16))
+            found[~newest] = np.frombuffer(b"".join(pieces), kind)[self.order[~newest]]
+        if self.newest:
+            found[newest] = np.frombuffer(self.newest.oids, kind)[self.order[newest] - np.uint32(NEWEST)]
+        return found
+
     def dates(self, low: int, high: int) -> Array:
         """The corrected dates of heights `low` to `high` - 1."""
         found = self._each(low, high, lambda graph, at: graph.date(at), lambda top, at: top.dates[at])

@@ -46,7 +46,7 @@ def make(repository: Path, folder: Path, layout: Layout, number: int, oid_size: 
     draft: TextsDraft | PathsDraft
     if layout is TEXTS:
         draft = TextsDraft.after(old) if old else TextsDraft()
-        for data in _commits(repository, names) if names else ():
+        for data in commits(repository, names) if names else ():
             draft.add(data)
     else:
         draft = PathsDraft.after(old) if old else PathsDraft()
@@ -67,7 +67,7 @@ def _begun(layout: Layout, path: Path, oids: bytes, oid_size: int) -> Segment | 
     return None
 
 
-def _commits(repository: Path, names: Sequence[str]) -> Iterator[bytes]:
+def commits(repository: Path, names: Sequence[str]) -> Iterator[bytes]:
     """The first RAW_LIMIT bytes of each commit; b"" for one that is not there, so that one missing object hides no other."""
     asking = ["git", f"--git-dir={repository}", "cat-file", "--batch", "--buffer"]
     with subprocess.Popen(asking, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=1 << 18) as git:

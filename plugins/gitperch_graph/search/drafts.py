@@ -76,7 +76,7 @@ class TextsDraft:
         self._times.append(_time(committer))
         if head.count(b"\nparent ") > 1:
             self._merges.append(row)
-        person = folded_bytes(author[: author.rfind(b">") + 1] or author, encoding)[:PERSON_LIMIT]
+        person = _person(author, encoding)
         self._people.setdefault(person, array("H")).append(row)
         self._add_body(folded_bytes(body[:BODY_LIMIT], encoding) if body else b"")
         if len(self._times) % STRIDE == 0:
@@ -122,6 +122,13 @@ class TextsDraft:
         return encoded(TEXTS, self.count, digest, sections)
 
 
+def person_of(data: bytes) -> bytes:
+    """A commit's author, "name <email>", as segments have it."""
+    head = data.partition(b"\n\n")[0]
+    encoding = b"" if data.isascii() else _line(head, b"\nencoding ")
+    return _person(_line(head, b"\nauthor "), encoding)
+
+
 def read_groups(lines: bytes, at: array[int], rows: array[int]) -> dict[bytes, array[int]]:
     """The rows of each line."""
     return {line: rows[at[nth] : at[nth + 1]] for nth, line in enumerate(lines.split(b"\n")[:-1])}
@@ -147,6 +154,10 @@ def _line(head: bytes, key: bytes) -> bytes:
     at += len(key)
     end = head.find(b"\n", at)
     return head[at : end if end >= 0 else len(head)]
+
+
+def _person(author: bytes, encoding: bytes) -> bytes:
+    return folded_bytes(author[: author.rfind(b">") + 1] or author, encoding)[:PERSON_LIMIT]
 
 
 def _time(person: bytes) -> int:

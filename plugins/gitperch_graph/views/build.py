@@ -1,9 +1,9 @@
 """Building the index of a view, in a process of its own.
 
-python -m gitperch_graph.views.build REPOSITORY INDEX VIEW_INDEX
+python -m gitperch_graph.views.build REPOSITORY INDEX VIEW_INDEX TEXTS
 
-reads the view as JSON from standard input and the whole graph from INDEX. Says how far it has come on standard output, as
-`gitperch_graph.build` does, and at last the generation of the graph that it has read.
+reads the view as JSON from standard input, the whole graph from INDEX, and authors from the folder TEXTS, as far as they are there.
+Says how far it has come on standard output, as `gitperch_graph.build` does, and at last the generation of the graph that it has read.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from gitperch_graph import build as builds
 from gitperch_graph.lanes import ABSENT
 from gitperch_graph.repository import HistoryUnreadable, Repository
 from gitperch_graph.row_index import RowIndex
+from gitperch_graph.search.build import TextsUnreadable
 from gitperch_graph.sections import IndexUnusable
 from gitperch_graph.shape import Shape
 from gitperch_graph.views.choosing import RefNotThere, chosen
@@ -74,16 +75,17 @@ def build(
     view: View,
     environment: Mapping[str, str] | None = None,
     told: Callable[[float, int], None] | None = None,
+    texts: Path | None = None,
 ) -> str:
     """Write the index of `view` to `view_path`; the generation of the whole graph's index, at `whole_path`, from which it was made.
 
-    Raises HistoryUnreadable, IndexUnusable and RefNotThere.
+    Raises HistoryUnreadable, TextsUnreadable, IndexUnusable and RefNotThere.
     """
     whole = RowIndex.open(whole_path, repository)
     shape = Shape.of_index(whole)
     say = told or (lambda part, commits: None)
     say(0.1, shape.total)
-    found = chosen(shape, view, Repository(repository, environment))
+    found = chosen(shape, view, Repository(repository, environment), texts)
     say(0.6, len(found.kept))
     own_graph = whole_path.with_suffix(".graph")
     if own_graph.exists():
@@ -101,7 +103,7 @@ def build(
 
 
 def main() -> int:
-    repository, whole_path, view_path = map(Path, sys.argv[1:])
+    repository, whole_path, view_path, texts = map(Path, sys.argv[1:])
     os.nice(builds.NICENESS)
     given = json.load(sys.stdin)
     view = View(**given | {"refs": tuple(given["refs"])})
@@ -111,8 +113,8 @@ def main() -> int:
         sys.stdout.flush()
 
     try:
-        generation = build(repository, whole_path, view_path, view, told=tell)
-    except (HistoryUnreadable, IndexUnusable, RefNotThere) as error:
+        generation = build(repository, whole_path, view_path, view, told=tell, texts=texts)
+    except (HistoryUnreadable, TextsUnreadable, IndexUnusable, RefNotThere) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     with contextlib.suppress(BrokenPipeError):

@@ -9,11 +9,13 @@ import numpy as np
 from gitperch_graph import history as histories
 from gitperch_graph.lanes import ABSENT
 from gitperch_graph.shape import NEWEST
+from gitperch_graph.views.authors import written_by
 from gitperch_graph.views.heights import Heights
 from gitperch_graph.views.narrowing import Narrowed, narrowed, replaced, straight
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from gitperch_graph.history import Array
     from gitperch_graph.repository import Repository
@@ -27,8 +29,11 @@ class RefNotThere(Exception):
     """No branch or tag of this name names a commit."""
 
 
-def chosen(shape: Shape, view: View, repository: Repository) -> Narrowed:
-    """What is left of `shape` in this view. Raises RefNotThere and HistoryUnreadable."""
+def chosen(shape: Shape, view: View, repository: Repository, texts: Path | None = None) -> Narrowed:
+    """What is left of `shape`, a whole history, in this view; `texts` is the folder of what search has written down of it.
+
+    Raises RefNotThere, HistoryUnreadable and TextsUnreadable.
+    """
     real = shape.first, shape.to
     first, to = straight(*real) if view.first_parent else real
     tips = _tips(shape, view.refs)
@@ -47,7 +52,7 @@ def chosen(shape: Shape, view: View, repository: Repository) -> Narrowed:
         if view.before is not None:
             shown &= times < view.before
     if view.author and shown.any():
-        shown &= _by(shape, view, repository, tips)
+        shown = written_by(view.author, shape, shown, repository, texts)
     return narrowed(first, to, shown, real if view.path else None)
 
 
@@ -98,17 +103,6 @@ def _along(shape: Shape, view: View, repository: Repository, tips: Sequence[int]
             if there[oid] >= 0
         ),
     )
-
-
-def _by(shape: Shape, view: View, repository: Repository, tips: Sequence[int]) -> Array:
-    how = ["--regexp-ignore-case", "--fixed-strings", f"--author={view.author}"]
-    if view.first_parent:
-        how.append("--first-parent")
-    oids = [bytes.fromhex(line.decode("ascii")) for line in _walked(shape, repository, tips, how, [])]
-    found = np.zeros(shape.total, bool)
-    heights = Heights(shape).of(oids)
-    found[heights[heights >= 0]] = True
-    return found
 
 
 def _walked(

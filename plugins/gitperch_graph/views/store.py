@@ -76,6 +76,7 @@ class Views:
         """`persist(repo_id)` writes down what the whole graph's index in `folder` has grown by."""
         self._host = host
         self._folder = folder
+        self._texts = host.folder("graph_texts")
         self._persist = persist
         self._kept: OrderedDict[Key, _Kept] = OrderedDict()
         self._open: OrderedDict[Key, RowIndex] = OrderedDict()
@@ -196,7 +197,12 @@ class Views:
 
         await apart.run(
             "gitperch_graph.views.build",
-            (str(repo.path), str(self._folder / f"{repo.id}.rows"), str(self._path(key))),
+            (
+                str(repo.path),
+                str(self._folder / f"{repo.id}.rows"),
+                str(self._path(key)),
+                str(self._texts / str(repo.id)),
+            ),
             self._host.git.environment,
             told,
             stdin=json.dumps(dataclasses.asdict(view)).encode(),
