@@ -1,4 +1,4 @@
-"""Small questions that a page asks while somebody types or walks: which refs have this in their names, where do edges lead."""
+"""Small questions that a page asks while somebody types or walks: which refs have this in their names, where edges and branches lead."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from gitperch.accounts.access import client_address
 from gitperch.errors import BadRequest, NotFound
-from gitperch_graph import kin, ref_names
+from gitperch_graph import kin, ref_names, runs
 from gitperch_graph.commits import parsed
 from gitperch_graph.errors import Building
 from gitperch_graph.objects import fetched, libgit2_knows, reader
@@ -44,6 +44,7 @@ class Lookups:
         return [
             Route("/api/repos/{owner}/{name}/graph/names", self.names, name="graph-names"),
             Route("/api/repos/{owner}/{name}/graph/kin", self.kin, name="graph-kin"),
+            Route("/api/repos/{owner}/{name}/graph/run", self.run, name="graph-run"),
         ]
 
     async def names(self, request: Request) -> Response:
@@ -68,19 +69,23 @@ class Lookups:
         repo, index = await self._opened(request)
         if index is None:
             return _building()
-        oid = request.query_params.get("oid", "").lower()
-        if not 4 <= len(oid) <= 64 or not _HEX.issuperset(oid):
-            raise BadRequest("oid has to be at least four digits of a commit's oid, in hex.", field="oid")
-        heights = index.find(oid)
-        if len(heights) != 1:
-            raise NotFound(
-                f"There is no commit {oid} in this graph, or several begin like this; give all of its oid.", field="oid"
-            )
-        parents = kin.parents(index, heights[0])
-        children, more = await asyncio.to_thread(kin.children, index, heights[0])
+        height = _height(request, index)
+        parents = kin.parents(index, height)
+        children, more = await asyncio.to_thread(kin.children, index, height)
         told = await self._told(repo, index, [*parents, *children])
         cut = len(parents)
         return _answer({"generation": index.generation, "parents": told[:cut], "children": told[cut:], "more": more})
+
+    async def run(self, request: Request) -> Response:
+        """`?oid=OID`: where the branch that a commit is on begins and ends, as it is drawn."""
+        _, index = await self._opened(request)
+        if index is None:
+            return _building()
+        found = await asyncio.to_thread(runs.run, index, _height(request, index))
+        top = index.total - 1
+        base = None if found.base is None else top - found.base
+        rows = {"first": top - found.high, "last": top - found.low, "base": base}
+        return _answer({"generation": index.generation, "lane": found.lane} | rows)
 
     async def _told(self, repo: Repository, index: RowIndex, heights: Sequence[int]) -> list[dict[str, Any]]:
         git = self._host.git
@@ -97,6 +102,19 @@ class Lookups:
             return repo, await self._graphs.index(repo, view, client_address(request))
         except Building:
             return repo, None
+
+
+def _height(request: Request, index: RowIndex) -> int:
+    """Of the commit that `?oid=` means."""
+    oid = request.query_params.get("oid", "").lower()
+    if not 4 <= len(oid) <= 64 or not _HEX.issuperset(oid):
+        raise BadRequest("oid has to be at least four digits of a commit's oid, in hex.", field="oid")
+    heights = index.find(oid)
+    if len(heights) != 1:
+        raise NotFound(
+            f"There is no commit {oid} in this graph, or several begin like this; give all of its oid.", field="oid"
+        )
+    return heights[0]
 
 
 def _described_by_libgit2(

@@ -43,12 +43,16 @@ class GraphPlugin(Plugin):
         self._host = host
         self.graphs = Graphs(host, host.folder(self.name))
         await self.graphs.sweep()
+        self.windows = GraphRoutes(host, self.graphs)
         self.search = SearchRoutes(host, self.graphs)
         await self.search.texts.sweep()
 
     def routes(self) -> Sequence[BaseRoute]:
-        parts = [kind(self._host, self.graphs) for kind in (GraphRoutes, SharedPages, Lookups)]
-        return [route for part in (*parts, self.search) for route in part.routes()]
+        parts = [kind(self._host, self.graphs) for kind in (SharedPages, Lookups)]
+        return [route for part in (self.windows, *parts, self.search) for route in part.routes()]
+
+    async def page_data(self, repository: Repository, page: str) -> str | None:
+        return await self.windows.first(repository) if page == "graph" else None
 
     async def stop(self) -> None:
         self.search.texts.close()

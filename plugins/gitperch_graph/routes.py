@@ -15,7 +15,7 @@ from starlette.routing import Route
 from gitperch.accounts.access import client_address
 from gitperch.errors import BadRequest, NotFound
 from gitperch_graph import windows
-from gitperch_graph.errors import Building
+from gitperch_graph.errors import Building, GraphUnreadable
 from gitperch_graph.objects import fetched, libgit2_knows, reader
 from gitperch_graph.recent import Recent
 from gitperch_graph.views import View
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 ROWS = 200
 ROWS_AT_MOST = 1000
+FIRST_ROWS = 64  # of a page; a large screen shows forty
 _WORTH_GZIP = 1400  # bytes; less fits into one packet anyway
 _RECENT_BYTES = 1 << 20
 _GZIP_LEVEL = 2  # history is text: four fifths are gone at once, and a higher level costs more than the wire
@@ -75,6 +76,20 @@ class GraphRoutes:
             found = await self._window_body(repo, index, _Asked(where, rows, view.name, wants_gzip))
             self._recent.keep((repo.id, tag, wants_gzip), found)
         return _answer(*found, tag)
+
+    async def first(self, repo: Repository) -> str | None:
+        """The window that a page begins with, a screen of rows from the top; None while it would have to wait."""
+        try:
+            index = await self._graphs.index(repo)
+        except (Building, GraphUnreadable):
+            return None
+        asked = _Asked(windows.Place(0), FIRST_ROWS, "", packed=False)
+        tag = _tag(index.generation, "window", "0", str(FIRST_ROWS), "")
+        found = self._recent.get((repo.id, tag, False))
+        if not found:
+            found = await self._window_body(repo, index, asked)
+            self._recent.keep((repo.id, tag, False), found)
+        return found[0].decode()
 
     async def _window_body(self, repo: Repository, index: RowIndex, asked: _Asked) -> tuple[bytes, bool]:
         git = self._host.git

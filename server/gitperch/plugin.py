@@ -101,6 +101,13 @@ class Plugin:
         """Links for those of the `branches` (short names) that have one."""
         return {}
 
+    async def page_data(self, repository: Repository, page: str) -> str | None:
+        """What a script of the host's `page` (only `graph` so far) would ask this plugin for first, as JSON, to be sent inside the page.
+
+        The page waits for it: be quick, and let the script ask where it would take longer.
+        """
+        return None
+
     async def commit_link(self, repository: Repository, oid: str) -> BranchLink | None:
         """A link for the commit `oid`, shown with its details. It is asked for every commit that is looked at: be quick."""
         return None

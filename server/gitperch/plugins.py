@@ -131,6 +131,13 @@ class Plugins:
             links |= await plugin.branch_links(repository, branches)
         return links
 
+    async def page_data(self, repository: Repository, page: str) -> str | None:
+        """What a page's script begins with; of the first plugin that has something."""
+        for plugin in self.by_name.values():
+            if found := await plugin.page_data(repository, page):
+                return found
+        return None
+
     async def commit_link(self, repository: Repository, oid: str) -> BranchLink | None:
         """The link of a commit; where two plugins have one, the later one's."""
         found = None

@@ -129,7 +129,7 @@ def test_a_history_that_is_being_laid_out_shows_how_far_it_is(page: Page, server
         route.fulfill(status=202, content_type="application/json", body=json.dumps(body))
 
     page.route("**/graph?at=0&rows=192", answer)
-    page.goto(f"{server.url}/{long}")
+    page.goto(f"{server.url}/{long}?at=0")
     expect(page.get_by_text("Laying out the history")).to_be_visible()
     expect(page.get_by_text(re.compile(r"^1,250,000 commits · [2-8]0 %$"))).to_be_visible()
     graph = GraphPage(page, server, long)

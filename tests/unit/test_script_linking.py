@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gitperch.pages.assets import frontend_folder
-from gitperch.pages.linking import NotLinkable, linked
+from gitperch.pages.linking import NotLinkable, asks_later, linked, linked_later
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,4 +81,34 @@ def test_every_page_asks_for_scripts_that_can_be_joined() -> None:
     assert {"js/graph/main", "js/ui/main"} <= asked
     for name in asked:
         script = linked(folder / f"{name}.js")
-        assert not re.search(r"^(import|export)\b", script, re.MULTILINE)
+        # All that it has for others are its own modules, for what it asks for later.
+        assert not re.search(r"^(import|export (?!\{ m0))\b", script, re.MULTILINE)
+
+
+def test_what_comes_later_shares_the_modules_of_what_came_first(tmp_path: Path) -> None:
+    entry = written(
+        tmp_path,
+        base="export const kept = [];\n",
+        more='import { kept } from "./base.js";\nexport const told = kept.join("+");\n',
+        later='import { told } from "./more.js";\n\nexport function tell() {\n  return told;\n}\n',
+        main='import { kept } from "./base.js";\n\nkept.push("first");\n'
+        'async function go() {\n  const { tell } = await import("./later.js");\n  console.log(tell());\n}\ngo();\n',
+    )
+    later = tmp_path / "later.js"
+    assert asks_later(entry, "later")
+    assert not asks_later(entry, "more")
+    (tmp_path / "later.after.main.js").write_text(linked_later(later, entry))
+    (tmp_path / "main.all.js").write_text(linked(entry))
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    assert "join" not in linked(entry)
+    assert output(tmp_path, 'import "./main.all.js";\n') == "first\n"
+
+
+def test_only_an_entry_asks_for_something_later(tmp_path: Path) -> None:
+    entry = written(
+        tmp_path,
+        part='export async function it() {\n  await import("./other.js");\n}\n',
+        main='import { it } from "./part.js";\n',
+    )
+    with pytest.raises(NotLinkable, match=r"part\.js"):
+        linked(entry)

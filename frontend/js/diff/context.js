@@ -1,5 +1,7 @@
 /** More lines around the changes of a file: the rows between two hunks get buttons that fetch what is hidden there. */
 
+import { drawnIcon, element } from "../graph/dom.js";
+
 const STEP = 20; // lines
 const ALL = 40; // hidden lines that are shown at once
 const ARROWS = { down: "M8 3v9.5M4 8.75l4 4 4-4", up: "M8 13V3.5M4 7.25l4-4 4 4", all: "M8 6.25V1.5M5.5 4 8 6.25 10.5 4M8 9.75v4.75M5.5 12 8 9.75l2.5 2.25" };
@@ -40,21 +42,7 @@ function offer(gap) {
  * @param {string} label
  */
 function button(way, label) {
-  const made = document.createElement("button");
-  made.type = "button";
-  made.dataset.context = way;
-  made.title = label;
-  made.setAttribute("aria-label", label);
-  const space = "http://www.w3.org/2000/svg";
-  const picture = document.createElementNS(space, "svg");
-  picture.setAttribute("viewBox", "0 0 16 16");
-  picture.setAttribute("class", "icon-svg");
-  picture.setAttribute("aria-hidden", "true");
-  const path = document.createElementNS(space, "path");
-  path.setAttribute("d", ARROWS[way]);
-  picture.append(path);
-  made.append(picture);
-  return made;
+  return element("button", { type: "button", "data-context": way, title: label, "aria-label": label }, drawnIcon(ARROWS[way]));
 }
 
 /**

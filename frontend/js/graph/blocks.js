@@ -26,9 +26,10 @@ export function commitOf({ row, parents, ...rest }, bottom) {
 /**
  * The blocks that lie wholly within `answer`.
  * @param {WireWindow} answer
+ * @param {{cut?: boolean}} [how] `cut`: also the one that it has only the upper part of, which is better than nothing
  * @returns {Block[]}
  */
-export function blocksFrom(answer) {
+export function blocksFrom(answer, { cut = false } = {}) {
   const bottom = answer.total - 1;
   const commits = answer.rows.map((row) => commitOf(row, bottom));
   /** @type {Block[]} */
@@ -41,7 +42,7 @@ export function blocksFrom(answer) {
     const count = height - index * BLOCK + 1;
     const inside = commits.slice(from, from + count);
     const topmost = height === Math.min(bottom, index * BLOCK + BLOCK - 1);
-    if (topmost && inside.length === count) {
+    if (topmost && (cut || inside.length === count)) {
       found.push({ index, generation: answer.generation, commits: inside, passing: alive });
     }
     alive = passingBelow(alive, inside);

@@ -100,11 +100,10 @@ export function createDetails({ panel, body, url, onClose, onGo, onResize }) {
       return shown;
     },
 
-    /** @param {string} oid "" closes */
+    /** What is in the panel; to show it or not is the page's. @param {string} oid "" for nothing */
     show(oid) {
       if (oid === shown) return;
       shown = oid;
-      panel.hidden = !oid;
       if (!oid) {
         loading?.abort();
         facts?.destroy();

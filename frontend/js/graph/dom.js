@@ -17,6 +17,20 @@ export function element(tag, attributes = {}, ...children) {
 }
 
 /**
+ * A picture of one line, 16 units wide and high, beside a label or a name that says it.
+ * @param {string} path
+ */
+export function drawnIcon(path) {
+  const space = "http://www.w3.org/2000/svg";
+  const picture = document.createElementNS(space, "svg");
+  for (const [name, value] of Object.entries({ viewBox: "0 0 16 16", class: "icon-svg", "aria-hidden": "true" })) picture.setAttribute(name, value);
+  const line = document.createElementNS(space, "path");
+  line.setAttribute("d", path);
+  picture.append(line);
+  return picture;
+}
+
+/**
  * The element that the page has to have.
  * @template {HTMLElement} T
  * @param {ParentNode} parent

@@ -1,4 +1,4 @@
-/** The first window, asked for while the rest of the page's modules are still on their way. */
+/** The first window: it came with the page, or is asked for while the page's parts are put together. */
 
 import { getJson } from "../api.js";
 import { viewOf } from "./view.js";
@@ -31,6 +31,12 @@ const [, owner, name] = location.pathname.split("/");
 const [place] = placesInAddress();
 const query = windowQuery(place, firstRows(place), viewOf(new URL(location.href).searchParams));
 
+/** A screen of rows that came with the page. Back may have taken the page from the browser's cache: the news tell what is old. */
+function sent() {
+  const text = location.search ? "" : document.querySelector("script[data-first]")?.textContent;
+  return text ? Promise.resolve(JSON.parse(text)) : null;
+}
+
 /** @type {{query: string, answer: Promise<any> | null}} taken once, by whoever opens the graph with the same query */
-export const early = { query, answer: getJson(`/api/repos/${owner}/${name}/graph${query}`) };
+export const early = { query, answer: sent() ?? getJson(`/api/repos/${owner}/${name}/graph${query}`) };
 early.answer?.catch(() => {}); // whoever takes it hears of it

@@ -1,12 +1,14 @@
 /**
  * One branch looked at by itself: it and its merges stand out, everything else fades.
  *
- * A branch is a run of first parents that stay in one lane. Only what is at hand is walked, and walked on as more comes.
+ * A branch is a run of first parents that stay in one lane. What is at hand of it is walked at once; where the rest of it is, the
+ * server says.
  */
 
 import { nameOf } from "./chips.js";
 
 /**
+ * @typedef {{generation: string | number, lane: number, first: number, last: number, base: number | null}} Run rows
  * @typedef {import("./types.js").Commit} Commit
  * @typedef {ReturnType<typeof createFocus>} Focus
  */
@@ -15,25 +17,28 @@ import { nameOf } from "./chips.js";
  * @param {object} options
  * @param {ReturnType<typeof import("./store.js").createStore>} options.store
  * @param {() => string} options.defaultRef
+ * @param {(oid: string, signal: AbortSignal) => Promise<Run>} options.ask where the branch of a commit begins and ends
  * @param {() => void} options.onChange
+ * @param {() => void} options.onFound more of it is known
  */
-export function createFocus({ store, defaultRef, onChange }) {
+export function createFocus({ store, defaultRef, ask, onChange, onFound }) {
   let name = "";
   let ref = "";
   let lane = -1;
-  let seed = "";
+  let seed = { oid: "", height: -1 };
   let [low, high] = [0, -1]; // heights that are known to be of the branch
   let base = -1; // height of the commit that it began from; -1 not known
   let scanned = -1; // heights up to here have been looked through for its next commit
   let ended = false; // there is none
   /** Heights of commits of other lanes that were merged into it, or merged it @type {Set<number>} */
   const merges = new Set();
+  /** @type {AbortController | null} */
+  let asking = null;
 
   /** @param {Commit} commit */
   function take(commit) {
     low = Math.min(low, commit.height);
     high = Math.max(high, commit.height);
-    for (const parent of commit.parents.slice(1)) merges.add(parent);
   }
 
   function down() {
@@ -52,13 +57,37 @@ export function createFocus({ store, defaultRef, onChange }) {
       const commit = store.at(scanned + 1);
       if (!commit) return;
       scanned += 1;
-      const nth = commit.parents.indexOf(high);
-      if (commit.lane === lane) {
-        if (nth === 0) take(commit);
-        else ended = true; // the lane is another branch's from here on
-      } else if (commit.parents.some((parent) => parent >= low && parent <= high)) {
-        merges.add(commit.height);
+      if (commit.lane !== lane) continue;
+      if (commit.parents[0] === high) take(commit);
+      else ended = true; // the lane is another branch's from here on
+    }
+  }
+
+  /** What it merged, and what merged it, of the rows at hand. */
+  function gather() {
+    for (const { commits } of store.blocks(0, store.total - 1)) {
+      for (const commit of commits) {
+        if (isOn(commit.lane, commit.height)) for (const parent of commit.parents.slice(1)) merges.add(parent);
+        else if (commit.parents.some((parent, nth) => nth && isOn(store.at(parent)?.lane ?? commit.edges[nth] ?? -1, parent))) merges.add(commit.height);
       }
+    }
+  }
+
+  /** Where it begins and ends, beyond what is at hand. @param {string} oid of a commit on it */
+  async function reach(oid) {
+    asking?.abort();
+    if (lane === 0) return; // is the default branch's from end to end
+    const mine = (asking = new AbortController());
+    try {
+      const run = await ask(oid, mine.signal);
+      if (mine.signal.aborted || run.generation !== store.generation || run.lane !== lane) return;
+      const bottom = store.total - 1;
+      [low, high, scanned, ended] = [bottom - run.last, bottom - run.first, bottom, false];
+      base = run.base === null ? -1 : bottom - run.base;
+      gather();
+      onFound();
+    } catch {
+      // What is at hand is shown all the same, and walked on as more comes.
     }
   }
 
@@ -69,14 +98,15 @@ export function createFocus({ store, defaultRef, onChange }) {
   function set(commit, named) {
     name = named ? nameOf(named).short : `the branch of ${commit.oid.slice(0, 8)}`;
     ref = named;
-    seed = commit.oid;
+    seed = { oid: commit.oid, height: commit.height };
     lane = commit.lane;
     [low, high, scanned, base, ended] = [commit.height, commit.height, commit.height, -1, false];
     merges.clear();
-    take(commit);
     down();
     up();
+    gather();
     onChange();
+    void reach(commit.oid);
   }
 
   /** What its line is called by, as far as that is known here. @param {Commit} commit */
@@ -87,6 +117,7 @@ export function createFocus({ store, defaultRef, onChange }) {
 
   function clear() {
     if (!name) return false;
+    asking?.abort();
     name = "";
     onChange();
     return true;
@@ -121,12 +152,12 @@ export function createFocus({ store, defaultRef, onChange }) {
       if (!name) return;
       down();
       up();
+      gather();
     },
 
     /** The graph is another one: heights mean other commits. */
     reset() {
-      const commit = name ? store.at(high) : undefined;
-      if (name && commit?.oid !== seed) clear();
+      if (name && store.at(seed.height)?.oid !== seed.oid) clear();
     },
 
     isDim,

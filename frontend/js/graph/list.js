@@ -60,8 +60,8 @@ export function createList({ grid, body, heading, store, context, onPick, onRef,
   body.addEventListener(
     "pointerover",
     (event) => {
-      const time = /** @type {Element} */ (event.target).closest("time");
-      if (time) pool.find((row) => row.node.contains(time))?.explain();
+      const node = /** @type {Element} */ (event.target).closest('[role="row"]');
+      if (node) pool.find((row) => row.node === node)?.explain();
     },
     { signal: listeners.signal, passive: true },
   );

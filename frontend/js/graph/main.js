@@ -1,33 +1,26 @@
-/** The graph page: puts its parts together. Each part owns what it makes; this one owns the order in which things happen. */
+/** The graph page: puts together what the first rows need, then `rest`. Each part owns what it makes; this one owns the order in which things happen. */
 
-import { createLive } from "../live.js";
+import { getJson } from "../api.js";
 import { createActive } from "./active.js";
 import { createAhead } from "./ahead.js";
 import { createArrivals } from "./arrivals.js";
-import { createBadge } from "./badge.js";
 import { createColumn } from "./column.js";
 import { createCursor } from "./cursor.js";
-import { createDescription } from "./description.js";
-import { createDetails } from "./details.js";
 import { find } from "./dom.js";
 import { placesInAddress } from "./early.js";
 import { laneAt, laneX } from "./edges.js";
-import { createFilters } from "./filters.js";
-import { createFinding } from "./finding.js";
 import { commitOnLane, createFocus } from "./focus.js";
-import { createHelp } from "./help.js";
 import { createKeys } from "./keys.js";
 import { createLanes } from "./lanes.js";
+import { createLater } from "./later.js";
 import { createList } from "./list.js";
 import { createMinimap } from "./minimap.js";
-import { createNews } from "./news.js";
 import { createNotices } from "./notices.js";
 import { createOpener } from "./opener.js";
 import { createOutline } from "./outline.js";
 import { createPalette } from "./palette.js";
 import { createSelection } from "./selection.js";
 import { createSettings } from "./settings.js";
-import { createSettingsMenu } from "./settings-menu.js";
 import { createSplitter } from "./splitter.js";
 import { createStore } from "./store.js";
 import { createView } from "./view.js";
@@ -58,9 +51,33 @@ export function createGraph(root) {
   };
   /** @param {Reason} reason */
   const tell = (reason) => hearers.forEach((hear) => hear(reason));
+  const rest = createLater({
+    bar: find(root, ".graph-bar", HTMLElement),
+    async load() {
+      const { createRest } = await import("./rest.js");
+      return createRest({
+        graph,
+        repository,
+        panel,
+        view,
+        settings,
+        keys,
+        arrivals,
+        cursor,
+        list,
+        links: context.links,
+        defaultRef,
+        reopen: opener.again,
+        onGrown: grown,
+        onClose: closeDetails,
+        onResize: redraw,
+      });
+    },
+    onFailed: () => arrivals.say("A part of this page could not be loaded. Trying again."),
+  });
   const notices = createNotices({ root, notice: find(root, ".graph-notice", HTMLElement), card: find(root, ".graph-card", HTMLElement) });
   const view = createView(() => {
-    filters.refresh();
+    rest.here?.filters.refresh();
     active.draw();
     void opener.again(selection.oid);
     tell("view");
@@ -68,7 +85,7 @@ export function createGraph(root) {
   const settings = createSettings((changed) => {
     if (changed === "mode") zoom.apply();
     else list.relabel();
-    settingsMenu.refresh();
+    rest.here?.settingsMenu.refresh();
     showSettings();
     redraw();
   });
@@ -101,7 +118,7 @@ export function createGraph(root) {
   const viewport = createViewport(grid, find(root, ".graph-track", HTMLElement), () => {
     if (stage.dataset.ready !== undefined) {
       arrivals.moved();
-      finding.link.moved();
+      rest.here?.finding.link.moved();
     }
     redraw();
   });
@@ -119,7 +136,7 @@ export function createGraph(root) {
     closer: find(root, "[data-zoom='closer']", HTMLButtonElement),
     wider: find(root, "[data-zoom='wider']", HTMLButtonElement),
   });
-  const opener = createOpener({ store, viewport, notices, onOpened: opened, onRefused: refused, onMissing: (place) => finding.missing(place) });
+  const opener = createOpener({ store, viewport, notices, onOpened: opened, onRefused: refused, onMissing: (place) => rest.then(({ finding }) => finding.missing(place)) });
   const arrivals = createArrivals({
     store,
     viewport,
@@ -127,19 +144,12 @@ export function createGraph(root) {
     status: find(root, ".graph-status", HTMLElement),
     onChange: redraw,
   });
-  const details = createDetails({
-    panel,
-    body: find(panel, ".graph-details-body", HTMLElement),
-    url: `/${repository}`,
-    onClose: () => close(),
-    onGo(oid) {
-      selection.set(oid);
-      void goTo(oid);
-    },
-    onResize: redraw,
-  });
   const selection = createSelection({
-    details,
+    onShow(oid) {
+      panel.hidden = !oid;
+      panel.parentElement?.toggleAttribute("data-with-details", !!oid); // a parent that looks for it by :has() is restyled with every row
+      rest.here?.details.show(oid);
+    },
     onChange() {
       redraw();
       tell("selection");
@@ -149,6 +159,8 @@ export function createGraph(root) {
   const focus = createFocus({
     store,
     defaultRef: () => defaultRef(),
+    ask: (oid, signal) => getJson(`${api}/graph/run?oid=${oid}${view.query}`, signal),
+    onFound: redraw,
     onChange() {
       arrivals.say(focus.name ? `Only ${focus.name} stands out.` : "Everything is shown.");
       active.draw();
@@ -171,15 +183,7 @@ export function createGraph(root) {
       return found !== undefined;
     },
   });
-  const description = createDescription(find(root, "#graph-described", HTMLElement), store);
   const active = createActive({ bar: find(root, ".graph-active", HTMLElement), view, focus, store, onShift: viewport.shift });
-  const filters = createFilters({
-    menu: find(root, ".graph-filters", HTMLDetailsElement),
-    view,
-    url: `${api}/graph/names`,
-    head: () => defaultRef(),
-  });
-  const settingsMenu = createSettingsMenu(find(root, ".graph-settings", HTMLDetailsElement), settings);
   const column = createColumn({ root, grid, store, viewport, onResize: redraw });
   const detailsSplitter = createSplitter({
     handle: find(root, ".graph-details-handle", HTMLElement),
@@ -208,11 +212,12 @@ export function createGraph(root) {
       selected: selection.oid,
       fresh: arrivals.fresh,
       isDim: focus.isDim,
-      isHit: finding.isHit,
+      isHit: (row) => rest.here?.finding.isHit(row) ?? false,
       nodeX: (commit) => laneX(commit.lane, pitch),
     });
-    description.later(sight);
+    rest.here?.description.later(sight);
     minimap.draw();
+    if (stage.dataset.ready !== undefined) rest.begin();
   }
 
   /** It may have been changed in the settings since the page was drawn. */
@@ -235,13 +240,17 @@ export function createGraph(root) {
     if (!commit) return;
     cursor.place(row);
     selection.set(commit.oid);
-    if (getComputedStyle(panel).position === "fixed") details.focus();
+    if (getComputedStyle(panel).position === "fixed") panel.focus({ preventScroll: true });
     else grid.focus({ preventScroll: true });
   }
 
-  /** Whether there was something to close: one branch looked at, or the details. */
+  /** A step out. Whether there was something to close: one branch looked at, or the details. */
   function close() {
-    if (focus.clear()) return true;
+    return focus.clear() || closeDetails();
+  }
+
+  /** Whether they were open. */
+  function closeDetails() {
     if (!selection.oid) return false;
     selection.set("");
     grid.focus({ preventScroll: true });
@@ -259,7 +268,7 @@ export function createGraph(root) {
       if (commit) selection.follow(commit.oid);
       grid.focus({ preventScroll: true });
     } catch (error) {
-      finding.lost(at, error);
+      rest.then(({ finding }) => finding.lost(at, error));
     }
   }
 
@@ -366,9 +375,20 @@ export function createGraph(root) {
       return () => hearers.delete(hear);
     },
   };
-  const finding = createFinding({ root, repository, graph });
+  /** @param {import("./keys.js").Action} action that `finding` does */
+  const found = (action) => () => rest.then(({ finding }) => finding.actions[/** @type {keyof typeof finding.actions} */ (action)]());
   const keys = createKeys(grid, {
-    ...finding.actions,
+    find: found("find"),
+    nextHit: found("nextHit"),
+    previousHit: found("previousHit"),
+    parent: found("parent"),
+    child: found("child"),
+    card: found("card"),
+    copyHash: found("copyHash"),
+    copyLink: found("copyLink"),
+    mark: found("mark"),
+    compare: found("compare"),
+    firstParent: found("firstParent"),
     next: () => step(1),
     previous: () => step(-1),
     pageDown: () => step(Math.max(1, Math.floor(viewport.view.count) - 1)),
@@ -377,31 +397,31 @@ export function createGraph(root) {
     last: () => step(Infinity),
     open: () => cursor.row >= 0 && pick(cursor.row),
     head: () => void goTo("HEAD"),
-    nextFile: () => details.stepFile(1),
-    previousFile: () => details.stepFile(-1),
+    nextFile: () => rest.then(({ details }) => details.stepFile(1)),
+    previousFile: () => rest.then(({ details }) => details.stepFile(-1)),
     zoomIn: () => zoom.step(1),
     zoomOut: () => zoom.step(-1),
-    settings: () => settingsMenu.open(),
-    filter: () => filters.open(),
+    settings: () => rest.then(({ settingsMenu }) => settingsMenu.open()),
+    filter: () => rest.then(({ filters }) => filters.open()),
     branch: () => focus.look(store.commit(cursor.row)),
-    help: () => help.open(),
-    escape: () => finding.escape(close),
+    help: () => rest.then(({ help }) => help.open()),
+    escape: () => rest.then(({ finding }) => finding.escape(close)),
   });
-  const help = createHelp({ dialog: find(root, "dialog.graph-help", HTMLDialogElement), button: root.querySelector(".graph-help-button"), keys });
-
-  const refs = { expire: () => [finding, filters].forEach((part) => part.expire()) };
-  const news = createNews({ store, arrivals, cursor, refs, list, links: context.links, reopen: opener.again, onChange: grown });
-  const badge = createBadge(find(document, "#live", HTMLElement));
-  const live = createLive({ path: `${api}/live`, onState: badge.show, onMessage: news.hear });
 
   active.draw();
   void (async () => {
     const row = await opener.begin(placesInAddress());
-    if (row > 0) finding.link.center(row);
+    if (row > 0) viewport.jump(row - Math.floor(viewport.view.count / 2));
+    cancelAnimationFrame(frame);
+    draw(); // what came with the page is in its next frame
     if (row >= 0 && selection.oid) await toSelected(row);
     redraw();
-    finding.begin();
-    news.opened();
+    rest.then(({ finding, news }) => {
+      if (viewport.view.top >= 1) finding.link.moved();
+      finding.begin();
+      news.opened();
+      redraw();
+    });
   })();
 
   return {
@@ -409,8 +429,8 @@ export function createGraph(root) {
     destroy() {
       cancelAnimationFrame(frame);
       hearers.clear();
-      const parts = [live, badge, news, keys, help, finding, list, cursor, selection, details, arrivals, zoom, minimap, outline, opener, filters, settingsMenu, description];
-      for (const part of [...parts, viewport, store, palette, view, settings, notices, column, detailsSplitter]) part.destroy();
+      const parts = [keys, list, cursor, selection, arrivals, zoom, minimap, outline, opener, viewport];
+      for (const part of [rest, ...parts, store, palette, view, settings, notices, column, detailsSplitter]) part.destroy();
     },
   };
 }
@@ -421,7 +441,7 @@ export function createGraph(root) {
  * @returns {import("./chips.js").Links}
  */
 function readLinks(root) {
-  const script = root.querySelector('script[type="application/json"]');
+  const script = root.querySelector("script[data-links]");
   return new Map(Object.entries(script ? JSON.parse(script.textContent ?? "{}") : {}));
 }
 

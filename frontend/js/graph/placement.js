@@ -1,7 +1,7 @@
 /** Where a commit's details are: beside the rows, or below them. The browser remembers it. */
 
 import { recall, remember } from "../memory.js";
-import { element } from "./dom.js";
+import { drawnIcon, element } from "./dom.js";
 import { createSplitter } from "./splitter.js";
 
 const KEY = "gitperch.details.place";
@@ -45,15 +45,7 @@ export function createPlacement(panel, onResize) {
     const label = `Show the details ${other} the rows`;
     button.setAttribute("aria-label", label);
     button.title = label;
-    const space = "http://www.w3.org/2000/svg";
-    const picture = document.createElementNS(space, "svg");
-    picture.setAttribute("viewBox", "0 0 16 16");
-    picture.setAttribute("class", "icon-svg");
-    picture.setAttribute("aria-hidden", "true");
-    const path = document.createElementNS(space, "path");
-    path.setAttribute("d", PICTURES[other]);
-    picture.append(path);
-    button.replaceChildren(picture);
+    button.replaceChildren(drawnIcon(PICTURES[other]));
   }
 
   button.addEventListener(

@@ -34,6 +34,7 @@ export function createRow(id) {
   let shownAt = NaN;
   let shownRow = -1;
   let marks = "";
+  let explained = false;
 
   /** @param {RowContext} context */
   function tellTime({ settings }) {
@@ -70,13 +71,12 @@ export function createRow(id) {
       const parents = commit.parents.length;
       kind.textContent = parents > 1 ? `merge of ${parents}, ` : parents ? "" : "first commit, ";
       subject.textContent = commit.subject || "(no message)";
-      subject.title = commit.subject;
       hash.textContent = commit.oid.slice(0, 8);
       author.textContent = commit.author || "unknown";
       avatar.textContent = initials(commit.author);
       avatar.dataset.hue = String(hue(commit.author));
-      time.dateTime = new Date(commit.time * 1000).toISOString();
-      time.title = "";
+      if (explained) subject.title = time.title = "";
+      explained = false;
       tellTime(context);
     },
 
@@ -90,7 +90,11 @@ export function createRow(id) {
 
     /** The pointer is over it: what takes long to word, and is rarely read. */
     explain() {
-      if (shown && !time.title) time.title = absoluteTime(shown.time);
+      if (!shown || explained) return;
+      explained = true;
+      subject.title = shown.subject;
+      time.title = absoluteTime(shown.time);
+      time.dateTime = new Date(shown.time * 1000).toISOString();
     },
 
     /**

@@ -1,6 +1,6 @@
 /** The list of what was found, beside the rows: it says how many there are, leads to each, and can be closed. */
 
-import { element } from "./dom.js";
+import { drawnIcon, element } from "./dom.js";
 import { hue, initials } from "./people.js";
 import { marked } from "./search-grammar.js";
 import { absoluteTime, relativeTime } from "./time.js";
@@ -124,6 +124,7 @@ export function createPanel({ after, hits, onPick, onStep, onCancel, onClose }) 
      */
     show({ running, says, aside, nth, hints: texts, failed, advice }) {
       panel.hidden = false;
+      panel.parentElement?.setAttribute("data-with-hits", "");
       panel.toggleAttribute("data-failed", failed);
       list.ariaBusy = String(running);
       count.textContent = says;
@@ -168,6 +169,7 @@ export function createPanel({ after, hits, onPick, onStep, onCancel, onClose }) 
 
     hide() {
       panel.hidden = true;
+      panel.parentElement?.removeAttribute("data-with-hits");
     },
 
     destroy() {
@@ -183,14 +185,5 @@ export function createPanel({ after, hits, onPick, onStep, onCancel, onClose }) 
  * @param {string} path
  */
 function iconButton(label, title, path) {
-  const made = element("button", { type: "button", class: "button quiet icon small", "aria-label": label, title });
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("viewBox", "0 0 16 16");
-  svg.setAttribute("class", "icon-svg");
-  svg.setAttribute("aria-hidden", "true");
-  const drawn = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  drawn.setAttribute("d", path);
-  svg.append(drawn);
-  made.append(svg);
-  return made;
+  return element("button", { type: "button", class: "button quiet icon small", "aria-label": label, title }, drawnIcon(path));
 }

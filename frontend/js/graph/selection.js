@@ -4,10 +4,10 @@ const FOLLOW = 90; // ms the keyboard has to rest on a row before its details ar
 
 /**
  * @param {object} options
- * @param {ReturnType<typeof import("./details.js").createDetails>} options.details
+ * @param {(oid: string) => void} options.onShow "" for none: also for what the address had at the beginning
  * @param {() => void} options.onChange
  */
-export function createSelection({ details, onChange }) {
+export function createSelection({ onShow, onChange }) {
   let oid = fromAddress();
   /** @type {number | undefined} */
   let timer;
@@ -21,7 +21,7 @@ export function createSelection({ details, onChange }) {
   /** @param {string} next */
   function apply(next) {
     oid = next;
-    details.show(oid);
+    onShow(oid);
     onChange();
   }
 
@@ -60,6 +60,6 @@ export function createSelection({ details, onChange }) {
       listeners.abort();
     },
   };
-  details.show(oid);
+  onShow(oid);
   return selection;
 }

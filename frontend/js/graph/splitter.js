@@ -22,7 +22,7 @@ export function createSplitter({ handle, root, property, key, direction, axis = 
   const before = Number(recall(key));
   let wished = before;
   let now = before;
-  let extent = 0; // px of `root`, told by the browser: to ask for it costs a layout
+  let extent = axis === "x" ? root.clientWidth : 0; // px of `root`, then told by the browser: to ask for it costs a layout
 
   function apply() {
     if (!extent) return;
@@ -81,6 +81,7 @@ export function createSplitter({ handle, root, property, key, direction, axis = 
     onResize();
   });
   extents.observe(root);
+  apply();
 
   return {
     get size() {

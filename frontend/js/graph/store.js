@@ -68,7 +68,7 @@ export function createStore({ url, view, onRows, onFirst, onStale, onState }) {
       const answer = await ask(at, firstRows(at), mine.signal);
       forget();
       Object.assign(store, { total: answer.total, lanes: answer.lanes, head: answer.head, generation: answer.generation, opened: true });
-      for (const block of blocksFrom(answer)) blocks.set(block.index, block);
+      for (const block of blocksFrom(answer, { cut: true })) blocks.set(block.index, block);
       strange = failures = 0;
       onState("ready");
       return answer.focus ?? answer.at;

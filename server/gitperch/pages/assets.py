@@ -1,7 +1,7 @@
 """Stylesheets, scripts and images under addresses that hold their content's hash, so that browsers keep them for ever.
 
 ES modules import each other relatively, so every import inherits the hash of the page that loaded the first. `NAME.all.js` is the
-module `NAME.js` with all that it imports.
+module `NAME.js` with all that it imports; `NAME.after.FIRST.js` is what a page asks for later, with all that `FIRST.all.js` has not.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 from starlette.responses import Response
 
 from gitperch.errors import NotFound
-from gitperch.pages.linking import linked
+from gitperch.pages.linking import asks_later, linked, linked_later
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from starlette.requests import Request
 
@@ -36,6 +36,7 @@ FOLDERS = ("css", "js", "img", "vendor")
 PACKED = (".css", ".js", ".json", ".svg", ".txt")
 LOOK_AGAIN_SECONDS = 1.0
 _WHOLE = ".all.js"
+_LATER = re.compile(r"(.+/)([\w-]+)\.after\.([\w-]+)\.js")
 _IMPORT = re.compile(rb'^@import url\("([\w-]+\.css)"\);\n', re.MULTILINE)
 _REMARKS = re.compile(rb"/\*[^*]*\*+(?:[^/*][^*]*\*+)*/|^[ \t]+", re.MULTILINE)
 
@@ -83,8 +84,7 @@ class Assets:
     async def serve(self, request: Request) -> Response:
         path = request.path_params["path"]
         current = request.path_params["version"] == self.version
-        whole = path.endswith(_WHOLE)
-        file = self._known.get(path.removesuffix(_WHOLE) + ".js" if whole else path)
+        file, make = self._found(path)
         if not file:
             raise NotFound(f"There is no asset {path[:120]!r} here.")
         packed = file.suffix in PACKED and "gzip" in request.headers.get("accept-encoding", "")
@@ -97,14 +97,26 @@ class Assets:
         }
         if packed:
             headers["content-encoding"] = "gzip"
-        return Response(self._body(path, file, whole, packed), headers=headers)
+        return Response(self._body(path, file, make, packed), headers=headers)
 
-    def _body(self, path: str, file: Path, whole: bool, packed: bool) -> bytes:
-        if not packed and not whole:
+    def _found(self, path: str) -> tuple[Path | None, Callable[[Path], bytes]]:
+        """The file that is meant, and how what is sent is made of it."""
+        if path.endswith(_WHOLE):
+            return self._known.get(path.removesuffix(_WHOLE) + ".js"), lambda file: linked(file).encode()
+        if later := _LATER.fullmatch(path):
+            folder, name, first = later.groups()
+            before = self._known.get(f"{folder}{first}.js")
+            if not before or not asks_later(before, name):
+                return None, _inlined
+            return self._known.get(f"{folder}{name}.js"), lambda file: linked_later(file, before).encode()
+        return self._known.get(path), _inlined
+
+    def _body(self, path: str, file: Path, make: Callable[[Path], bytes], packed: bool) -> bytes:
+        if not packed and make is _inlined:
             return _inlined(file)
         key = (path, packed)
         if key not in self._bodies:
-            body = linked(file).encode() if whole else _inlined(file)
+            body = make(file)
             self._bodies[key] = gzip.compress(body, 9, mtime=0) if packed else body
         return self._bodies[key]
 

@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from gitperch.git import GitError, commits
-from gitperch.pages.links import links_of
+from gitperch.pages.links import data_of_page, links_of
 from gitperch.pages.overview import state_of
 from gitperch.pages.repository import open_repository
 
@@ -39,7 +39,9 @@ class Graph:
         branches, recent = await self._head(page.host.git, page.repository)
         links = await links_of(page.host, page.repository, branches)
         branch_links = {name: dataclasses.asdict(link) for name, link in links.items()}
-        return page.response("graph.html", "graph", recent=recent, branch_links=branch_links)
+        # An address that says more has its own first rows, which its script asks for.
+        first = None if request.url.query else await data_of_page(page.host, page.repository, "graph")
+        return page.response("graph.html", "graph", recent=recent, branch_links=branch_links, first=first)
 
     async def _head(self, git: Git, repository: Repository) -> Head:
         state = state_of(repository)

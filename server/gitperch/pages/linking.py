@@ -1,5 +1,7 @@
 """Script modules in one file: what a module imports, and that imports, in front of it, so that a page asks once instead of sixty times.
 
+What a module asks for later, by `await import("./name.js")`, is a second file, with all that the first one has not, and shares its modules.
+
 Not a build step but what is done to stylesheets, too: files are joined when they are first asked for. It understands the plain
 ways of importing and exporting that the house uses, and refuses the others rather than guess.
 """
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 
 _IMPORT = re.compile(r'^import (?:\{([^}]*)\} from )?"(\.[^"]+)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function\*? |const |class )(\w+))", re.MULTILINE)
+_LATER = re.compile(r'(?<=\bawait )import\("\./([\w-]+)\.js"\)')
+_TAKEN = re.compile(r"^const \{[^}]*\} = m(\d+);$", re.MULTILINE)
 _STRANGE = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
 # Behind code only where it has ended a line for certain: what is inside a string has no such end.
 _ASIDE = re.compile(r"(?<=[;,{}()\]])[ \t]+// [^\n\"'`]*$", re.MULTILINE)
@@ -27,9 +31,35 @@ class NotLinkable(Exception):
 
 def linked(entry: Path) -> str:
     """`entry` and all that it imports as one module, without the remarks. Raises NotLinkable."""
-    order: dict[Path, str] = {}
+    order = _ordered(entry)
+    *_, last = order
+    order[last], later = _LATER.subn(rf'import("./\1.after.{entry.stem}.js")', order[last])
+    names = ", ".join(f"m{number}" for number in range(len(order)))
+    return "".join(order.values()) + (f"export {{ {names} }};\n" if later else "")
+
+
+def asks_later(first: Path, name: str) -> bool:
+    """Whether `first`, not one of those that it imports, has an `await import("./NAME.js")`."""
+    return name in _LATER.findall(first.read_text("utf-8"))
+
+
+def linked_later(entry: Path, first: Path) -> str:
+    """`entry` and what it imports as one module that comes after `first`, whose modules it takes from there. Raises NotLinkable."""
+    known = _ordered(first)
+    order = _ordered(entry, known)
+    own = list(order.values())[len(known) :]
+    taken = {int(name) for text in own for name in _TAKEN.findall(text)}
+    names = ", ".join(f"m{number}" for number in sorted(taken) if number < len(known))
+    exported = ", ".join(_exported(entry.read_text("utf-8")))
+    end = f"export const {{ {exported} }} = m{len(order) - 1};\n"
+    return f'import {{ {names} }} from "./{first.stem}.all.js";\n' + "".join(own) + end
+
+
+def _ordered(entry: Path, known: dict[Path, str] | None = None) -> dict[Path, str]:
+    """What has to be there before `entry`, and itself at the end; behind what is `known`."""
+    order = dict(known or {})
     _visit(entry.resolve(), order, [])
-    return "".join(order.values())
+    return order
 
 
 def _visit(file: Path, order: dict[Path, str], above: list[Path]) -> None:
@@ -50,10 +80,14 @@ def _visit(file: Path, order: dict[Path, str], above: list[Path]) -> None:
         )
         return f"const {{ {wanted} }} = {names[needs[match[2]]]};\n" if wanted else ""
 
-    exported = [match[1] for match in _EXPORT.finditer(text)]
+    exported = _exported(text)
     body = _EXPORT.sub("", _IMPORT.sub(imported, _ASIDE.sub("", _REMARK.sub("", text))))
-    if strange := _STRANGE.search(body):
+    if strange := _STRANGE.search(body) or (_LATER.search(body) if above else None):
         raise NotLinkable(f"{file.name} cannot be joined with others: {strange[0][:80]}")
     if not any(line.count("`") % 2 for line in body.splitlines()):  # no text runs over several lines
         body = _INDENT.sub("", body)
     order[file] = f"const m{len(order)} = (() => {{\n{body}return {{ {', '.join(exported)} }};\n}})();\n"
+
+
+def _exported(text: str) -> list[str]:
+    return [match[1] for match in _EXPORT.finditer(text)]

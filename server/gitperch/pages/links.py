@@ -6,6 +6,8 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
+from markupsafe import Markup
+
 from gitperch.git.process import UnreadableRepository
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("gitperch.pages")
 
 SECONDS = 2.0
+DATA_SECONDS = 0.15  # the script asks for itself, while the page is already there
 
 
 async def links_of(host: Host, repository: Repository, branches: Sequence[str]) -> dict[str, BranchLink]:
@@ -30,6 +33,20 @@ async def links_of(host: Host, repository: Repository, branches: Sequence[str]) 
     except Exception:
         log.exception("the links of %s are missing on a page", repository.full_name)
         return {}
+
+
+async def data_of_page(host: Host, repository: Repository, page: str) -> Markup | None:
+    """The JSON that plugins send inside a page, fit to stand in a `<script>`; None where there is none in time."""
+    try:
+        async with asyncio.timeout(DATA_SECONDS):
+            found = await host.plugins.page_data(repository, page)
+    except TimeoutError:
+        return None
+    except Exception:
+        log.exception("what the scripts of %s begin with is missing on a page", repository.full_name)
+        return None
+    # Between its quotes JSON may say any character by its number, and outside of them there are none of these.
+    return Markup(found.replace("<", "\\u003c").replace("&", "\\u0026")) if found else None  # noqa: S704
 
 
 async def link_of_commit(host: Host, repository: Repository, oid: str) -> BranchLink | None:
