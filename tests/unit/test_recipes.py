@@ -12,8 +12,9 @@ from support.recipes import Files, found, lines
 if TYPE_CHECKING:
     from pathlib import Path
 
-VITE = "npm run dev -- --host $HOST --port $PORT --strictPort"
 NODE_PATH = 'export PATH="$PWD/node_modules/.bin:$PATH"; '
+FLAGS = "--host $HOST --port $PORT --strictPort"
+VITE = f"{NODE_PATH}vite {FLAGS}"
 VENV_PATH = 'export PATH="$PWD/.venv/bin:$PATH"; '
 
 
@@ -24,8 +25,8 @@ def package(scripts: dict[str, str], **more: Any) -> str:
 @pytest.mark.parametrize(
     ("files", "commands"),
     [
-        ({"package.json": package({"dev": "vite", "start": "node a.js"})}, [VITE, "npm run start"]),
-        ({"package.json": package({"start": "node a.js", "build": "tsc"})}, ["npm run start"]),
+        ({"package.json": package({"dev": "vite", "start": "node a.js"})}, [VITE, f"{NODE_PATH}node a.js"]),
+        ({"package.json": package({"start": "node a.js", "build": "tsc"})}, [f"{NODE_PATH}node a.js"]),
         (
             {"Procfile": "web: ./serve\n", "package.json": package({"dev": "vite"})},
             [f"{NODE_PATH}./serve", VITE],
@@ -47,7 +48,10 @@ def package(scripts: dict[str, str], **more: Any) -> str:
             },
             [VITE, ".venv/bin/flask --app app run --host $HOST --port $PORT"],
         ),
-        ({"gitperch.toml": "[preview]\nroot = 'web'", "web/package.json": package({"dev": "vite"})}, [VITE]),
+        (
+            {"gitperch.toml": "[preview]\nroot = 'web'", "web/package.json": package({"dev": "vite"})},
+            [f'export PATH="$PWD/node_modules/.bin:$PWD/../node_modules/.bin:$PATH"; vite {FLAGS}'],
+        ),
     ],
 )
 def test_start_commands_are_tried_in_the_order_of_the_files(tmp_path: Path, files: Files, commands: list[str]) -> None:
@@ -109,37 +113,61 @@ def test_what_needs_a_process_gets_one_though_it_has_an_index(tmp_path: Path, fi
 @pytest.mark.parametrize(
     ("script", "line"),
     [
-        ("vite", VITE),
-        ("vite dev --open", VITE),
-        ("tsc -b && vite", VITE),
-        ("NODE_ENV=development npx vite ./app", VITE),
-        ("cross-env A=1 vite", VITE),
-        ("node --inspect node_modules/vite/bin/vite.js", VITE),
-        ("next dev --turbo", "npm run dev -- --hostname $HOST --port $PORT"),
-        ("astro dev", "npm run dev -- --host $HOST --port $PORT"),
-        ("nuxt", "npm run dev -- --host $HOST --port $PORT"),
-        ("vue-cli-service serve", "npm run dev -- --host $HOST --port $PORT"),
+        ("vite", f"vite {FLAGS}"),
+        ("vite dev --open", f"vite dev --open {FLAGS}"),
+        ("tsc -b && vite", f"tsc -b && vite {FLAGS}"),
+        ("NODE_ENV=development npx vite ./app", f"NODE_ENV=development npx vite ./app {FLAGS}"),
+        ("cross-env A=1 vite", f"cross-env A=1 vite {FLAGS}"),
+        ("node --inspect node_modules/vite/bin/vite.js", f"node --inspect node_modules/vite/bin/vite.js {FLAGS}"),
+        ("next dev --turbo", "next dev --turbo --hostname $HOST --port $PORT"),
+        ("astro dev", "astro dev --host $HOST --port $PORT"),
+        ("nuxt", "nuxt --host $HOST --port $PORT"),
+        ("vue-cli-service serve", "vue-cli-service serve --host $HOST --port $PORT"),
         (
             "webpack serve",
-            "npm run dev -- --host $HOST --port $PORT --allowed-hosts all --client-web-socket-url auto://0.0.0.0:0/ws",
+            "webpack serve --host $HOST --port $PORT --allowed-hosts all --client-web-socket-url auto://0.0.0.0:0/ws",
         ),
-        ("eleventy --serve", "npm run dev -- --port=$PORT"),
-        ("react-scripts start", "npm run dev"),
-        ("node server.js", "npm run dev"),
-        ("nodemon server.js", "npm run dev"),
-        ("concurrently 'vite' 'node api.js'", "npm run dev"),
-        ("vite | tee log", "npm run dev"),
-        ("vite & node api.js", "npm run dev"),
-        ("echo 'unbalanced", "npm run dev"),
-        ("npm run serve", "npm run serve -- --host $HOST --port $PORT --strictPort"),
-        ("yarn serve", "npm run serve -- --host $HOST --port $PORT --strictPort"),
-        ("npm run plain", "npm run dev"),
-        ("npm run circle", "npm run dev"),
+        ("eleventy --serve", "eleventy --serve --port=$PORT"),
+        ("react-scripts start", "react-scripts start"),
+        ("node server.js", "node server.js"),
+        ("nodemon server.js", "nodemon server.js"),
+        ("concurrently 'vite' 'node api.js'", "concurrently 'vite' 'node api.js'"),
+        ("vite | tee log", "vite | tee log"),
+        ("vite & node api.js", "vite & node api.js"),
+        ("echo 'unbalanced", "echo 'unbalanced"),
+        ("npm run serve", f"vite {FLAGS}"),
+        ("yarn serve", f"vite {FLAGS}"),
+        ("npm run plain", "node x.js"),
+        ("npm run circle", "npm run circle"),
     ],
 )
 def test_dev_servers_are_told_where_to_listen(tmp_path: Path, script: str, line: str) -> None:
     scripts = {"dev": script, "serve": "vite", "plain": "node x.js", "circle": "npm run dev"}
-    assert lines(found(tmp_path, {"package.json": package(scripts)})) == [line]
+    assert lines(found(tmp_path, {"package.json": package(scripts)})) == [NODE_PATH + line]
+
+
+@pytest.mark.parametrize(
+    ("scripts", "files", "line"),
+    [
+        ({"dev": "vite", "predev": "node x.js"}, {}, f"npm run dev -- {FLAGS}"),
+        ({"dev": "npm run serve", "serve": "vite", "preserve": "node x.js"}, {}, f"npm run serve -- {FLAGS}"),
+        ({"dev": "node . $npm_package_config_port"}, {}, "npm run dev"),
+        ({"dev": "vite"}, {".npmrc": "script-shell=bash"}, f"npm run dev -- {FLAGS}"),
+        ({"dev": "vite"}, {"pnpm-lock.yaml": "", ".npmrc": ""}, f"pnpm run dev {FLAGS}"),
+        ({"dev": "vite"}, {"yarn.lock": "", ".yarnrc.yml": ""}, f"yarn run dev {FLAGS}"),
+        ({"dev": "vite"}, {"bun.lock": ""}, f"bun run dev {FLAGS}"),
+    ],
+)
+def test_a_script_that_needs_its_package_manager_has_it(
+    tmp_path: Path, scripts: dict[str, str], files: Files, line: str
+) -> None:
+    assert lines(found(tmp_path, {"package.json": package(scripts), **files})) == [line]
+
+
+def test_a_script_has_the_variables_of_its_package(tmp_path: Path) -> None:
+    recipe = found(tmp_path, {"package.json": package({"dev": "vite"}, name="shop", version="1.2.3")})
+    assert recipe.environment["npm_package_name"] == "shop"
+    assert recipe.environment["npm_package_version"] == "1.2.3"
 
 
 @pytest.mark.parametrize(
@@ -147,56 +175,55 @@ def test_dev_servers_are_told_where_to_listen(tmp_path: Path, script: str, line:
 )
 def test_watchers_and_builds_are_no_servers(tmp_path: Path, script: str) -> None:
     recipe = found(tmp_path, {"package.json": package({"dev": script, "start": "node ."})})
-    assert lines(recipe) == ["npm run start"]
+    assert lines(recipe) == [f"{NODE_PATH}node ."]
     assert any("scripts.dev is left out" in line for line in recipe.found)
 
 
 @pytest.mark.parametrize(
-    ("files", "more", "install", "run", "why"),
+    ("files", "more", "install", "manager", "why"),
     [
-        ({"package-lock.json": "{}"}, {}, "npm ci", VITE, "by package-lock.json"),
-        ({"npm-shrinkwrap.json": "{}"}, {}, "npm ci", VITE, "by npm-shrinkwrap.json"),
-        ({}, {"dependencies": {"vite": "5"}}, "npm install", VITE, "no lock file"),
-        ({}, {}, None, VITE, "no lock file"),
-        ({"pnpm-lock.yaml": ""}, {}, "pnpm install --frozen-lockfile", "pnpm run dev --host", "by pnpm-lock.yaml"),
-        ({"yarn.lock": ""}, {}, "yarn install --frozen-lockfile", "yarn run dev --host", "by yarn.lock"),
-        ({"yarn.lock": "", ".yarnrc.yml": ""}, {}, "yarn install --immutable", "yarn run dev --host", "by yarn.lock"),
-        ({"yarn.lock": ""}, {"packageManager": "yarn@4.1.0"}, "yarn install --immutable", "yarn run", "yarn@4"),
-        ({"yarn.lock": ""}, {"packageManager": "yarn@1.22.19"}, "yarn install --frozen-lockfile", "yarn run", "yarn@1"),
-        ({"bun.lockb": b"\0\1"}, {}, "bun install --frozen-lockfile", "bun run dev --host", "by bun.lockb"),
-        ({"bun.lock": "{}"}, {}, "bun install --frozen-lockfile", "bun run dev --host", "by bun.lock"),
+        ({"package-lock.json": "{}"}, {}, "npm ci", "npm", "by package-lock.json"),
+        ({"npm-shrinkwrap.json": "{}"}, {}, "npm ci", "npm", "by npm-shrinkwrap.json"),
+        ({}, {"dependencies": {"vite": "5"}}, "npm install", "npm", "no lock file"),
+        ({}, {}, None, "npm", "no lock file"),
+        ({"pnpm-lock.yaml": ""}, {}, "pnpm install --frozen-lockfile", "pnpm", "by pnpm-lock.yaml"),
+        ({"yarn.lock": ""}, {}, "yarn install --frozen-lockfile", "yarn", "by yarn.lock"),
+        ({"yarn.lock": "", ".yarnrc.yml": ""}, {}, "yarn install --immutable", "yarn", "by yarn.lock"),
+        ({"yarn.lock": ""}, {"packageManager": "yarn@4.1.0"}, "yarn install --immutable", "yarn", "yarn@4"),
+        ({"yarn.lock": ""}, {"packageManager": "yarn@1.22.19"}, "yarn install --frozen-lockfile", "yarn", "yarn@1"),
+        ({"bun.lockb": b"\0\1"}, {}, "bun install --frozen-lockfile", "bun", "by bun.lockb"),
+        ({"bun.lock": "{}"}, {}, "bun install --frozen-lockfile", "bun", "by bun.lock"),
         (
             {"package-lock.json": "{}", "pnpm-lock.yaml": ""},
             {},
             "pnpm install --frozen-lockfile",
-            "pnpm run dev --host",
+            "pnpm",
             "by pnpm-lock.yaml (not package-lock.json)",
         ),
         (
             {"package-lock.json": "{}", "pnpm-lock.yaml": ""},
             {"packageManager": "npm@10.2.0+sha512.abc"},
             "npm ci",
-            VITE,
+            "npm",
             "by packageManager npm@10",
         ),
         (
             {"yarn.lock": ""},
             {"packageManager": "pnpm@9.0.0", "dependencies": {"a": "1"}},
             "pnpm install",
-            "pnpm run",
+            "pnpm",
             "pnpm@9",
         ),
-        ({"package-lock.json": "{}"}, {"packageManager": "rm -rf /@1"}, "npm ci", VITE, "by package-lock.json"),
+        ({"package-lock.json": "{}"}, {"packageManager": "rm -rf /@1"}, "npm ci", "npm", "by package-lock.json"),
     ],
 )
 def test_the_package_manager_is_the_one_of_the_lock_file(
-    tmp_path: Path, files: Files, more: dict[str, Any], install: str | None, run: str, why: str
+    tmp_path: Path, files: Files, more: dict[str, Any], install: str | None, manager: str, why: str
 ) -> None:
     recipe = found(tmp_path, {"package.json": package({"dev": "vite"}, **more), **files})
     assert [command.line for command in recipe.install] == ([install] if install else [])
-    assert lines(recipe)[0].startswith(run)
     assert why in recipe.found[0]
-    assert recipe.caches == (run.split()[0],)
+    assert recipe.caches == (manager,)
 
 
 def test_a_package_of_a_workspace_finds_its_lock_file_further_up(tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ def test_a_root_behind_a_link_is_where_it_leads(tmp_path: Path) -> None:
 
 
 def test_names_from_a_repository_are_no_options_and_no_shell(tmp_path: Path) -> None:
-    scripts = {"dev": "npm run '$(touch x)'", "$(touch x)": "vite"}
+    scripts = {"dev": "npm run '$(touch x)'", "$(touch x)": "vite", "predev": "node x"}
     recipe = found(tmp_path / "a", {"package.json": json.dumps({"scripts": scripts})})
     assert lines(recipe) == ["npm run '$(touch x)' -- --host $HOST --port $PORT --strictPort"]
     sources: Files = dict.fromkeys(("-x.py", "$(touch x).py"), "import streamlit\n")

@@ -110,7 +110,7 @@ def test_what_it_sets_goes_before_app_json(tmp_path: Path) -> None:
         ("[preview]\nenv = 'A=1'", "a table of names and texts"),
         ("[preview]\nenv = {A = [1]}", "env.A is [1]"),
         ("[preview]\nenv = {'A-B' = '1'}", "“A-B” cannot be a name"),
-        ("[preview]\nenv = {PORT = '1'}", "[preview] port says which"),
+        ("[preview]\nenv = {PORT = '1'}", "[preview] port in gitperch.toml says which"),
         ("[preview]\nenv = {GITPERCH_URL = '1'}", "GITPERCH_URL is the server's to give"),
         ("[preview]\nenv = {GIT_TRACE_CURL = '1'}", "GIT_TRACE_CURL is the server's"),
         ("[preview]\nenv = {LD_PRELOAD = './x.so'}", "LD_PRELOAD cannot be set here"),

@@ -148,7 +148,7 @@ def _process(files: _Files, tree: Tree) -> Recipe | None:
         starts = []
     uses_node = bool(files.node and (own or starts))
     uses_python = bool(files.python and (own or files.python.starts))
-    prefix = _prefix(uses_node=uses_node, uses_python=uses_python)
+    prefix = node.path_of(*(node.bins(tree) if uses_node else ()), *((python.BIN,) if uses_python else ()))
     commands = [Command(prefix + line, f"{settings.NAME} command") for line in said.command]
     found = [f"{settings.NAME}: command"] if said.command else []
     if web:
@@ -188,12 +188,6 @@ def _process(files: _Files, tree: Tree) -> Recipe | None:
 def _only_files(files: _Files) -> bool:
     """Whether the package's scripts do no more than what is done for files anyway."""
     return bool(files.node and not files.node.build and all(server.files for _, server in files.node.starts))
-
-
-def _prefix(*, uses_node: bool, uses_python: bool) -> str:
-    """What makes installed programs be found by a command that somebody wrote: as `npm run` and an activated environment do."""
-    folders = [f"$PWD/{name}" for name, used in (("node_modules/.bin", uses_node), (python.BIN, uses_python)) if used]
-    return f'export PATH="{":".join(folders)}:$PATH"; ' if folders else ""
 
 
 def _steps(

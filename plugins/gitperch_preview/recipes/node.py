@@ -45,7 +45,8 @@ _MANAGER = re.compile(r"(npm|pnpm|yarn|bun)@(\d{1,6})[-.+\w]{0,200}")
 class Node:
     """`starts` are commands that start servers, in the order to try them, with what they start.
 
-    `install` is None where the package has no dependencies, `build` where nothing is to be built.
+    `install` is None where the package has no dependencies, `build` where nothing is to be built. `path` makes its programs be found.
+    `plain`: a script means the same without the package manager in between, which would stay with 60 MB beside the app (npm 11).
     """
 
     manager: str = "npm"
@@ -55,6 +56,8 @@ class Node:
     environment: dict[str, str] = field(default_factory=dict)
     found: list[str] = field(default_factory=list)
     why: str = ""
+    path: str = ""
+    plain: bool = False
 
 
 def read(tree: Tree, notes: list[str]) -> Node | None:
@@ -64,14 +67,23 @@ def read(tree: Tree, notes: list[str]) -> Node | None:
         return None
     node = Node()
     lock, where = _manager(node, tree, document)
+    modern = _modern_yarn(node.manager, document, where)
+    node.path = path_of(*bins(tree))
     needs = any(document.get(key) for key in ("dependencies", "devDependencies", "optionalDependencies", "workspaces"))
     if lock or needs:
-        line = _install(node.manager, document, where) if lock else f"{node.manager} install"
+        locked = "yarn install --frozen-lockfile" if node.manager == "yarn" and not modern else _LOCKED[node.manager]
+        line = locked if lock else f"{node.manager} install"
         node.install = Command(line, lock or NAME)
     if node.manager == "npm":
         node.environment |= _QUIET
+    for key in ("name", "version"):  # as the manager would have it; some configurations read them
+        if runnable(document.get(key)):
+            node.environment[f"npm_package_{key}"] = document[key]
     given = document.get("scripts")
     known = {name: line for name, line in given.items() if runnable(line)} if isinstance(given, dict) else {}
+    # Bun, and Yarn from 2 on, have ways of their own; .npmrc may name a shell and options, npm_… are variables of the manager.
+    own = node.manager == "bun" or modern or tree.has(".npmrc") or where.has(".npmrc")
+    node.plain = not own and not any("npm_" in line for line in known.values())
     for name in STARTS:
         if name in known:
             _start(node, known, name, notes)
@@ -105,12 +117,19 @@ def _manager(node: Node, tree: Tree, document: Mapping[str, Any]) -> tuple[str, 
     return locks[0], where
 
 
-def _install(manager: str, document: Mapping[str, Any], where: Tree) -> str:
-    if manager == "yarn":
-        match = _MANAGER.fullmatch(str(document.get("packageManager")))
-        modern = int(match[2]) > 1 if match else where.has(".yarnrc.yml")
-        return _LOCKED["yarn"] if modern else "yarn install --frozen-lockfile"
-    return _LOCKED[manager]
+def _modern_yarn(manager: str, document: Mapping[str, Any], where: Tree) -> bool:
+    match = _MANAGER.fullmatch(str(document.get("packageManager")))
+    return manager == "yarn" and (int(match[2]) > 1 if match else where.has(".yarnrc.yml"))
+
+
+def path_of(*folders: str) -> str:
+    """What makes the programs in these folders be found by a command: as `npm run` and an activated environment do."""
+    return f'export PATH="{":".join(f"$PWD/{folder}" for folder in folders)}:$PATH"; ' if folders else ""
+
+
+def bins(tree: Tree) -> list[str]:
+    """Where the programs of a package are: its own, and those of the packages that it lies in."""
+    return ["../" * level + "node_modules/.bin" for level in range(len(tree.place) + 1)]
 
 
 def _start(node: Node, known: Mapping[str, str], name: str, notes: list[str]) -> None:
@@ -121,15 +140,20 @@ def _start(node: Node, known: Mapping[str, str], name: str, notes: list[str]) ->
         if further is None or further not in known:
             break
         last = further
+    else:
+        last = name  # scripts that call each other in a circle
     server = scripts.server(known[last])
     shown = f"{NAME}: scripts.{name}" + (f" → {plain(last)}" if last != name else "")
     if server is None:
         notes.append(f"{shown} is left out, it starts no server ({plain(known[last])})")
         return
-    separator = "-- " if node.manager == "npm" else ""
-    flags = f" {separator}{server.flags}" if server.flags else ""
-    # Flags go to the script that starts the server: through a script that only calls it they would not arrive.
-    line = f"{node.manager} run {shlex.quote(last if flags else name)}{flags}"
+    if node.plain and not any(f"{hook}{it}" in known for hook in ("pre", "post") for it in (name, last)):
+        line = f"{node.path}{known[last].strip()} {server.flags}".rstrip()
+    else:
+        separator = "-- " if node.manager == "npm" else ""
+        flags = f" {separator}{server.flags}" if server.flags else ""
+        # Flags go to the script that starts the server: through a script that only calls it they would not arrive.
+        line = f"{node.manager} run {shlex.quote(last if flags else name)}{flags}"
     if any(command.line == line for command, _ in node.starts):
         return
     node.environment |= server.environment

@@ -209,7 +209,7 @@ def _django(python: Python, tree: Tree, needs: _Needs) -> list[str]:
 
 def _start(python: Python, needs: _Needs, name: str, line: str, place: str) -> list[str]:
     python.starts.append(Command(f"{BIN}/{line}", f"{needs.source} {name}"))
-    python.found.append(f"{needs.source}: {name} with {place}")
+    python.found.append(f"{needs.source}: {place} with {name}")
     return []
 
 

@@ -77,7 +77,9 @@ def reserved(name: str) -> str:
     """Why nobody but the server sets this variable, in a sentence; "" for any other name."""
     upper = name.upper()
     if upper == "PORT":
-        return "PORT is the server's to give; where an app insists on a port, [preview] port in gitperch.toml says which."
+        return (
+            "PORT is the server's to give; where an app insists on a port, [preview] port in gitperch.toml says which."
+        )
     if upper in _OURS or upper.startswith(("GITPERCH_", "GIT_")):
         return f"{name} is the server's to give. Take another name."
     if upper in _SYSTEM or upper.startswith(_LOADER):
