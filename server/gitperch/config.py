@@ -79,6 +79,7 @@ class PreviewSettings:
     merged_days: float = setting(2.0, "the same for a branch that is merged into the default branch; 0: never")
     disk_free: str = setting("1g", "disk to keep free: caches and old logs go before a build has less")
     build_seconds: float = setting(900.0, "longest time one build may take")
+    build_memory: str = setting("512m", "memory that a build may use; more where the app itself may have more")
     start_seconds: float = setting(120.0, "longest time that an app may take to answer after it was started")
     deployments_kept: int = setting(20, "deployments of a branch that are remembered, with their logs")
     push_seconds: float = setting(120.0, "how long a push from a terminal follows its build; 0: not at all")
@@ -89,6 +90,10 @@ class PreviewSettings:
     @property
     def memory_bytes(self) -> int:
         return size("previews.memory", self.memory)
+
+    @property
+    def build_memory_bytes(self) -> int:
+        return size("previews.build_memory", self.build_memory)
 
     @property
     def disk_free_bytes(self) -> int:

@@ -1,0 +1,1 @@
+"""What runs an app: each a `contract.Runner`."""

@@ -1,0 +1,105 @@
+"""Apps as processes of this machine: from a commit to an answer, and to nothing again."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gitperch_preview.contract import Command, RunnerError
+from support.house import runner
+from support.processes import Bench, answering, marked, serving, step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from pathlib import Path
+    from typing import Any
+
+    from support.house import House
+
+    Test = Callable[[Bench], Coroutine[Any, Any, None]]
+
+
+@pytest.fixture
+def benched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Test], None]:
+    """Runs a test with a bench, and sees to it that the runner leaves no process."""
+    run = runner(tmp_path / "data", monkeypatch)
+
+    def with_bench(test: Test) -> None:
+        async def inside(house: House) -> None:
+            bench = await Bench.make(house, tmp_path / "bench")
+            try:
+                await test(bench)
+            finally:
+                await bench.runner.close()
+            assert not marked(bench)
+
+        run(inside)
+
+    return with_bench
+
+
+def test_a_commit_is_built_started_asked_and_stopped(benched: Callable[[Test], None]) -> None:
+    async def test(bench: Bench) -> None:
+        oid = bench.commit({"app.py": serving("open('built').read()")})
+        deployment = bench.deployment(
+            oid, build=step("echo building; echo made-of-$COLOUR > built"), environment={"COLOUR": "it's red"}
+        )
+        running = await bench.up(deployment, "python3 app.py")
+        assert await answering(running) == "made-of-it's red\n"
+        assert bench.log.headings[0].startswith("Checking out ")
+        assert "\nbuilding\n" in bench.log.text
+        used = await bench.runner.memory(running)
+        assert used
+        assert 2 << 20 < used < 200 << 20
+        await bench.runner.stop(running)
+        await bench.runner.stop(running)
+        assert (await running.ended).reason == "stopped"
+        assert await bench.runner.memory(running) is None
+        again = await bench.runner.start(deployment, bench.log, Command("exec python3 app.py", "a test"))
+        assert await answering(again) == "made-of-it's red\n"
+        await bench.runner.discard(deployment.id)
+        assert again.ended.done()
+        assert [thing.kind for thing in await bench.runner.things()] == ["cache"]
+        await bench.runner.discard(deployment.id)
+
+    benched(test)
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="needs Node")
+def test_an_app_in_node_listens_where_it_is_told(benched: Callable[[Test], None]) -> None:
+    async def test(bench: Bench) -> None:
+        app = "require('http').createServer((_, r) => r.end('node ' + process.cwd())).listen(process.env.PORT, process.env.HOST)"
+        deployment = bench.deployment(bench.commit({"web/app.js": app}), root="web")
+        running = await bench.up(deployment, "node app.js")
+        assert (await answering(running)).endswith("/web")
+
+    benched(test)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [("exit 3", "exit status 3"), ("kill -SEGV $$", "killed by SIGSEGV"), ("no-such-program", "exit status 127")],
+)
+def test_the_end_of_an_app_is_told_in_words(benched: Callable[[Test], None], line: str, words: str) -> None:
+    async def test(bench: Bench) -> None:
+        deployment = bench.deployment(bench.commit({"a": "b"}))
+        await bench.runner.build(deployment, bench.log)
+        running = await bench.runner.start(deployment, bench.log, Command(line, "a test"))
+        assert (await asyncio.wait_for(running.ended, 10)).reason == words
+
+    benched(test)
+
+
+def test_a_build_that_fails_says_what_failed_and_leaves_nothing(benched: Callable[[Test], None]) -> None:
+    async def test(bench: Bench) -> None:
+        oid = bench.commit({"a": "b"})
+        with pytest.raises(RunnerError, match="`false` failed: exit status 1"):
+            await bench.runner.build(bench.deployment(oid, build=step("false")), bench.log)
+        with pytest.raises(RunnerError, match="root is 'nowhere'"):
+            await bench.runner.build(bench.deployment(oid, root="nowhere"), bench.log)
+        assert [thing.kind for thing in await bench.runner.things()] == ["cache"]
+
+    benched(test)
