@@ -221,6 +221,7 @@ def _check_previews(previews: PreviewSettings) -> None:
         if getattr(previews, name) < 1:
             raise ConfigError(f"previews.{name} is {getattr(previews, name)}; it has to be 1 at least.")
     size("previews.memory", previews.memory)
+    size("previews.build_memory", previews.build_memory)
     size("previews.disk_free", previews.disk_free)
 
 
