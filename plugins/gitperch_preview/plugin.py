@@ -15,7 +15,11 @@ from gitperch_preview.events import PreviewChanged
 from gitperch_preview.gateway import Gateway
 from gitperch_preview.hosts import Hosts
 from gitperch_preview.logs import Logs
+from gitperch_preview.logs import routes as log_routes
+from gitperch_preview.logs.records import Records
 from gitperch_preview.vault import Vault
+from gitperch_preview.vault import page as vault_page
+from gitperch_preview.vault import routes as vault_routes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from gitperch.host import Host
+    from gitperch.plugin import Command
     from gitperch.repositories import Repository
 
 LINES = 5  # what a pusher is told; a page has the rest
@@ -44,6 +49,14 @@ class PreviewPlugin(Plugin):
         RepositoryDeleted: Mode.DURABLE,
     }
 
+    settings_pages: ClassVar[Mapping[str, str]] = {vault_page.PATH: "Previews"}
+
+    @classmethod
+    def commands(cls) -> Sequence[Command]:
+        from gitperch_preview.commands import commands
+
+        return commands()
+
     async def start(self, host: Host) -> None:
         self._host = host
         self.hosts = Hosts(host.db, host.config.preview_domain, host.config.host_name)
@@ -56,10 +69,16 @@ class PreviewPlugin(Plugin):
         host.tasks.start("preview hosts", self.rebuild)
 
     async def closing(self) -> None:
+        self.logs.closing = True
         self.gateway.close()
 
     def routes(self) -> Sequence[BaseRoute]:
-        return routes.routes(self._host, self.hosts, self.gateway)
+        return [
+            *routes.routes(self._host, self.hosts, self.gateway),
+            *log_routes.routes(self._host, self.logs, Records(self._host.db, self.vault)),
+            *vault_routes.routes(self._host, self.vault),
+            *vault_page.routes(self.vault),
+        ]
 
     async def site(self, hostname: str) -> ASGIApp | None:
         label = self.hosts.label_of(hostname)

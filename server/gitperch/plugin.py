@@ -27,7 +27,8 @@ from enum import Enum
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
 
     from starlette.routing import BaseRoute
@@ -58,6 +59,22 @@ class BranchLink:
     state: str | None = None
 
 
+@dataclass(frozen=True)
+class Command:
+    """A command of `gitperch`, run on the data folder in a process of its own, beside a server or without one.
+
+    `words` are what it is called by, one or two ("logs", "env set"); `family` says in a few words what all commands with the same first
+    of two are about. `arguments` adds to the parser what it takes; `--data` is there already. `run` is handed a host whose plugins were
+    not started, and the tables of this one up to date; it raises `AppError` children for what the person has to know.
+    """
+
+    words: str
+    help: str
+    arguments: Callable[[ArgumentParser], None]
+    run: Callable[[Host, Namespace], Awaitable[None]]
+    family: str = ""
+
+
 class Plugin:
     """Subclass, set `name`, override what you need. Constructed once, without arguments, before the event loop runs."""
 
@@ -72,6 +89,14 @@ class Plugin:
 
     migrations: ClassVar[Path | None] = None
     """A folder of `NNNN_name.sql`, applied in order before `start`, one transaction each, never edited afterwards."""
+
+    settings_pages: ClassVar[Mapping[str, str]] = {}
+    """Pages below a repository's settings: PATH and what it is called. The plugin answers at `/OWNER/NAME/settings/PATH`."""
+
+    @classmethod
+    def commands(cls) -> Sequence[Command]:
+        """Commands of `gitperch`. Asked without constructing the plugin; import what they need inside of them."""
+        return ()
 
     async def start(self, host: Host) -> None:
         """Called once, before the first event and request. Keep `host`; leave slow work to `host.tasks`."""

@@ -51,6 +51,11 @@ class Plugins:
     @classmethod
     def load(cls) -> Plugins:
         """Import and construct them all. Raises ConfigError for one that does not fit."""
+        return cls([found() for found in cls.classes()])
+
+    @staticmethod
+    def classes() -> list[type[Plugin]]:
+        """Import them all. Raises ConfigError for one that does not fit."""
         classes: list[type[Plugin]] = []
         for place in IN_TREE:
             module, _, name = place.partition(":")
@@ -69,7 +74,17 @@ class Plugins:
                     f"this server has version {API_VERSION}. Install the release of the plugin that goes with it."
                 )
             names.add(name)
-        return cls([found() for found in classes])
+        return classes
+
+    @property
+    def settings_pages(self) -> dict[str, str]:
+        """What the plugins have below a repository's settings: path and name."""
+        return {path: name for plugin in self.by_name.values() for path, name in plugin.settings_pages.items()}
+
+    async def migrate(self, host: Host, name: str) -> None:
+        """Bring the tables of the plugin `name` up to date."""
+        if folder := self.by_name[name].migrations:
+            await migrate(host.db, name, folder)
 
     def subscribe(self, events: EventLog) -> None:
         """From now on, recorded events owe deliveries to the plugins that listen durably."""
@@ -79,8 +94,7 @@ class Plugins:
     async def start(self, host: Host) -> list[BaseRoute]:
         """Migrate and start each plugin; the routes of all of them."""
         for name, plugin in self.by_name.items():
-            if plugin.migrations:
-                await migrate(host.db, name, plugin.migrations)
+            await self.migrate(host, name)
             await plugin.start(host)
             self._started.append(plugin)
             if Mode.EPHEMERAL in plugin.listens.values():

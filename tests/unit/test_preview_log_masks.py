@@ -39,16 +39,17 @@ def read(path: Path, secrets: tuple[str, ...], offset: int = 0, *, colours: bool
         quote(SECRET),
         quote(SECRET, safe=""),
         quote(SECRET, safe="").lower(),
-        SECRET.replace(" ", "+") and quote(SECRET, safe=" ").replace(" ", "+"),
+        quote(SECRET, safe=" ").replace(" ", "+"),
         json.dumps(SECRET)[1:-1],
         json.dumps(SECRET, ensure_ascii=False)[1:-1],
         base64.b64encode(SECRET.encode()).decode(),
+        base64.urlsafe_b64encode(SECRET.encode()).decode(),
         base64.urlsafe_b64encode(SECRET.encode()).decode().rstrip("="),
     ],
 )
 def test_a_secret_is_hidden_in_every_form(said: str) -> None:
     shown = Masker([SECRET]).masked(f"token={said};\n".encode()).decode()
-    assert shown.rstrip(";=\n") == "token=•••"
+    assert shown == "token=•••;\n"
 
 
 @pytest.mark.parametrize("user", ["", "a", "ab", "abc", "x-token"])

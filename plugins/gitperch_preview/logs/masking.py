@@ -123,8 +123,10 @@ def _forms(secret: str) -> Iterator[bytes]:
 def _base64(value: bytes) -> Iterator[bytes]:
     """What the value becomes alone, and inside of something longer: three ways, by where in a group of three bytes it begins."""
     for shift in range(3):
-        encoded = base64.b64encode(b"\0" * shift + value).rstrip(b"=")
+        padded = base64.b64encode(b"\0" * shift + value)
+        encoded = padded.rstrip(b"=")
         first = -(-shift * 8 // 6)  # the characters before it are made from what stands before the value, too
+        yield padded[first:]
         yield encoded[first:]
         yield encoded[first : (shift + len(value)) * 8 // 6]
         if not shift and len(encoded) > _WRAPPED:

@@ -12,7 +12,7 @@ from gitperch_preview.logs.masking import masker, replaced
 from gitperch_preview.logs.plain import text_of, whole
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncGenerator, Callable, Iterable
     from pathlib import Path
 
 CHUNK = 64 << 10
@@ -54,6 +54,11 @@ class Reader:
     def has_more(self) -> bool:
         """Whether the file has grown, or has shrunk, since it was read."""
         return self._is_open() and os.fstat(self._file).st_size != self._at + len(self._data)
+
+    @property
+    def size(self) -> int:
+        """The file's length."""
+        return os.fstat(self._file).st_size if self._is_open() else 0
 
     @property
     def is_removed(self) -> bool:
@@ -110,7 +115,16 @@ class Reader:
         return text_of(shown, colours=self._colours)
 
 
-async def follow(reader: Reader, over: Callable[[], bool]) -> AsyncIterator[Piece | None]:
+async def until_now(reader: Reader) -> AsyncGenerator[Piece, None]:
+    """The pieces up to where the log ends when it is asked for the first."""
+    end = reader.size
+    while piece := await asyncio.to_thread(reader.read, last=True):
+        yield piece
+        if piece.end >= end:
+            return
+
+
+async def follow(reader: Reader, over: Callable[[], bool]) -> AsyncGenerator[Piece | None, None]:
     """The pieces as they come, until `over()` or the log is removed; None again and again while nothing comes.
 
     One `stat` in `LOOK_SECONDS` for each that follows, and none when nobody does.

@@ -50,10 +50,11 @@ class Records:
         )
         return await self._told(row) if row else None
 
-    def is_over(self, deployment_id: int) -> bool:
-        """Whether nothing more is said: it has ended, or is not remembered any more."""
+    def ended(self, deployment_id: int) -> str | None:
+        """The state after which nothing more is said, "removed" for what is not remembered any more; None while there may be more."""
         row = self._db.peek("SELECT state FROM preview_deployments WHERE id = ?", (deployment_id,))
-        return not row or row["state"] in OVER
+        state = row["state"] if row else "removed"
+        return state if state in (*OVER, "removed") else None
 
     async def _told(self, row: Row) -> Told:
         values = dict(row)

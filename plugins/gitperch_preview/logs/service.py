@@ -33,6 +33,8 @@ class Logs:
         self._max_bytes = max(max_bytes, 16 << 10)
         self._left_out: dict[Path, int] = {}  # of those that grow
         self._any = asyncio.Event()
+        self.closing = False
+        """Whether the server is about to stop, and whoever follows a log has to come again."""
 
     def path(self, repo_id: int, deployment_id: int) -> Path:
         return self._folder / str(repo_id) / f"{deployment_id}.log"

@@ -11,9 +11,7 @@ from gitperch_preview.recipes.variables import reserved
 NAMES = 200
 NAME_LIMIT = 128  # characters
 VALUE_LIMIT = 32 << 10  # bytes; Linux takes 128 KB for one
-TOTAL_LIMIT = (
-    512 << 10
-)  # bytes of all values of a repository; Linux gives a new program's whole environment 2 MB at least
+TOTAL_LIMIT = 512 << 10  # bytes of all values of a repository; Linux takes 2 MB at least for a whole environment
 _NAME = re.compile(r"[A-Z_][A-Z0-9_]*")
 
 

@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. 0 when it did what it was asked, 1 with a sentence on standard error when not, 2 for wrong usage."""
-    options = _parser().parse_args(arguments)
-    if options.command == "version":
-        print(f"gitperch {__version__}")
-        return 0
-    flags = {name: getattr(options, name, None) for name in ("data", "listen", "base_url", "preview_domain", "demo")}
     try:
+        options = _parser(sys.argv[1:] if arguments is None else arguments).parse_args(arguments)
+        if options.command == "version":
+            print(f"gitperch {__version__}")
+            return 0
+        names = ("data", "listen", "base_url", "preview_domain", "demo")
+        flags = {name: getattr(options, name, None) for name in names}
         config = load(flags, os.environ)
         if options.command == "serve":
             from gitperch.cli.serve import serve
@@ -58,8 +59,12 @@ async def _run(config: Config, options: argparse.Namespace) -> None:
         ("doctor", None): doctor.report,
     }
     async with assembled(_as_served(config)) as host:
-        family = getattr(options, "family", options.command)
-        await commands[family, getattr(options, "action", None)](host, options)
+        if plugin := getattr(options, "plugin", None):
+            await host.plugins.migrate(host, plugin)
+            await options.run(host, options)
+        else:
+            family = getattr(options, "family", options.command)
+            await commands[family, getattr(options, "action", None)](host, options)
 
 
 def _as_served(config: Config) -> Config:
@@ -71,7 +76,7 @@ def _as_served(config: Config) -> Config:
     return dataclasses.replace(config, base_url=address or config.base_url)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     everywhere = argparse.ArgumentParser(add_help=False)
     everywhere.add_argument("--data", metavar="DIR", help="the data folder (else GITPERCH_DATA, else ./data)")
     parser = argparse.ArgumentParser(
@@ -93,7 +98,26 @@ def _parser() -> argparse.ArgumentParser:
 
     commands.add_parser("doctor", parents=[everywhere], help="say what is wrong, if anything is")
     commands.add_parser("version", parents=[everywhere], help="print the version")
+    if not arguments or arguments[0] not in commands.choices:
+        _of_plugins(commands, everywhere)
     return parser
+
+
+def _of_plugins(commands: Commands, everywhere: argparse.ArgumentParser) -> None:
+    """The commands of plugins; our own do not wait until all of those are imported."""
+    from gitperch.plugins import Plugins
+
+    families: dict[str, Commands] = {}
+    for plugin in Plugins.classes():
+        for command in plugin.commands():
+            first, _, second = command.words.partition(" ")
+            if second and first not in families:
+                family = commands.add_parser(first, help=command.family)
+                families[first] = family.add_subparsers(dest="action", required=True, metavar="ACTION")
+            place = families[first] if second else commands
+            parser = place.add_parser(second or first, parents=[everywhere], help=command.help)
+            command.arguments(parser)
+            parser.set_defaults(plugin=plugin.name, run=command.run)
 
 
 def _people(commands: Commands, everywhere: argparse.ArgumentParser) -> None:

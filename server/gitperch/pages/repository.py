@@ -56,6 +56,7 @@ class RepositoryPage:
             "head": repository.head,
             "branches_count": self.branches_count,
             "empty": self.empty,
+            "settings_pages": host.plugins.settings_pages,
         }
         return host.templates.response(self.request, template, status, headers, **(every | context))
 
