@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,12 @@ class Places:
         for branch in set(self.places) - set(self.said):
             del self.places[branch]
 
+    def opened(self):
+        for place in self.places.values():
+            fresh = FILE.with_suffix(".count")
+            fresh.write_text(str(place.open))
+            fresh.rename(FILE.with_suffix(f".{place.branch}.open"))
+
     async def awake(self, place, seconds):
         self.told("awake", place)
         until = asyncio.get_running_loop().time() + seconds
@@ -71,6 +78,11 @@ def start(self, host):
     async def run():
         await started
         self.gateway.places = Places()
+        async def watch():
+            while True:
+                await asyncio.sleep(0.02)
+                self.gateway.places.opened()
+        host.tasks.start("watch", watch)
     return run()
 
 
@@ -104,6 +116,11 @@ class AppServer(Server):
         """`branch` has an app in `state`, that listens on `port` of this machine, if it does."""
         self.places[branch] = {"state": state, "upstream": ["127.0.0.1", port] if port else None, **more}
         self._write()
+
+    def open(self, branch: str) -> int:
+        """How many requests and sockets are open."""
+        time.sleep(0.1)
+        return int(self._file.with_suffix(f".{branch}.open").read_text())
 
     @property
     def told(self) -> list[str]:

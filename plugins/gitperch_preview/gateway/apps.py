@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from starlette.requests import Request
+from starlette.responses import PlainTextResponse
 
 from gitperch.errors import Busy
 from gitperch_preview.doorkeeper import is_open
@@ -28,6 +29,7 @@ WAIT_SECONDS = 30.0  # what is no page waits so long for a sleeping app
 PAGE_SECONDS = 0.1  # a page is shown at once; an app that is there in a blink needs none
 WAITING = 200  # requests at once, for all apps
 _OVER = ("failed", "stopped")
+_SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,8 @@ class Apps:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._pools = Pools()
-        self._exchange = Exchange(self._pools, host.config.previews.answer_seconds)
+        self._seconds = host.config.previews.answer_seconds
+        self._exchange = Exchange(self._pools, self._seconds)
         self._pages = Pages(host)
         self._waiting = 0
 
@@ -59,7 +62,7 @@ class Apps:
         """None: the app has answered. Raises Busy."""
         place = visit.place
         assert place  # noqa: S101 -- the gateway asks for branches with an app
-        if scope["path"] == STATE:
+        if scope["path"] == STATE and scope["type"] == "http":
             return await self._pages.state(places, visit, place, Request(scope, receive))
         place.open += 1
         place.visited_at = time.time()
@@ -76,13 +79,15 @@ class Apps:
             request = await headers.request(scope, self._is_person)
         except headers.Refused as error:
             return self._pages.refused(scope, str(error))
+        if visit.is_private and not _from_own_page(scope, request.host):
+            return PlainTextResponse("This preview takes such requests from its own pages only.\n", 403)
         problem: Exception | None = None
         for _ in range(2):
             upstream = place.upstream or await self._woken(places, place, scope)
             if not upstream:
                 break
             try:
-                await self._exchange.run(upstream, request, receive, send, private=visit.is_private)
+                await self._pass_on(upstream, request, scope, receive, send, private=visit.is_private)
             except Unreachable as error:
                 # Nothing was sent, and nothing of the body was taken: whoever looks after the app says how it goes on.
                 problem = error
@@ -96,6 +101,18 @@ class Apps:
         if place.upstream is None:
             return self._pages.absent(places, visit, place, scope)
         return self._pages.unanswered(places, visit, place, scope, problem or Unreachable())
+
+    async def _pass_on(
+        self, upstream: Upstream, request: headers.Request, scope: Scope, receive: Receive, send: Send, *, private: bool
+    ) -> None:
+        if scope["type"] == "websocket":
+            from gitperch_preview.gateway import sockets  # late: few need it
+
+            await sockets.relay(upstream, request, scope, receive, send, self._seconds)
+        elif tunnel := scope["extensions"].get("gitperch.tunnel"):
+            await self._exchange.tunnel(upstream, request, tunnel, send, private=private)
+        else:
+            await self._exchange.run(upstream, request, receive, send, private=private)
 
     async def _woken(self, places: Places, place: Place, scope: Scope) -> Upstream | None:
         if place.state in _OVER:
@@ -112,3 +129,14 @@ class Apps:
 
     async def _is_person(self, name: str) -> bool:
         return await self._host.people.find(name) is not None
+
+
+def _from_own_page(scope: Scope, host: bytes) -> bool:
+    """Whether a request that can change something, or a WebSocket, is not from a page of another origin.
+
+    Previews are of the same site in a browser's eyes, and so send each other's cookies along.
+    """
+    if scope["method"] in _SAFE and scope["type"] == "http" and "gitperch.tunnel" not in scope["extensions"]:
+        return True
+    origins = [value for name, value in scope["headers"] if name == b"origin"]
+    return all(value.partition(b"://")[2].lower() == host.lower() for value in origins)

@@ -75,12 +75,17 @@ class Connection(asyncio.Protocol):
         self._paused = False
         self._heard = False
         self._sent = True
+        self._upgrade = False
 
     # What the one who asks does.
 
-    def ask(self, method: str, head: bytes, deadline: float, *, whole: bool) -> None:
-        """Send a request's head, with its body if that is `whole`; else `write` and `finish` follow."""
+    def ask(self, method: str, head: bytes, deadline: float, *, whole: bool, upgrade: bool = False) -> None:
+        """Send a request's head, with its body if that is `whole`; else `write` and `finish` follow.
+
+        With `upgrade`, an answer of 101 makes what is read and written from then on the other protocol's, until an end.
+        """
         self._reset(method)
+        self._upgrade = upgrade
         self._sent = whole
         self.since = self._loop.time()
         self.deadline = self.since + deadline
@@ -153,6 +158,11 @@ class Connection(asyncio.Protocol):
     def rest(self) -> None:
         """Wait for the next request."""
         self._method, self.used, self.since, self.deadline, self.slow = "", True, self._loop.time(), 0.0, None
+
+    def end(self) -> None:
+        """Nothing more is written; what was, arrives."""
+        if self._transport:
+            self._transport.close()
 
     def abort(self) -> None:
         self.slow = None
@@ -239,8 +249,10 @@ class Connection(asyncio.Protocol):
             answer = heads.parsed(data[:end], self._method)
             data, start = data[end:], 0
             if answer.status == 101:
-                raise BadAnswer("it switched to another protocol without being asked to")
-            if answer.status >= 200:
+                if not self._upgrade:
+                    raise BadAnswer("it switched to another protocol without being asked to")
+                answer.length = None
+            if answer.status >= 200 or answer.status == 101:
                 self._answer, self._body, self._head, self.deadline = answer, Body(answer), b"", 0.0
                 self._wake()
                 return data

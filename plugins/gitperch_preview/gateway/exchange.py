@@ -11,14 +11,28 @@ from gitperch_preview.gateway.connections import Closed
 from gitperch_preview.gateway.heads import BadAnswer
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from starlette.types import Receive, Send
 
     from gitperch_preview.contract import Upstream
     from gitperch_preview.gateway.connections import Connection, Pools
     from gitperch_preview.gateway.headers import Request
-    from gitperch_preview.gateway.heads import Answer
+    from gitperch_preview.gateway.heads import Answer, Headers
 
 log = logging.getLogger("gitperch.preview")
+
+if TYPE_CHECKING:
+
+    class Tunnel(Protocol):
+        """The client's connection (`gitperch.tunnel` among a scope's extensions)."""
+
+        opened: bool
+
+        async def open(self, headers: Headers) -> None: ...
+        async def read(self) -> bytes: ...
+        async def write(self, data: bytes) -> None: ...
+
 
 _REPEATABLE = frozenset(("GET", "HEAD", "OPTIONS"))
 
@@ -62,6 +76,34 @@ class Exchange:
                 task.cancel()
             self._pools.release(upstream, connection)
 
+    async def tunnel(self, upstream: Upstream, request: Request, tunnel: Tunnel, send: Send, *, private: bool) -> None:
+        """Open a WebSocket: byte for byte, so that pings, close codes, fragments and pauses are those of its two ends. Raises as `run`.
+
+        An app that declines is answered for as to any other request.
+        """
+        connection = await self._pools.connection(upstream, fresh=True)
+        sending: asyncio.Future[None] | None = None
+        try:
+            connection.ask("GET", request.upgrading(), self._seconds, whole=True, upgrade=True)
+            answer = await connection.answer()
+            if answer.status != 101:
+                return await _bring(connection, answer, request, send, private=private)
+            if (b"upgrade", b"websocket") not in [(name, value.lower()) for name, value in answer.headers]:
+                raise BadAnswer("it switched to another protocol than it was asked to")
+            switched = [(b"connection", b"Upgrade"), (b"upgrade", b"websocket")]
+            await tunnel.open([*switched, *headers.answer(answer, request, private=False)])
+            sending = asyncio.ensure_future(_send_on(tunnel, connection, self._seconds))
+            while data := await connection.read():
+                await tunnel.write(data)
+        except (ConnectionError, Closed):
+            if not tunnel.opened:
+                raise
+        finally:
+            if sending:
+                sending.cancel()
+            self._pools.release(upstream, connection)
+        return None
+
     async def _begin_body(
         self, connection: Connection, request: Request, receive: Receive, tasks: list[asyncio.Future[None]]
     ) -> bool:
@@ -90,6 +132,15 @@ class Exchange:
             await connection.write(data, self._seconds)
         connection.finish()
         return await _watch(connection, receive)
+
+
+async def _send_on(tunnel: Tunnel, connection: Connection, seconds: float) -> None:
+    try:
+        while data := await tunnel.read():
+            await connection.write(data, seconds)
+    except ConnectionError:
+        return connection.abort()
+    return connection.end()
 
 
 def _framed(data: bytes, left: int | None, *, more: bool) -> tuple[bytes, int | None, bool]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from starlette.requests import HTTPConnection, Request
+from starlette.responses import PlainTextResponse
 from starlette.websockets import WebSocketClose
 
 from gitperch.errors import Busy
@@ -91,7 +92,7 @@ class Gateway:
     async def serve(self, label: str, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application for one label."""
         if scope["type"] == "websocket":
-            return await WebSocketClose(1008, "Nothing listens here.")(scope, receive, send)
+            return await self._socket(label, {**scope, "method": "GET"}, receive, send)
         try:
             response = await self._answer(label, scope, receive, send)
             return await response(scope, receive, send) if response else None
@@ -118,6 +119,8 @@ class Gateway:
         if path == doorkeeper.ENTER and reading:
             return await self.door.enter(request, label, target.repo if target else None)
         visit = await self._visit(target, label, request)
+        if "gitperch.tunnel" in scope["extensions"] and not (visit and visit.place):
+            return PlainTextResponse("Nothing listens here.\n", 403)
         if not target or not visit:
             return self.door.outside(request, label) if reading else notices.only_reading(request.method)
         if visit.place and self.places:
@@ -136,3 +139,16 @@ class Gateway:
         branch = target.address.branch
         place = self.places.find(repo.id, branch) if self.places and branch is not None else None
         return Visit(repo, branch or "", place, sees_log=let_in or not repo.private)
+
+    async def _socket(self, label: str, scope: Scope, receive: Receive, send: Send) -> None:
+        target = await self.target(label) if _LABEL.fullmatch(label) else None
+        visit = await self._visit(target, label, HTTPConnection(scope))
+        if not visit or not visit.place or not self.places:
+            return await WebSocketClose(1008, "Nothing listens here.")(scope, receive, send)
+        await receive()  # websocket.connect
+        response = await self._apps.serve(self.places, visit, scope, receive, send)
+        if response:
+            start = {"type": "websocket.http.response.start", "status": response.status_code}
+            await send(start | {"headers": response.raw_headers})
+            await send({"type": "websocket.http.response.body", "body": bytes(response.body)})
+        return None

@@ -23,8 +23,10 @@ _HOP = frozenset(
     (b"connection", b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade", b"proxy", b"http2-settings")
 )
 # `expect`: whoever waits for 100 has it from the server already.
-_NOT_ASKED = _HOP | frozenset(
-    (b"host", b"content-length", b"expect", b"forwarded", b"x-real-ip", b"x-client-ip", b"true-client-ip")
+_NOT_ASKED = (
+    _HOP
+    | frozenset((b"host", b"content-length", b"expect", b"forwarded", b"x-real-ip", b"x-client-ip", b"true-client-ip"))
+    | {b"sec-websocket-extensions"}
 )
 # `date` is the server's to say; the others are orders to a web server in front, which this is not.
 _NOT_ANSWERED = _HOP | frozenset((b"date", b"alt-svc", b"x-sendfile"))
@@ -53,6 +55,15 @@ class Request:
     method: str
     length: int | None
     host: bytes
+
+    def upgrading(self) -> bytes:
+        """The head of a request to open a WebSocket."""
+        return self.head[:-2] + b"connection: Upgrade\r\nupgrade: websocket\r\n\r\n"
+
+    def fields(self) -> list[tuple[str, str]]:
+        """The headers as text, without the host."""
+        lines = [line.partition(b": ") for line in self.head.split(b"\r\n")[1:-2]]
+        return [(name.decode(), value.decode("latin-1")) for name, _, value in lines if name != b"host"]
 
 
 def _asked_kind(name: bytes) -> int:

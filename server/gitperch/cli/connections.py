@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import resource
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gitperch.cli.short_way import Previews
 
 DESCRIPTORS = 65_536
 
@@ -35,6 +38,28 @@ def end_with_their_clients() -> None:
             await idle.stop()
 
     setattr(TCPServer, name, read_until_the_end)
+
+
+def take_long_messages(previews: Previews, size: int) -> None:
+    """Let hypercorn take WebSocket messages of `size` bytes for previews: what their apps say to each other is theirs to know.
+
+    There is one setting for all. Where another version is built differently, it is left alone.
+    """
+    from hypercorn.protocol import ws_stream
+
+    stream: Any = getattr(ws_stream, "WSStream", None)
+    if stream is None or not hasattr(stream, "handle"):
+        return
+    handle = stream.handle
+
+    async def handle_by_host(self: Any, event: Any) -> None:
+        if hasattr(event, "headers"):  # a request's
+            host = next((value for name, value in event.headers if name == b"host"), b"")
+            if previews.has(host):
+                self.buffer.max_length = size
+        await handle(self, event)
+
+    stream.handle = handle_by_host
 
 
 def send_messages_plain() -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from gitperch.first_start import Welcome
 
+PREVIEW_MESSAGE = 32 << 20  # bytes
+
 
 def serve(config: Config) -> int:
     """Serve until SIGINT or SIGTERM. Raises ConfigError where the address or the data folder cannot be had."""
@@ -49,7 +51,9 @@ async def _serve(config: Config, listener: socket.socket) -> None:
 
     connections.end_with_their_clients()
     connections.send_messages_plain()
-    short_way.install(short_way.Previews(config.preview_domain, config.host_name))
+    previews = short_way.Previews(config.preview_domain, config.host_name)
+    short_way.install(previews)
+    connections.take_long_messages(previews, PREVIEW_MESSAGE)
     settings = HypercornConfig()
     settings.bind = [f"fd://{listener.fileno()}"]
     settings.loglevel = "WARNING"
@@ -89,6 +93,11 @@ def _listen(config: Config) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Connections inherit it: a WebSocket whose client is gone without a word ends within two minutes.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if hasattr(socket, "TCP_KEEPIDLE"):
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 20)
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         # Connections inherit it: the kernel drops one whose client takes nothing for so long, with all that waits in it.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(config.git.stall_seconds * 1500))

@@ -20,6 +20,8 @@ from urllib.parse import unquote
 import h11
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from hypercorn.asyncio.tcp_server import TCPServer
     from starlette.types import Message
 
@@ -41,7 +43,11 @@ _LEFT_ALONE = frozenset(
 _LONGEST = 16 << 10  # bytes of a whole request
 _PIECE = 64 << 10
 # Nothing that browsers and proxies say in it changes what follows (RFC 9112, section 9.3; RFC 9110, section 10.1.4).
-_HARMLESS = {b"connection": b"keep-alive", b"te": b"trailers"}
+_HARMLESS = {
+    b"connection": (b"keep-alive", b"upgrade", b"keep-alive, upgrade"),
+    b"upgrade": (b"websocket",),
+    b"te": (b"trailers",),
+}
 _ONCE = frozenset((b"host", b"content-length"))
 # After these, a client takes whatever comes for the next answer (RFC 9112, section 6.3).
 _BODILESS = frozenset((204, 304))
@@ -184,9 +190,12 @@ def preview_request_in(data: bytes, previews: Previews | None) -> Request | None
             host = value
         elif name == b"content-length" and length is None:
             length = value
-        elif name in _ONCE or (name in _LEFT_ALONE and value.lower() != _HARMLESS.get(name)):
+        elif name in _ONCE or (name in _LEFT_ALONE and value.lower() not in _HARMLESS.get(name, ())):
             return None
     if host is None or not previews.has(host) or (length or b"0") != b"%d" % len(body):
+        return None
+    words = {value.lower() for name, value in headers if name in (b"connection", b"upgrade")} - {b"keep-alive"}
+    if words and (b"websocket" not in words or len(words) != 2 or found[1] != b"GET"):
         return None
     return found[1].decode(), found[2], headers, body
 
@@ -239,6 +248,33 @@ def scope_of(
     }
 
 
+class Tunnel:
+    """The two directions of a client's connection, for whoever answered 101 and so changed what it is (RFC 9110, section 7.8).
+
+    It is handed over as the extension `gitperch.tunnel` of a request to open a WebSocket.
+    """
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self.opened = False
+
+    async def open(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        """Answer 101 with these headers, which have been validated. What is read and written from then on is the other protocol's."""
+        self.opened = True
+        fields = b"".join(b"%b: %b\r\n" % field for field in headers)
+        await self.write(b"HTTP/1.1 101 Switching Protocols\r\n%b\r\n" % fields)
+
+    async def read(self) -> bytes:
+        """What the client sends; b"" when it has ended."""
+        return await self._reader.read(_PIECE)
+
+    async def write(self, data: bytes) -> None:
+        """Returns when there is room for more. Raises ConnectionError."""
+        self._writer.write(data)
+        await self._writer.drain()
+
+
 class ShortWay:
     """A connection's reader, for hypercorn: what goes the short way never comes out of it."""
 
@@ -261,11 +297,14 @@ class ShortWay:
             scope = request and scope_of(self._server, *request[:3])
             if not request or not scope:
                 break
+            tunnel = None
+            if any(name == b"upgrade" for name, _ in request[2]):
+                tunnel = scope["extensions"]["gitperch.tunnel"] = Tunnel(self._reader, self._server.writer)
             async with self._answering:
                 answer = Short(self._server, self._reader, scope, request[3], held=gits is not None)
                 await answer.run()
                 self._used_at = asyncio.get_running_loop().time()
-            if not answer.whole or answer.last:
+            if not answer.whole or answer.last or (tunnel and tunnel.opened):
                 self._cut = True
                 return b""  # as if the client had gone: hypercorn closes the connection
             data = answer.ahead or await self._reader.read(size)
