@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from gitperch.config import GitSettings
 from gitperch.git import Git
 from gitperch_preview.recipes import find
-from support.server import commit, git
+from support.server import GIT_ENVIRONMENT, git
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,19 +30,16 @@ def found(
     object_format: str = "sha1",
 ) -> Recipe:
     """The recipe of a commit of `files` and symbolic `links`, in a new repository in `folder`."""
-    work = folder / "work"
-    if git("init", "--quiet", f"--object-format={object_format}", str(work)).returncode:
+    path = folder / "repository"
+    if git("init", "--quiet", "--bare", f"--object-format={object_format}", str(path)).returncode:
         pytest.skip(f"this git knows no {object_format}")
-    for name, target in (links or {}).items():
-        (work / name).parent.mkdir(parents=True, exist_ok=True)
-        (work / name).symlink_to(target)
-    oid = commit(work, files)
+    oid = _commit(path, files, links or {})
 
     async def look() -> Recipe:
         runner = Git(GitSettings(), folder / "runner")
         runner.prepare()
         try:
-            return await find(runner, work / ".git", oid, containers=containers)
+            return await find(runner, path, oid, containers=containers)
         finally:
             runner.close()
 
@@ -51,3 +49,17 @@ def found(
 def lines(recipe: Recipe) -> list[str]:
     """The commands that it would start, in their order."""
     return [command.line for command in recipe.commands]
+
+
+def _commit(path: Path, files: Files, links: dict[str, str]) -> str:
+    """By git-fast-import(1): one process for any number of files."""
+    stream = [b"commit refs/heads/main\nmark :1\ncommitter A <a@example.com> 0 +0000\ndata 0\n"]
+    everything = [("100644", name, content) for name, content in files.items()]
+    for mode, name, content in (*everything, *(("120000", name, target) for name, target in links.items())):
+        data = content.encode() if isinstance(content, str) else content
+        stream.append(f'M {mode} inline "{name}"\ndata {len(data)}\n'.encode() + data + b"\n")
+    command = ["git", "fast-import", "--quiet"]
+    fed = b"".join([*stream, b"get-mark :1\n"])
+    done = subprocess.run(command, cwd=path, input=fed, env=GIT_ENVIRONMENT, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.decode().strip()
