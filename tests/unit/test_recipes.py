@@ -139,6 +139,10 @@ def test_what_needs_a_process_gets_one_though_it_has_an_index(tmp_path: Path, fi
         ("yarn serve", f"vite {FLAGS}"),
         ("npm run plain", "node x.js"),
         ("npm run circle", "npm run circle"),
+        ("vite --port 3000 --open", f"vite --open {FLAGS}"),
+        ("cross-env PORT=4100 react-scripts start", "cross-env PORT=$PORT react-scripts start"),
+        ("node server.js --port=3000", "node server.js --port=$PORT"),
+        ("SUPPORT=12 REPORT=1 node --ports 33 x.js", "SUPPORT=12 REPORT=1 node --ports 33 x.js"),
     ],
 )
 def test_dev_servers_are_told_where_to_listen(tmp_path: Path, script: str, line: str) -> None:
@@ -171,10 +175,20 @@ def test_a_script_has_the_variables_of_its_package(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "script", ["vite build --watch", "rollup -c -w", "webpack --watch", "tsc && rollup -c", "jest", "echo no && exit 1"]
+    "script",
+    [
+        "vite build --watch",
+        "rollup -c -w",
+        "npm run watch -- --poll",
+        "yarn watch && echo",
+        "webpack --watch",
+        "tsc && rollup -c",
+        "jest",
+        "echo no && exit 1",
+    ],
 )
 def test_watchers_and_builds_are_no_servers(tmp_path: Path, script: str) -> None:
-    recipe = found(tmp_path, {"package.json": package({"dev": script, "start": "node ."})})
+    recipe = found(tmp_path, {"package.json": package({"dev": script, "start": "node .", "watch": "sass --watch a b"})})
     assert lines(recipe) == [f"{NODE_PATH}node ."]
     assert any("scripts.dev is left out" in line for line in recipe.found)
 
@@ -247,6 +261,9 @@ def test_a_package_of_a_workspace_finds_its_lock_file_further_up(tmp_path: Path)
             {"Procfile": "web: x", "package.json": package({"build": "x", "heroku-postbuild": "y"})},
             ["npm run heroku-postbuild"],
         ),
+        ({"package.json": package({"start": "react-scripts start", "build": "x"})}, []),
+        ({"package.json": package({"start": "vite preview", "build": "x"})}, ["npm run build"]),
+        ({"package.json": package({"start": "npm run build && node .", "build": "x"})}, []),
         ({"gitperch.toml": "[preview]\nbuild = 'make'\ncommand = './x'"}, ["make"]),
         ({"gitperch.toml": "[preview]\nbuild = ''", "package.json": package({"start": "node .", "build": "x"})}, []),
         ({"gitperch.toml": "[preview]\ncommand = './x'", "package.json": package({"build": "x"})}, []),
@@ -277,6 +294,13 @@ def test_what_is_built_before(tmp_path: Path, files: Files, build: list[str]) ->
                 "asgi.py": "app = starlette.applications.Starlette()\n",
             },
             "hypercorn --bind $HOST:$PORT asgi:app",
+        ),
+        (
+            {
+                "requirements.txt": "fastapi\nuvicorn",
+                "app/main.py": "def get_application() -> FastAPI:\n    ...\n\n\napp = get_application()\n",
+            },
+            "uvicorn app.main:app --host $HOST --port $PORT",
         ),
         (
             {"requirements.txt": "fastapi", "main.py": "def create_app():\n    return FastAPI()\n"},
@@ -467,3 +491,9 @@ def test_a_repository_with_sha256_ids(tmp_path: Path) -> None:
     }
     recipe = found(tmp_path, files, object_format="sha256")
     assert (recipe.root, recipe.install[0].line) == ("web", "yarn install --frozen-lockfile")
+
+
+def test_a_site_that_lies_ready_beside_an_app_is_pointed_to(tmp_path: Path) -> None:
+    recipe = found(tmp_path, {"package.json": package({"start": "node x.js"}), "dist/index.html": ""})
+    assert recipe.kind == "process"
+    assert 'The site in dist/ is shown instead with runner = "static" in gitperch.toml' in recipe.found

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gitperch_preview.recipes.settings import Settings
 
 SECONDS = 20.0
+BUILT = ("dist", "_site", "docs")  # sites that are there already, beside an app
 
 
 async def find(git: Git, path: Path, commit: str, *, containers: bool = True) -> Recipe:
@@ -41,7 +42,7 @@ class _Files:
 
     settings: Settings
     app: App
-    site: bool
+    site: str | None
     procfile: dict[str, str] = field(default_factory=dict)
     dockerfile: dockerfile.Dockerfile | None = None
     node: Node | None = None
@@ -63,18 +64,19 @@ def _find(repository: LibgitRepository, commit: str, containers: bool) -> Recipe
         return Recipe("static", (f'{settings.NAME}: runner = "static"; files as they are',))
     if said.site and not (said.command or said.build or said.runner):
         return Recipe("static", (f"{settings.NAME}: [site] root; files as they are",))
-    files = _read(tree, said, _has_site(top, said))
+    files = _read(tree, said, _site(top, said))
     if files.dockerfile and _builds_image(files, containers):
         return _image(files, tree)
     recipe = _process(files, tree)
     return recipe or _nothing(files, tree)
 
 
-def _has_site(top: Tree, said: Settings) -> bool:
-    return bool(said.site) or any(top.has(f"{name}/{INDEX}") for name in ROOTS) or top.has(INDEX)
+def _site(top: Tree, said: Settings) -> str | None:
+    """The folder with the site that would be shown without an app, "" for the top; None where there is none."""
+    return said.site or next((name for name in (*ROOTS, "") if top.has(f"{name}/{INDEX}")), None)
 
 
-def _read(tree: Tree, said: Settings, site: bool) -> _Files:
+def _read(tree: Tree, said: Settings, site: str | None) -> _Files:
     files = _Files(said, app_json.read(tree), site)
     for name, reader in (("procfile", procfile.read), ("dockerfile", dockerfile.read)):
         try:
@@ -97,7 +99,7 @@ def _builds_image(files: _Files, containers: bool) -> bool:
         why = f'{settings.NAME} asks for runner = "process"'
     elif said.command:
         why = f"{settings.NAME} has a command"
-    elif files.site and files.dockerfile and files.dockerfile.copies:
+    elif files.site is not None and files.dockerfile and files.dockerfile.copies:
         why = "it only copies files into a web server, and they are shown without one"
     elif not containers:
         why = "this server has no Docker"
@@ -143,7 +145,7 @@ def _process(files: _Files, tree: Tree) -> Recipe | None:
         files.notes.append(f"{procfile.NAME} has no web: left out")
     own = bool(said.command or web)  # not found in scripts: whatever the project has may be needed
     starts = files.node.starts if files.node else []
-    if not own and starts and files.site and _only_files(files):
+    if not own and starts and files.site is not None and _only_files(files):
         files.notes += [f"{node.NAME}: {starts[0][1].name} only hands out files, which are shown without it"]
         starts = []
     uses_node = bool(files.node and (own or starts))
@@ -162,6 +164,8 @@ def _process(files: _Files, tree: Tree) -> Recipe | None:
         found += files.python.found
     if not commands:
         return None
+    if not own and files.site in BUILT:
+        found.append(f'The site in {files.site}/ is shown instead with runner = "static" in {settings.NAME}')
     if len(commands) > 1:
         found.append(f"{len(commands)} commands, tried in this order until one stays up")
     install, build, caches, environment = _steps(files, uses_node=uses_node, uses_python=uses_python, prefix=prefix)
@@ -203,8 +207,7 @@ def _steps(
         install += [files.node.install] if files.node.install else []
         caches.append(files.node.manager)
         environment |= files.node.environment
-        develops = any(command.source.endswith(".dev") for command, _ in files.node.starts)
-        if files.node.build and not said.command and (files.procfile.get("web") or not develops):
+        if files.node.build and not said.command and (files.procfile.get("web") or not files.node.built):
             build.append(files.node.build)
     if files.python and uses_python:
         install += files.python.install
@@ -244,7 +247,7 @@ def _nothing(files: _Files, tree: Tree) -> Recipe:
             problem=f"{settings.NAME}: [preview] has {asked}, but nothing{where} says how the app is started. "
             'Add a command that listens on $PORT, such as command = "python3 -m http.server --bind $HOST $PORT".',
         )
-    if not files.site and files.dockerfile:
+    if files.site is None and files.dockerfile:
         return Recipe(
             "", tuple(files.notes), problem="A Dockerfile is all that there is, and this server has no Docker."
         )

@@ -21,7 +21,6 @@ NAME = "package.json"
 LARGEST = 1 << 20  # bytes
 STARTS = ("dev", "start")
 BUILDS = ("heroku-postbuild", "build")
-ALIASES = 5
 # In this order where there are several, from who is chosen on purpose to who comes with Node.
 LOCKS = {
     "pnpm-lock.yaml": "pnpm",
@@ -47,6 +46,7 @@ class Node:
 
     `install` is None where the package has no dependencies, `build` where nothing is to be built. `path` makes its programs be found.
     `plain`: a script means the same without the package manager in between, which would stay with 60 MB beside the app (npm 11).
+    `built`: what it starts first needs no build before.
     """
 
     manager: str = "npm"
@@ -58,6 +58,7 @@ class Node:
     why: str = ""
     path: str = ""
     plain: bool = False
+    built: bool = False
 
 
 def read(tree: Tree, notes: list[str]) -> Node | None:
@@ -135,20 +136,20 @@ def bins(tree: Tree) -> list[str]:
 def _start(node: Node, known: Mapping[str, str], name: str, notes: list[str]) -> None:
     """Add the script `name`, if it starts a server and is not the same as one before."""
     last = name
-    for _ in range(ALIASES):
+    for _ in range(scripts.DEPTH):
         further = scripts.alias(known[last])
         if further is None or further not in known:
             break
         last = further
     else:
         last = name  # scripts that call each other in a circle
-    server = scripts.server(known[last])
+    server = scripts.server(known[last], known)
     shown = f"{NAME}: scripts.{name}" + (f" → {plain(last)}" if last != name else "")
     if server is None:
         notes.append(f"{shown} is left out, it starts no server ({plain(known[last])})")
         return
     if node.plain and not any(f"{hook}{it}" in known for hook in ("pre", "post") for it in (name, last)):
-        line = f"{node.path}{known[last].strip()} {server.flags}".rstrip()
+        line = node.path + scripts.listening(known[last], server.flags)
     else:
         separator = "-- " if node.manager == "npm" else ""
         flags = f" {separator}{server.flags}" if server.flags else ""
@@ -156,6 +157,8 @@ def _start(node: Node, known: Mapping[str, str], name: str, notes: list[str]) ->
         line = f"{node.manager} run {shlex.quote(last if flags else name)}{flags}"
     if any(command.line == line for command, _ in node.starts):
         return
+    if name == STARTS[0] or server.develops or any(f"run {build}" in known[last] for build in BUILDS):
+        node.built = node.built or not node.starts
     node.environment |= server.environment
     node.starts.append((Command(line, f"{NAME} scripts.{name}"), server))
     node.found.append(f"{shown} ({plain(server.name)}) with {node.manager}, {node.why}")

@@ -29,6 +29,7 @@ _KINDS = {"fastapi": "FastAPI", "starlette": "Starlette", "quart": "Quart", "lit
 _OBJECT = re.compile(
     rf"(?m)^(\w{{1,80}})[ \t]*(?::[^=\n]{{1,80}})?=[ \t]*(?:\w{{1,40}}\.)*({'|'.join(_KINDS.values())}|Flask)\("
 )
+_MADE = re.compile(r"(?m)^(app|application|api)[ \t]*(?::[^=\n]{1,80})?=[ \t]*[a-z_][\w.]{0,80}\(")
 _FACTORY = re.compile(r"(?m)^def (create_app|make_app)\(")
 _SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE["'][ \t]*,[ \t]*["']([\w.]{1,200})["']""")
 _STREAMLIT = re.compile(r"(?m)^(?:import|from) streamlit\b")
@@ -185,6 +186,9 @@ def _application(tree: Tree, needs: _Needs) -> tuple[str, str, str]:
         found = next((match for match in _OBJECT.finditer(text) if match[2] in wanted), None)
         if found:
             return found[2], place, f"{module}:{found[1]}"
+        named, kind = _MADE.search(text), next((kind for kind in wanted if kind in text), "")
+        if named and kind:
+            return kind, place, f"{module}:{named[1]}"
         factory = _FACTORY.search(text)
         if factory:
             return wanted[0], place, f"{module}:{factory[1]}()"

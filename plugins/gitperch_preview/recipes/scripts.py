@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+DEPTH = 5  # scripts that run scripts that run scripts
 LONGEST = 4096  # characters; a longer script is taken as it is
 _HOST_PORT = "--host $HOST --port $PORT"
 _CRA = {"BROWSER": "none", "WDS_SOCKET_PORT": "0", "DANGEROUSLY_DISABLE_HOST_CHECK": "true"}
@@ -18,12 +19,16 @@ _WEBPACK = f"{_HOST_PORT} --allowed-hosts all --client-web-socket-url auto://0.0
 
 @dataclass(frozen=True)
 class Server:
-    """`name` as a person calls it. `flags` follow the script. `files`: it hands out files as they lie, and nothing else."""
+    """`name` as a person calls it. `flags` follow the script. `files`: it hands out files as they lie, and nothing else.
+
+    `develops`: it works from the sources, so that nothing has to be built before.
+    """
 
     name: str
     flags: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
     files: bool = False
+    develops: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,32 +105,52 @@ _BUILDS = frozenset(
 )
 _WRAPPERS = frozenset({"npx", "bunx", "cross-env", "env", "exec", "nice", "time", "dotenv", "dotenvx", "env-cmd"})
 _OPERATORS = frozenset({"&&", "||", ";", "|", "&", "(", ")", ";;", "|&"})
+_STARTS = frozenset(
+    {"react-scripts", "react-app-rewired", "craco", "docusaurus", "astro"}
+)  # their `start` is what others call `dev`
+_FIXED = re.compile(r"(\bPORT=|(?<=\s)--port[= ])\d{2,5}\b")
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=.*", re.DOTALL)
 _MANAGERS = frozenset({"npm", "pnpm", "yarn", "bun"})
 _RUN = {("npm", "run"), ("npm", "run-script"), ("pnpm", "run"), ("yarn", "run"), ("bun", "run")}
 
 
-def server(script: str) -> Server | None:
-    """The server that `script` starts; None where it certainly starts none. One that is not known has the name of its program."""
+def server(script: str, known: Mapping[str, str], depth: int = DEPTH) -> Server | None:
+    """The server that `script` starts; None where it certainly starts none. One that is not known has the name of its program.
+
+    `known` are the scripts beside it, which it may run.
+    """
     commands, last_operator = _commands(script)
-    if not commands:
+    if not commands or not depth:
         return Server("a script")
-    found = [_judged(_bare(words)) for words in commands]
+    found = [_judged(_bare(words), known, depth) for words in commands]
     if not any(found):
         return None
     last = found[-1]
     if last and last_operator not in ("|", "|&") and not script.rstrip().endswith("&"):
-        return last if len(found) == 1 else Server(last.name, last.flags, last.environment)
+        return last if len(found) == 1 else replace(last, files=False)
     return Server(next(it.name for it in found if it))
+
+
+def listening(script: str, flags: str) -> str:
+    """The script with $PORT where it says a port itself, and `flags` behind it."""
+    moved = _FIXED.sub(lambda match: f"{match[1]}$PORT", script.strip())
+    if "--port" in flags:
+        moved = moved.replace(" --port $PORT", "").replace(" --port=$PORT", "")
+    return f"{moved} {flags}".rstrip()
 
 
 def alias(script: str) -> str | None:
     """The name of the other script that this one runs and nothing else (`npm run serve`); None for anything else."""
     commands, _ = _commands(script)
     words = commands[0] if len(commands) == 1 else []
-    if len(words) == 3 and (words[0], words[1]) in _RUN:
+    return _called(words) if len(words) < 4 else None
+
+
+def _called(words: Sequence[str]) -> str | None:
+    """The script that a command has its package manager run."""
+    if len(words) > 2 and (words[0], words[1]) in _RUN:
         return words[2]
-    if len(words) == 2 and words[0] in _MANAGERS and (words[0] != "npm" or words[1] == "start"):
+    if len(words) > 1 and words[0] in _MANAGERS and (words[0] != "npm" or words[1] == "start"):
         return words[1]
     return None
 
@@ -189,16 +214,21 @@ def _program(word: str) -> str:
     return word.rpartition("/")[2].removesuffix(".js").removesuffix(".mjs").removesuffix(".cjs").partition("@")[0]
 
 
-def _judged(words: Sequence[str]) -> Server | None:
+def _judged(words: Sequence[str], scripts: Mapping[str, str], depth: int) -> Server | None:
     if not words:
         return None
     program, rest = words[0], words[1:]
+    called = _called(words)
+    if called and called in scripts:
+        inner = server(scripts[called], scripts, depth - 1)
+        return inner and Server(inner.name)  # flags would not arrive there
     known = _PROGRAMS.get(program)
     if known:
         word = next((it for it in rest[:1] if not it.startswith("-")), "")
         plain = "" in known.words and word not in _BUILDS
         if word in known.words or plain or known.words & set(rest):
-            return Server(program, known.flags, known.environment, known.files)
+            serves_built = known.files or word == "preview" or (word == "start" and program not in _STARTS)
+            return Server(program, known.flags, known.environment, known.files, not serves_built)
     if program == "esbuild" and any(it.startswith(("--serve", "--servedir")) for it in rest):
         return Server(program, "--serve=$HOST:$PORT")
     if program.startswith("python") and "http.server" in rest:
