@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import itertools
 import os
 import subprocess
@@ -53,11 +52,7 @@ def text_of(path: Path) -> str:
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     """Both ways of keeping a file small; the second where the file system knows no holes."""
     if request.param == "a shift":
-
-        def refuse(*_: Any) -> None:
-            raise OSError(errno.EOPNOTSUPP, "no holes")
-
-        monkeypatch.setattr(cap, "_punch", refuse)
+        monkeypatch.setattr(cap, "_punch", lambda *_: False)
     else:
         probe = tmp_path / "probe"
         probe.write_bytes(b"x" * (1 << 20))
@@ -161,6 +156,32 @@ def test_an_app_that_empties_or_stretches_its_own_log_harms_nobody_else(tmp_path
         assert time.monotonic() - begun < 1
     assert text_of(path).startswith("       second\n")
     assert path.stat().st_blocks * 512 <= LIMIT
+
+
+def test_a_log_is_made_short_again_before_its_app_may_write_no_further(tmp_path: Path) -> None:
+    """An app under RLIMIT_FSIZE is killed when its own log gets longer than that, holes or not."""
+    logs = Logs(tmp_path / "logs", LIMIT)
+    path = logs.open(deployment()).path
+    logs.open(deployment()).line("first")
+    os.truncate(path, 1 << 30)  # as after a month of holes
+    with path.open("a") as file:
+        file.write("".join(f"line {n:08}\n" for n in range(40_000)))
+    with Reader(path, ()) as reader:
+        while reader.read():
+            pass
+        assert cap.held(path, LIMIT) == 0
+        assert path.stat().st_size <= LIMIT + 4096
+        with path.open("a") as file:
+            file.write("more\n")
+        assert reader.read() is None, "what was written before it noticed"
+        with path.open("a") as file:
+            file.write("and more\n")
+        piece = reader.read()
+        assert piece
+        assert piece.text == "and more\n"
+    text = text_of(path)
+    assert text.startswith("       first\n")
+    assert text.endswith("line 00039999\nmore\nand more\n")
 
 
 def test_a_sweep_removes_what_no_record_explains(tmp_path: Path) -> None:

@@ -3,22 +3,23 @@
 The middle of the file is given back to the disk: a hole (`FALLOC_FL_PUNCH_HOLE`, fallocate(2); ext4, xfs, btrfs, tmpfs). No byte moves,
 so that nothing is lost, whoever writes meanwhile, and an offset means the same for ever; `ls` shows the file's whole length, `du`
 what it takes. Where the file system cannot do that, the end is copied to the middle and the file cut behind it: what is written in the
-moment between the last look and the cut is lost then, and offsets shift.
+moment between the last look and the cut is lost then, and offsets shift. That is also done once in half a gigabyte, since a process
+may be limited in how long the files are that it writes to (setrlimit(2), RLIMIT_FSIZE).
 """
 
 from __future__ import annotations
 
 import errno
-import functools
 import os
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 _KEEP_SIZE, _PUNCH_HOLE = 0x01, 0x02  # linux/falloc.h
+_LONGEST = 512 << 20
 _LINE = 64 << 10  # so far a line's end is looked for
 SHIFTED = b"\n(what stood here was left out: the log was full)\n"
 
@@ -35,11 +36,7 @@ def held(path: Path, max_bytes: int) -> int:
             return left_out
         head = _line_end_before(descriptor, max_bytes // 4)
         tail = _line_start_after(descriptor, size - max_bytes // 2)
-        try:
-            _punch(descriptor, head, tail - head)
-        except OSError as error:
-            if error.errno not in (errno.EOPNOTSUPP, errno.ENOSYS):
-                raise
+        if size > _LONGEST or not _punch(descriptor, head, tail - head):
             _shift(descriptor, head, tail)
             return 0
         return _hole(descriptor, size)
@@ -79,22 +76,19 @@ def _line_start_after(descriptor: int, at: int) -> int:
     return at + end + 1 if end >= 0 else at
 
 
-def _punch(descriptor: int, start: int, length: int) -> None:
+def _punch(descriptor: int, start: int, length: int) -> bool:
+    """Whether the file system could. Raises OSError."""
     import ctypes  # late: most logs never get so long
 
-    if _fallocate()(descriptor, _KEEP_SIZE | _PUNCH_HOLE, ctypes.c_int64(start), ctypes.c_int64(length)):
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
-
-
-@functools.cache
-def _fallocate() -> Any:
-    import ctypes
-
-    try:
-        return ctypes.CDLL(None, use_errno=True).fallocate
-    except AttributeError:
-        raise OSError(errno.ENOSYS, "there is no fallocate(2) here") from None
+    fallocate = getattr(ctypes.CDLL(None, use_errno=True), "fallocate", None)
+    if fallocate is None:
+        return False
+    if not fallocate(descriptor, _KEEP_SIZE | _PUNCH_HOLE, ctypes.c_int64(start), ctypes.c_int64(length)):
+        return True
+    number = ctypes.get_errno()
+    if number in (errno.EOPNOTSUPP, errno.ENOSYS):
+        return False
+    raise OSError(number, os.strerror(number))
 
 
 def _shift(descriptor: int, to: int, start: int) -> None:
