@@ -48,6 +48,7 @@ class Places:
             del self.places[branch]
 
     def opened(self):
+        self.look()
         for place in self.places.values():
             fresh = FILE.with_suffix(".count")
             fresh.write_text(str(place.open))

@@ -14,7 +14,12 @@ _STYLE = """:root{--amber:oklch(.56 .12 65);--green:oklch(.52 .13 150);--red:okl
 .busy #mark{color:var(--amber);animation:turn 2.4s linear infinite}
 .well #mark{color:var(--green)}.failed #mark{color:var(--red)}
 @keyframes turn{to{transform:rotate(1turn)}}
-@media(prefers-reduced-motion:reduce){.busy #mark{animation:none}}
+@media(prefers-reduced-motion:reduce){.busy #mark,main:has(.asleep) svg path{animation:none!important}}
+svg{overflow:visible}
+svg circle:last-of-type{transform-box:fill-box;transform-origin:center;transition:transform .3s}
+main:has(.asleep) svg circle:last-of-type{transform:scaleY(.25)}
+main:has(.asleep) svg path:nth-of-type(2){transform-box:fill-box;transform-origin:50% 100%;animation:breathe 4s ease-in-out infinite}
+@keyframes breathe{50%{transform:scale(1.05)}}
 #log{margin:0 0 1rem;height:15.5rem;overflow:auto;padding:.6rem .85rem;background:var(--raised);color:var(--soft);
 border:1px solid var(--line);border-radius:6px;font-size:.75rem;scrollbar-width:thin}
 #log[hidden]{display:none}

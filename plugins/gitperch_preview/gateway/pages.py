@@ -54,10 +54,10 @@ class Words:
 
 
 _WORDS = {
-    "sleeping": Words("Waking up", "It went to sleep because nobody came. It is starting again.", "☾", "asleep"),
-    "queued": Words("Waiting for its turn", "Its commit is about to be built; another build comes first.", "◐", "busy"),
-    "building": Words("Building", "Its newest commit is being built.", "◐", "busy"),
-    "starting": Words("Starting", "It is built. Its app is starting, and is asked whether it is well.", "◐", "busy"),
+    "sleeping": Words("Waking up", "Nobody came for a while. It is starting again, and this page turns into it.", "☾", "asleep"),
+    "queued": Words("Waiting for its turn", "Another build comes first. This page turns into the preview.", "◐", "busy"),
+    "building": Words("Building", "Its commit is being built. This page turns into the preview.", "◐", "busy"),
+    "starting": Words("Starting", "Its app is about to answer. This page turns into it.", "◐", "busy"),
     "ready": Words("Almost there", "Its app is up.", "●", "well"),
     "failed": Words("This preview failed", "Its newest commit could not be brought up, and no earlier one runs.", "✕", "failed"),
     "stopped": Words("This preview is stopped", "Nothing of it runs. A push to its branch starts it again.", "■", "asleep"),
