@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 NODE_PATH = 'export PATH="$PWD/node_modules/.bin:$PATH"; '
 FLAGS = "--host $HOST --port $PORT --strictPort"
 VITE = f"{NODE_PATH}vite {FLAGS}"
+PNPM = "$(command -v pnpm || echo npx --yes pnpm@10)"
+YARN = "$(command -v yarn || echo npx --yes yarn@1)"
+BUN = "$(command -v bun || echo npx --yes bun@latest)"
 VENV_PATH = 'export PATH="$PWD/.venv/bin:$PATH"; '
 
 
@@ -157,9 +160,9 @@ def test_dev_servers_are_told_where_to_listen(tmp_path: Path, script: str, line:
         ({"dev": "npm run serve", "serve": "vite", "preserve": "node x.js"}, {}, f"npm run serve -- {FLAGS}"),
         ({"dev": "node . $npm_package_config_port"}, {}, "npm run dev"),
         ({"dev": "vite"}, {".npmrc": "script-shell=bash"}, f"npm run dev -- {FLAGS}"),
-        ({"dev": "vite"}, {"pnpm-lock.yaml": "", ".npmrc": ""}, f"pnpm run dev {FLAGS}"),
-        ({"dev": "vite"}, {"yarn.lock": "", ".yarnrc.yml": ""}, f"yarn run dev {FLAGS}"),
-        ({"dev": "vite"}, {"bun.lock": ""}, f"bun run dev {FLAGS}"),
+        ({"dev": "vite"}, {"pnpm-lock.yaml": "", ".npmrc": ""}, f"{PNPM} run dev {FLAGS}"),
+        ({"dev": "vite"}, {"yarn.lock": "", ".yarnrc.yml": ""}, f"{YARN} run dev {FLAGS}"),
+        ({"dev": "vite"}, {"bun.lock": ""}, f"{BUN} run dev {FLAGS}"),
     ],
 )
 def test_a_script_that_needs_its_package_manager_has_it(
@@ -200,17 +203,36 @@ def test_watchers_and_builds_are_no_servers(tmp_path: Path, script: str) -> None
         ({"npm-shrinkwrap.json": "{}"}, {}, "npm ci", "npm", "by npm-shrinkwrap.json"),
         ({}, {"dependencies": {"vite": "5"}}, "npm install", "npm", "no lock file"),
         ({}, {}, None, "npm", "no lock file"),
-        ({"pnpm-lock.yaml": ""}, {}, "pnpm install --frozen-lockfile", "pnpm", "by pnpm-lock.yaml"),
-        ({"yarn.lock": ""}, {}, "yarn install --frozen-lockfile", "yarn", "by yarn.lock"),
-        ({"yarn.lock": "", ".yarnrc.yml": ""}, {}, "yarn install --immutable", "yarn", "by yarn.lock"),
-        ({"yarn.lock": ""}, {"packageManager": "yarn@4.1.0"}, "yarn install --immutable", "yarn", "yarn@4"),
-        ({"yarn.lock": ""}, {"packageManager": "yarn@1.22.19"}, "yarn install --frozen-lockfile", "yarn", "yarn@1"),
-        ({"bun.lockb": b"\0\1"}, {}, "bun install --frozen-lockfile", "bun", "by bun.lockb"),
-        ({"bun.lock": "{}"}, {}, "bun install --frozen-lockfile", "bun", "by bun.lock"),
+        (
+            {"pnpm-lock.yaml": "lockfileVersion: '6.0'\n"},
+            {},
+            PNPM.replace("10", "8") + " install --frozen-lockfile",
+            "pnpm",
+            "by pnpm-lock.yaml",
+        ),
+        ({"pnpm-lock.yaml": ""}, {}, f"{PNPM} install --frozen-lockfile", "pnpm", "by pnpm-lock.yaml"),
+        ({"yarn.lock": ""}, {}, f"{YARN} install --frozen-lockfile", "yarn", "by yarn.lock"),
+        ({"yarn.lock": "", ".yarnrc.yml": ""}, {}, f"{YARN} install --immutable", "yarn", "by yarn.lock"),
+        (
+            {"yarn.lock": ""},
+            {"packageManager": "yarn@4.1.0"},
+            YARN.replace("yarn@1", "@yarnpkg/cli-dist@4.1.0") + " install --immutable",
+            "yarn",
+            "yarn@4",
+        ),
+        (
+            {"yarn.lock": ""},
+            {"packageManager": "yarn@1.22.19"},
+            YARN.replace("@1", "@1.22.19") + " install --frozen-lockfile",
+            "yarn",
+            "yarn@1",
+        ),
+        ({"bun.lockb": b"\0\1"}, {}, f"{BUN} install --frozen-lockfile", "bun", "by bun.lockb"),
+        ({"bun.lock": "{}"}, {}, f"{BUN} install --frozen-lockfile", "bun", "by bun.lock"),
         (
             {"package-lock.json": "{}", "pnpm-lock.yaml": ""},
             {},
-            "pnpm install --frozen-lockfile",
+            f"{PNPM} install --frozen-lockfile",
             "pnpm",
             "by pnpm-lock.yaml (not package-lock.json)",
         ),
@@ -224,7 +246,7 @@ def test_watchers_and_builds_are_no_servers(tmp_path: Path, script: str) -> None
         (
             {"yarn.lock": ""},
             {"packageManager": "pnpm@9.0.0", "dependencies": {"a": "1"}},
-            "pnpm install",
+            PNPM.replace("10", "9.0.0") + " install",
             "pnpm",
             "pnpm@9",
         ),
@@ -248,21 +270,24 @@ def test_a_package_of_a_workspace_finds_its_lock_file_further_up(tmp_path: Path)
     }
     recipe = found(tmp_path, files)
     assert recipe.root == "apps/web"
-    assert recipe.install[0].line == "pnpm install --frozen-lockfile"
+    assert recipe.install[0].line == f"{PNPM} install --frozen-lockfile"
 
 
 @pytest.mark.parametrize(
     ("files", "build"),
     [
-        ({"package.json": package({"start": "next start", "build": "next build"})}, ["npm run build"]),
+        ({"package.json": package({"start": "next start", "build": "next build"})}, [f"{NODE_PATH}next build"]),
         ({"package.json": package({"dev": "next", "start": "next start", "build": "next build"})}, []),
-        ({"Procfile": "web: npm start", "package.json": package({"dev": "next", "build": "x"})}, ["npm run build"]),
+        (
+            {"Procfile": "web: npm start", "package.json": package({"dev": "next", "build": "x", "prebuild": "y"})},
+            ["npm run build"],
+        ),
         (
             {"Procfile": "web: x", "package.json": package({"build": "x", "heroku-postbuild": "y"})},
-            ["npm run heroku-postbuild"],
+            [f"{NODE_PATH}y"],
         ),
         ({"package.json": package({"start": "react-scripts start", "build": "x"})}, []),
-        ({"package.json": package({"start": "vite preview", "build": "x"})}, ["npm run build"]),
+        ({"package.json": package({"start": "vite preview", "build": "x"})}, [f"{NODE_PATH}x"]),
         ({"package.json": package({"start": "npm run build && node .", "build": "x"})}, []),
         ({"gitperch.toml": "[preview]\nbuild = 'make'\ncommand = './x'"}, ["make"]),
         ({"gitperch.toml": "[preview]\nbuild = ''", "package.json": package({"start": "node .", "build": "x"})}, []),
@@ -490,7 +515,7 @@ def test_a_repository_with_sha256_ids(tmp_path: Path) -> None:
         "web/yarn.lock": "",
     }
     recipe = found(tmp_path, files, object_format="sha256")
-    assert (recipe.root, recipe.install[0].line) == ("web", "yarn install --frozen-lockfile")
+    assert (recipe.root, recipe.install[0].line) == ("web", f"{YARN} install --frozen-lockfile")
 
 
 def test_a_site_that_lies_ready_beside_an_app_is_pointed_to(tmp_path: Path) -> None:

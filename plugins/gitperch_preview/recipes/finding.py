@@ -205,7 +205,7 @@ def _steps(
     environment: dict[str, str] = {}
     if files.node and uses_node:
         install += [files.node.install] if files.node.install else []
-        caches.append(files.node.manager)
+        caches.append(files.node.manager.name)
         environment |= files.node.environment
         if files.node.build and not said.command and (files.procfile.get("web") or not files.node.built):
             build.append(files.node.build)

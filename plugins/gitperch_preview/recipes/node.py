@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gitperch_preview.contract import Command
-from gitperch_preview.recipes import json_file, scripts
+from gitperch_preview.recipes import json_file, managers, scripts
 from gitperch_preview.recipes.tree import plain, runnable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gitperch_preview.recipes.managers import Manager
     from gitperch_preview.recipes.scripts import Server
     from gitperch_preview.recipes.tree import Tree
 
@@ -21,23 +21,7 @@ NAME = "package.json"
 LARGEST = 1 << 20  # bytes
 STARTS = ("dev", "start")
 BUILDS = ("heroku-postbuild", "build")
-# In this order where there are several, from who is chosen on purpose to who comes with Node.
-LOCKS = {
-    "pnpm-lock.yaml": "pnpm",
-    "yarn.lock": "yarn",
-    "bun.lock": "bun",
-    "bun.lockb": "bun",
-    "package-lock.json": "npm",
-    "npm-shrinkwrap.json": "npm",
-}
-_LOCKED = {
-    "npm": "npm ci",
-    "pnpm": "pnpm install --frozen-lockfile",
-    "yarn": "yarn install --immutable",
-    "bun": "bun install --frozen-lockfile",
-}
 _QUIET = {"npm_config_audit": "false", "npm_config_fund": "false", "npm_config_update_notifier": "false"}
-_MANAGER = re.compile(r"(npm|pnpm|yarn|bun)@(\d{1,6})[-.+\w]{0,200}")
 
 
 @dataclass
@@ -49,13 +33,12 @@ class Node:
     `built`: what it starts first needs no build before.
     """
 
-    manager: str = "npm"
+    manager: Manager
     install: Command | None = None
     build: Command | None = None
     starts: list[tuple[Command, Server]] = field(default_factory=list)
     environment: dict[str, str] = field(default_factory=dict)
     found: list[str] = field(default_factory=list)
-    why: str = ""
     path: str = ""
     plain: bool = False
     built: bool = False
@@ -66,16 +49,12 @@ def read(tree: Tree, notes: list[str]) -> Node | None:
     document = json_file.read(tree, NAME, notes, LARGEST)
     if document is None:
         return None
-    node = Node()
-    lock, where = _manager(node, tree, document)
-    modern = _modern_yarn(node.manager, document, where)
-    node.path = path_of(*bins(tree))
+    manager = managers.find(tree, document.get("packageManager"))
+    node = Node(manager, path=path_of(*bins(tree)))
     needs = any(document.get(key) for key in ("dependencies", "devDependencies", "optionalDependencies", "workspaces"))
-    if lock or needs:
-        locked = "yarn install --frozen-lockfile" if node.manager == "yarn" and not modern else _LOCKED[node.manager]
-        line = locked if lock else f"{node.manager} install"
-        node.install = Command(line, lock or NAME)
-    if node.manager == "npm":
+    if manager.lock or needs:
+        node.install = Command(manager.install, manager.lock or NAME)
+    if manager.name == "npm":
         node.environment |= _QUIET
     for key in ("name", "version"):  # as the manager would have it; some configurations read them
         if runnable(document.get(key)):
@@ -83,44 +62,17 @@ def read(tree: Tree, notes: list[str]) -> Node | None:
     given = document.get("scripts")
     known = {name: line for name, line in given.items() if runnable(line)} if isinstance(given, dict) else {}
     # Bun, and Yarn from 2 on, have ways of their own; .npmrc may name a shell and options, npm_… are variables of the manager.
-    own = node.manager == "bun" or modern or tree.has(".npmrc") or where.has(".npmrc")
+    own = manager.name == "bun" or manager.modern or tree.has(".npmrc") or manager.where.has(".npmrc")
     node.plain = not own and not any("npm_" in line for line in known.values())
     for name in STARTS:
         if name in known:
             _start(node, known, name, notes)
     build = next((name for name in BUILDS if name in known), None)
     if build:
-        node.build = Command(f"{node.manager} run {build}", f"{NAME} scripts.{build}")
+        hooked = not node.plain or any(f"{hook}{build}" in known for hook in ("pre", "post"))
+        line = f"{manager.program} run {build}" if hooked else node.path + known[build].strip()
+        node.build = Command(line, f"{NAME} scripts.{build}")
     return node
-
-
-def _manager(node: Node, tree: Tree, document: Mapping[str, Any]) -> tuple[str, Tree]:
-    """Set the package manager, and say why; the name of its lock file, "" where there is none, and the folder that this is in."""
-    here: Tree | None = tree
-    locks: list[str] = []
-    where = tree
-    while here is not None and not locks:  # a package of a workspace has its lock file further up
-        where, names = here, here
-        locks = [name for name in LOCKS if names.has(name)]
-        here = here.above()
-    given = document.get("packageManager")
-    match = _MANAGER.fullmatch(given) if isinstance(given, str) else None
-    if match:
-        node.manager = match[1]
-        node.why = f"by packageManager {plain(match[1])}@{match[2]}"
-        return next((name for name in locks if LOCKS[name] == match[1]), ""), where
-    if not locks:
-        node.why = "no lock file"
-        return "", where
-    node.manager = LOCKS[locks[0]]
-    others = ", ".join(name for name in locks if LOCKS[name] != node.manager)
-    node.why = f"by {locks[0]}" + (f" (not {others})" if others else "")
-    return locks[0], where
-
-
-def _modern_yarn(manager: str, document: Mapping[str, Any], where: Tree) -> bool:
-    match = _MANAGER.fullmatch(str(document.get("packageManager")))
-    return manager == "yarn" and (int(match[2]) > 1 if match else where.has(".yarnrc.yml"))
 
 
 def path_of(*folders: str) -> str:
@@ -151,14 +103,14 @@ def _start(node: Node, known: Mapping[str, str], name: str, notes: list[str]) ->
     if node.plain and not any(f"{hook}{it}" in known for hook in ("pre", "post") for it in (name, last)):
         line = node.path + scripts.listening(known[last], server.flags)
     else:
-        separator = "-- " if node.manager == "npm" else ""
+        separator = "-- " if node.manager.name == "npm" else ""
         flags = f" {separator}{server.flags}" if server.flags else ""
         # Flags go to the script that starts the server: through a script that only calls it they would not arrive.
-        line = f"{node.manager} run {shlex.quote(last if flags else name)}{flags}"
+        line = f"{node.manager.program} run {shlex.quote(last if flags else name)}{flags}"
     if any(command.line == line for command, _ in node.starts):
         return
     if name == STARTS[0] or server.develops or any(f"run {build}" in known[last] for build in BUILDS):
         node.built = node.built or not node.starts
     node.environment |= server.environment
     node.starts.append((Command(line, f"{NAME} scripts.{name}"), server))
-    node.found.append(f"{shown} ({plain(server.name)}) with {node.manager}, {node.why}")
+    node.found.append(f"{shown} ({plain(server.name)}) with {node.manager.name}, {node.manager.why}")
