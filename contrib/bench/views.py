@@ -31,6 +31,7 @@ def views(server: Gitperch, name: str, repository: Path, rounds: int) -> None:
         "first parents": lambda nth: f"first_parent=1&before={NEVER + nth}",
         "a range of dates": lambda nth: f"after={half + nth}",
         "no merges": lambda nth: f"merges=0&before={NEVER + nth}",
+        "an author": lambda nth: f"author=ada&before={NEVER + nth}",
     }
     path = next((line for line in _git(repository, "ls-tree", "--name-only", "HEAD").splitlines()), "")
     if path:

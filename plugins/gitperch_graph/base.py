@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from gitperch_graph.commit_graph import CommitGraph
-    from gitperch_graph.sections import Sections
+    from gitperch_graph.sections import Column, Sections
 
 FAR = 0xFFFF
 PROVEN = 4096
@@ -61,16 +61,16 @@ class Base:
         self.stride: int = sections.meta["stride"]
         self._graph = graph
         self._mapped = sections.mapped
-        self.order = sections.array("order", "I")
-        self.step = sections.array("step", "H")
+        self.order = sections.column("order", "I")
+        self.step = sections.column("step", "H")
         self.typecode = typecode = sections.meta["way"]
         self._on_chain, self._has_child, self._lanes = bits(typecode)
-        self.way = sections.array("way", typecode)
-        self.more_child, self.more_to = sections.array("more_child", "I"), sections.array("more_to", "I")
-        self.odd_child, self.odd_nth = sections.array("odd_child", "I"), sections.array("odd_nth", "I")
-        self.odd_lane = sections.array("odd_lane", "I")
+        self.way = sections.column("way", typecode)
+        self.more_child, self.more_to = sections.column("more_child", "I"), sections.column("more_to", "I")
+        self.odd_child, self.odd_nth = sections.column("odd_child", "I"), sections.column("odd_nth", "I")
+        self.odd_lane = sections.column("odd_lane", "I")
         self.mark_first = sections.array("mark_first", "I")
-        self.mark_lane, self.mark_to = sections.array("mark_lane", typecode), sections.array("mark_to", "I")
+        self.mark_lane, self.mark_to = sections.column("mark_lane", typecode), sections.column("mark_to", "I")
         self.lane_top, self.lane_owner = sections.array("lane_top", "I"), sections.array("lane_owner", "I")
         self.proof = sections.array("proof", "B")
         if not len(self.order) == len(self.step) == len(self.way) == self.count:
@@ -157,7 +157,7 @@ class Base:
 
     def _in_more(self, height: int) -> Iterator[int]:
         """The children that name the commit in `more`."""
-        data, wanted = self.more_to.cast("B"), height.to_bytes(4, sys.byteorder)
+        data, wanted = self.more_to[:].cast("B"), height.to_bytes(4, sys.byteorder)
         for begin in range(bisect.bisect_right(self.more_child, height) * 4, len(data), _PIECE * 4):
             piece = bytes(data[begin : begin + _PIECE * 4])
             at = piece.find(wanted)
@@ -166,7 +166,7 @@ class Base:
                     yield self.more_child[(begin + at) // 4]
                 at = piece.find(wanted, at + 1)
 
-    def _upto(self, column: memoryview, start: int, high: int) -> Sequence[int]:
+    def _upto(self, column: Column, start: int, high: int) -> Sequence[int]:
         """The part of a sorted column from `start` up to what is below `high`."""
         end = bisect.bisect_left(column, high, start)
         values: list[int] = column[start:end].tolist()

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 MAGIC = b"GPROWS\r\n"
 TOP_MAGIC = b"GPTOP\r\n\0"
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,13 @@ class RowIndex:
     sections: Sections | None = None
 
     @classmethod
-    def open(cls, path: Path, repository: Path | None) -> RowIndex:
+    def open(cls, path: Path, repository: Path | None, *, hurried: bool = False) -> RowIndex:
         """Map the index at `path` and check it. Raises IndexUnusable, also for one that is not there.
 
-        Without a `repository` it knows no oids below the top.
+        Without a `repository` it knows no oids below the top. For the `hurried` rows are checked when they are looked at, and everything
+        that looks at some may raise IndexDamaged.
         """
-        found = sections.opened(path, MAGIC, VERSION)
+        found = sections.opened(path, MAGIC, VERSION, hurried=hurried)
         try:
             meta = found.meta
             floor, hash_size = meta["floor"], meta["hash_size"]
@@ -106,6 +107,16 @@ class RowIndex:
     def knows_oids(self) -> bool:
         """Whether it was opened together with the commit-graph on which its base stands."""
         return self.base is None or self.base.has_graph
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether somebody has looked at a part of the file that is not as it was written."""
+        return bool(self.sections and self.sections.blocks and self.sections.blocks.is_damaged)
+
+    def check(self) -> None:
+        """Look at all of the file. Raises IndexDamaged. Takes as long as it takes to read it."""
+        if self.sections and self.sections.blocks:
+            self.sections.blocks.require_all()
 
     @property
     def floor(self) -> int:

@@ -92,7 +92,7 @@ class Shape:
         order |= NEWEST
         first, to = np.array(top.first, np.uint32), np.array(top.edge_to, np.uint32)
         if base:
-            order[: index.floor] = base.order
+            order[: index.floor] = np.array(base.order, np.uint32)
             below, to_below = _edges_of(base)
             first, to = np.concatenate([below[:-1], first + below[-1]]), np.concatenate([to_below, to])
         graph = base.graph if base else None

@@ -29,7 +29,7 @@ from gitperch_graph.repository import (
     is_special,
 )
 from gitperch_graph.row_index import RowIndex
-from gitperch_graph.sections import IndexUnusable
+from gitperch_graph.sections import IndexDamaged, IndexUnusable
 from gitperch_graph.top import KEPT
 from gitperch_graph.views.store import Views
 from gitperch_graph.views.view import WHOLE
@@ -49,6 +49,7 @@ _SUFFIXES = (".rows", ".top", ".graph")
 PATIENCE = 2.0
 """Seconds that a request waits for an index before it is told that one is being built."""
 
+_CALM = 2.0  # seconds after an index was opened, when those who came first have their windows
 _TOUCHED = 40  # commits
 _OPEN = 24  # indexes kept mapped
 _HIGH = 3 * KEPT  # rows of a top, after which most of them are put into a base
@@ -91,6 +92,10 @@ class Graphs:
 
     async def _whole(self, repo: Repository, *, eager: bool) -> RowIndex:
         found = self._open.get(repo.id)
+        if found and found.is_damaged:
+            del self._open[repo.id]
+            await asyncio.to_thread(self._path(repo.id).unlink, missing_ok=True)
+            found = None
         if found:
             self._open.move_to_end(repo.id)
             return found
@@ -121,6 +126,8 @@ class Graphs:
                 # Once in each process everything is compared, in case that somebody put back an older file.
                 opening = asyncio.to_thread(_opened, self._path(repo.id), repo.path)
                 before, listed, _ = await asyncio.gather(opening, self._listed(repo), self._touch(repo))
+                if before:
+                    self._host.tasks.start(f"graph check {repo.id}", functools.partial(_check, before))
             elif not libgit2_knows(repo.path):
                 listed = await self._listed(repo)
             if before and (after := await self._grown(repo, before, names, listed)):
@@ -164,7 +171,10 @@ class Graphs:
             return before
         if not libgit2_knows(repo.path):
             return None
-        return await self._host.git.read(repo.path, _extended, before, head, moves)
+        try:
+            return await self._host.git.read(repo.path, _extended, before, head, moves)
+        except IndexDamaged:
+            return None
 
     def is_open(self, repo_id: int) -> bool:
         """Whether the index is at hand, so that `update` looks only at the refs that it is told of."""
@@ -315,9 +325,16 @@ def _built_here(path: Path, index_path: Path, environment: dict[str, str]) -> bo
 
 def _opened(path: Path, repository: Path) -> RowIndex | None:
     try:
-        return RowIndex.open(path, repository)
+        return RowIndex.open(path, repository, hurried=True)
     except IndexUnusable:
         return None
+
+
+async def _check(index: RowIndex) -> None:
+    """Read what nobody has looked at yet: a damaged index notes that it is."""
+    await asyncio.sleep(_CALM)
+    with contextlib.suppress(IndexDamaged):
+        await asyncio.to_thread(index.check)
 
 
 def _only_grew(before: RowIndex, after: RowIndex) -> bool:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from contrib.bench.histories import generate
 
-from gitperch_graph import small, store
+from gitperch_graph import GraphPlugin, small, store
+from gitperch_graph.sections import IndexDamaged
 from support.graph import check, facts
 from support.graph_client import Client, News
 from support.house import House, Test, runner
@@ -185,4 +186,34 @@ def test_a_history_that_cannot_be_read_says_so(run: Callable[[Test], None]) -> N
         assert answer.status == 500
         assert answer.json()["code"] == "history_unreadable"
 
+    run(test)
+
+
+def test_an_index_found_to_be_damaged_is_built_anew(
+    run: Callable[[Test], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = generate(tmp_path / "source.git", commits=2600, branches=6, seed=1)
+
+    async def test(it: House) -> None:
+        news = News(it)
+        client = await Client.of(it, source)
+        await news.next()
+        plugin = it.host.plugins.by_name["graph"]
+        assert isinstance(plugin, GraphPlugin)
+        file = it.host.folder("graph") / f"{client.repo.id}.rows"
+        plugin.graphs._open.clear()  # as after a start
+        before = await client.whole()
+        blocks = (await plugin.graphs.index(client.repo)).sections.blocks  # type: ignore[union-attr]
+        assert blocks
+        inode = file.stat().st_ino
+        blocks._sums[0] ^= 1
+        blocks._known[0] = 0
+        with pytest.raises(IndexDamaged):
+            blocks.require_all()
+        while (answer := await client.answer("?at=5")).status == 202:
+            assert answer.json()["building"]
+        assert await client.whole() == before
+        assert file.stat().st_ino != inode
+
+    monkeypatch.setattr(small, "MOST", 100)
     run(test)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 from contrib.bench.histories import generate
 
-from gitperch_graph import build
+from gitperch_graph import build, sections
 from gitperch_graph.commit_graph import CommitGraph, CommitGraphError
 from gitperch_graph.repository import HistoryUnreadable
 from gitperch_graph.row_index import RowIndex
-from gitperch_graph.sections import IndexUnusable
-from support.graph import check, check_windows, facts, whole
+from gitperch_graph.sections import IndexDamaged, IndexUnusable
+from support.graph import check, check_windows, facts, whole, window
 from support.server import git
 
 if TYPE_CHECKING:
@@ -224,3 +224,53 @@ def test_a_history_that_git_cannot_read_raises(tmp_path: Path) -> None:
     (repository / "refs" / "heads" / "main").write_text(oid + "\n")
     with pytest.raises(HistoryUnreadable):
         built(repository, tmp_path)
+
+
+@pytest.fixture
+def long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository and its index, of many blocks."""
+    monkeypatch.setattr(sections, "_SHIFT", 10)
+    monkeypatch.setattr(sections, "BLOCK", 1 << 10)
+    folder = tmp_path / "long"
+    folder.mkdir()
+    path = generate(folder / "it.git", commits=6000, branches=40, seed=3, wild=True)
+    write_commit_graph(path, "--reachable")
+    build.build(path, folder / "index.rows")
+    return folder
+
+
+def test_in_a_hurry_damage_shows_when_it_is_looked_at_and_nothing_wrong_is_given(long: Path, tmp_path: Path) -> None:
+    right = RowIndex.open(long / "index.rows", long / "it.git")
+    data = (long / "index.rows").read_bytes()
+    places = range(0, right.total, 500)
+    true = {at: window(right, at, 100) for at in places}
+    shown = refused = 0
+    for nth in range(60):
+        damaged = bytearray(data)
+        damaged[len(data) * nth // 60 + 5] ^= 0x10
+        (tmp_path / "index.rows").write_bytes(damaged)
+        try:
+            index = RowIndex.open(tmp_path / "index.rows", long / "it.git", hurried=True)
+        except IndexUnusable:
+            refused += 1
+            continue
+        assert not index.is_damaged
+        for at in places:
+            try:
+                assert window(index, at, 100) == true[at]
+                shown += 1
+            except IndexDamaged:
+                refused += 1
+                assert index.is_damaged
+        with pytest.raises(IndexDamaged):
+            index.check()
+        assert index.is_damaged
+    assert shown > 50
+    assert refused > 50
+
+
+@pytest.mark.parametrize("cut", [1, 1000, 100_000])
+def test_in_a_hurry_a_truncated_index_is_not_opened_either(long: Path, tmp_path: Path, cut: int) -> None:
+    (tmp_path / "index.rows").write_bytes((long / "index.rows").read_bytes()[:-cut])
+    with pytest.raises(IndexUnusable):
+        RowIndex.open(tmp_path / "index.rows", long / "it.git", hurried=True)
