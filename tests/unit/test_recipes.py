@@ -399,16 +399,19 @@ def test_python_servers_are_recognised(tmp_path: Path, files: Files, command: st
             {"pyproject.toml": "[build-system]\n[project]\ndependencies=['fastapi', 'uvicorn']"},
             ["python3 -m venv .venv", ".venv/bin/pip install ."],
         ),
-        ({"pyproject.toml": "[project]\ndependencies=['fastapi']", "uv.lock": ""}, ["uv sync --frozen"]),
+        (
+            {"pyproject.toml": "[project]\ndependencies=['fastapi']", "uv.lock": ""},
+            ['PATH="$PATH:$PWD/.venv-tools/bin" uv sync --frozen'],
+        ),
         (
             {"pyproject.toml": "[tool.poetry.dependencies]\nfastapi='*'", "poetry.lock": ""},
-            ["poetry install --no-root --no-interaction"],
+            ['PATH="$PATH:$PWD/.venv-tools/bin" poetry install --no-root --no-interaction'],
         ),
     ],
 )
 def test_python_is_installed_by_lock_file(tmp_path: Path, files: Files, install: list[str]) -> None:
     recipe = found(tmp_path, {"main.py": "app = FastAPI()\n", **files})
-    assert [command.line for command in recipe.install] == install
+    assert [command.line for command in recipe.install][-len(install) :] == install
 
 
 def test_a_procfile_with_its_release_finds_what_was_installed(tmp_path: Path) -> None:

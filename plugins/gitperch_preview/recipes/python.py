@@ -18,6 +18,7 @@ REQUIREMENTS, PROJECT = "requirements.txt", "pyproject.toml"
 SOURCE = 256 << 10  # bytes of a source file that is looked into
 INCLUDED = 5  # requirements files that others bring along
 BIN = ".venv/bin"
+TOOLS = ".venv-tools"  # beside it: uv removes from an environment what its lock file does not have
 # Where an application object usually is, as paths and as Python calls the module.
 PLACES = (
     *("app.py", "main.py", "asgi.py", "wsgi.py", "server.py", "application.py"),
@@ -221,12 +222,12 @@ def _installed(python: Python, tree: Tree, needs: _Needs, document: dict[str, An
     """The commands that make `.venv`: by lock file where there is one."""
     if needs.source == PROJECT and tree.has("uv.lock"):
         python.tool = "uv"
-        python.install.append(Command("uv sync --frozen", "uv.lock"))
+        python.install += _by("uv", "uv sync --frozen", "uv.lock")
         return
     if needs.source == PROJECT and tree.has("poetry.lock"):
         python.tool = "poetry"
         python.environment["POETRY_VIRTUALENVS_IN_PROJECT"] = "true"
-        python.install.append(Command("poetry install --no-root --no-interaction", "poetry.lock"))
+        python.install += _by("poetry", "poetry install --no-root --no-interaction", "poetry.lock")
         return
     if needs.source == REQUIREMENTS:
         what = ["-r", REQUIREMENTS]
@@ -239,3 +240,11 @@ def _installed(python: Python, tree: Tree, needs: _Needs, document: dict[str, An
     quoted = " ".join(shlex.quote(it) for it in (*what, *wanted))
     if what or wanted:
         python.install.append(Command(f"{BIN}/pip install {quoted}", plain(needs.source)))
+
+
+def _by(tool: str, line: str, lock: str) -> list[Command]:
+    """`line` with `tool`, which comes from the registry where the machine does not have it."""
+    missing = (
+        f"command -v {tool} >/dev/null || {{ python3 -m venv {TOOLS} && {TOOLS}/bin/pip install --quiet {tool}; }}"
+    )
+    return [Command(missing, lock), Command(f'PATH="$PATH:$PWD/{TOOLS}/bin" {line}', lock)]
