@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse
 from starlette.websockets import WebSocketClose
 
 from gitperch.config import ConfigError
+from gitperch.errors import AppError
 from gitperch.transport.opened import SERVICES
 from gitperch.unread import with_unread_taken
 
@@ -41,7 +42,7 @@ class Doorway:
     def __init__(self, app: Starlette, config: Config) -> None:
         self._app = app
         self._own = {config.host_name, "localhost"}
-        self.failure: ConfigError | None = None
+        self.failure: AppError | ConfigError | None = None
         self._trusted = frozenset(config.trusted_proxies)
         self.git: ASGIApp | None = None
         """Serves what git asks for. It is asked most, and in haste, so that nothing stands before it."""
@@ -51,7 +52,7 @@ class Doorway:
         """Keep what stopped the start: the server would only pass its text on."""
         try:
             yield
-        except ConfigError as error:
+        except (AppError, ConfigError) as error:
             self.failure = error
             raise
 

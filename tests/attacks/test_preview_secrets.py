@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from base64 import b64encode
@@ -212,3 +213,28 @@ def test_a_form_keeps_lines_and_a_page_shows_values_as_text(shop: Server) -> Non
     assert alice.post(f"{PAGE}/LINES/remove", {}, page=PAGE).status == 303
     assert shop.request("DELETE", f"{ENV}/LINES", user="alice").status == 404
     assert "LINES</code> removed by alice" in alice.get(PAGE).text
+
+
+@pytest.mark.parametrize(("content", "said"), [(None, "There is no"), (b"a short one", "holds no key")])
+def test_a_server_does_not_start_with_a_key_that_cannot_be_one(
+    tmp_path: Path, content: bytes | None, said: str
+) -> None:
+    """Rather than make another one, with which everything that is set would be lost."""
+    file = tmp_path / "key"
+    if content is not None:
+        file.write_bytes(content)
+    command = [sys.executable, "-m", "gitperch", "serve", "--data", str(tmp_path / "data"), "--listen", "127.0.0.1:0"]
+    done = subprocess.run(
+        command,
+        env={"PATH": os.environ["PATH"], "GITPERCH_SECRET_KEY_FILE": str(file)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(
+        f"gitperch: {said}" if content is None else f"gitperch: {file} {said}"
+    )
+    assert "openssl rand -hex 32" in done.stderr
+    assert not (tmp_path / "data" / "vault.key").exists()

@@ -70,7 +70,7 @@ class Masker:
         return sure
 
 
-@functools.lru_cache(8)
+@functools.lru_cache(4)
 def masker(secrets: tuple[str, ...]) -> Masker:
     """The one for these secrets: a hundred long ones take a tenth of a second to prepare."""
     return Masker(secrets)
