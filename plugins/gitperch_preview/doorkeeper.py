@@ -4,6 +4,8 @@ The host's own cookie never reaches a preview. So a visitor goes to `{base_url}/
 `/.gitperch/enter?pass=…` with a pass: signed, for this host name and person, valid for `previews.handover_seconds`, good once. For it the
 visitor gets a cookie of this host name alone, which is checked at every request, as is the permission.
 
+A share link (`shares`) is taken at `/.gitperch/share?key=…`, for a cookie of the same name that says so.
+
 What is private and what is not there answer alike, here and on the host.
 """
 
@@ -23,6 +25,7 @@ from gitperch.accounts.access import Viewer
 from gitperch.errors import BadRequest
 from gitperch_preview import notices
 from gitperch_preview.keep import Kept
+from gitperch_preview.shares import MOST_HOURS, Shares
 
 if TYPE_CHECKING:
     from starlette.requests import HTTPConnection, Request
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
 
 ENTER = "/.gitperch/enter"
 PERMISSION_SECONDS = 5.0
-_PASS, _VISITOR = "preview pass", "preview visitor"
+_PASS, _VISITOR, _GUEST = "preview pass", "preview visitor", "preview guest"
 _ODD = re.compile(r"[\x00-\x20\x7f\\]")
 _PRIVATE = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
 
@@ -48,10 +51,16 @@ class Destination:
 
 @dataclass(frozen=True)
 class Visitor:
-    """What the cookie of a host name says."""
+    """What the cookie of a host name says: a person, or else a guest with a share link."""
 
+    label: str
     repo_id: int
-    user_id: int
+    user_id: int | None = None
+    share_id: int | None = None
+
+    @property
+    def is_guest(self) -> bool:
+        return self.user_id is None
 
 
 class Doorkeeper:
@@ -59,6 +68,7 @@ class Doorkeeper:
         self._host = host
         self._secure = host.config.base_url.startswith("https:")
         self.cookie = "__Host-gitperch-preview" if self._secure else "gitperch-preview"
+        self.shares = Shares(host)
         self._readers: Kept[tuple[int, int], bool] = Kept(10_000, PERMISSION_SECONDS)
 
     def forget(self, repo_id: int) -> None:
@@ -68,12 +78,23 @@ class Doorkeeper:
     def visitor(self, connection: HTTPConnection, label: str) -> Visitor | None:
         """Whom this request's cookie was given to, if it was given out for `label`."""
         value = connection.cookies.get(self.cookie, "")
-        known = value and self._host.keys.verify(_VISITOR, value, self._host.config.previews.cookie_hours * 3600)
-        return Visitor(*known[1:]) if isinstance(known, list) and known[0] == label else None
+        if not value:
+            return None
+        known = self._host.keys.verify(_VISITOR, value, self._host.config.previews.cookie_hours * 3600)
+        if isinstance(known, list):
+            return Visitor(*known) if known[0] == label else None
+        guest = self._host.keys.verify(_GUEST, value, MOST_HOURS * 3600 + 60)
+        return Visitor(guest[0], guest[1], share_id=guest[2]) if isinstance(guest, list) and guest[0] == label else None
 
     async def is_let_in(self, visitor: Visitor | None, repo: Repository) -> bool:
         """Whether the cookie was for `repo`, and the person it is for may still read it."""
-        return visitor is not None and visitor.repo_id == repo.id and await self._may_read(visitor.user_id, repo)
+        if visitor is None or visitor.repo_id != repo.id:
+            return False
+        user_id = visitor.user_id
+        if visitor.share_id is not None:
+            share = self.shares.good(visitor.label, repo.id, visitor.share_id)
+            user_id = share.user_id if share else None
+        return user_id is not None and await self._may_read(user_id, repo)
 
     def outside(self, request: Request, label: str) -> Response:
         """What those get who are not let in, and those who ask for what is not there."""
@@ -119,16 +140,26 @@ class Doorkeeper:
             return notices.pass_refused(request.method)
         # With the whole address a path that begins with two slashes stays a path.
         response = RedirectResponse(self._host.config.preview_url(label).rstrip("/") + value[4], 303, _PRIVATE)
-        response.set_cookie(
-            self.cookie,
-            self._host.keys.sign(_VISITOR, [label, repo.id, value[2]]),
-            int(config.cookie_hours * 3600),
-            path="/",
-            secure=self._secure,
-            httponly=True,
-            samesite="lax",
-        )
+        self._let_in(response, self._host.keys.sign(_VISITOR, [label, repo.id, value[2]]), config.cookie_hours * 3600)
         return response
+
+    async def enter_shared(self, request: Request, label: str, repo: Repository | None) -> Response:
+        """Take a share link, and give the cookie of this host name for it."""
+        number = self.shares.number(label, request.query_params.get("key", ""))
+        share = self.shares.good(label, repo.id, number) if repo and number is not None else None
+        if request.method != "GET" or not repo or not share or not await self._may_read(share.user_id, repo):
+            return notices.link_over(request.method)
+        response = RedirectResponse(self._host.config.preview_url(label), 303, _PRIVATE)
+        visitor = self.visitor(request, label)
+        if not is_open(repo) and not (visitor and not visitor.is_guest and await self.is_let_in(visitor, repo)):
+            guest = self._host.keys.sign(_GUEST, [label, repo.id, share.id])
+            self._let_in(response, guest, share.expires_at - time.time())
+        return response
+
+    def _let_in(self, response: Response, value: str, seconds: float) -> None:
+        response.set_cookie(
+            self.cookie, value, int(seconds), path="/", secure=self._secure, httponly=True, samesite="lax"
+        )
 
     async def _may_read(self, user_id: int, repo: Repository) -> bool:
         if self._readers.get((user_id, repo.id)):

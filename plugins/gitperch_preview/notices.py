@@ -159,6 +159,16 @@ def pass_refused(method: str) -> Response:
     )
 
 
+def link_over(method: str) -> Response:
+    return notice(
+        method,
+        403,
+        "This link is over",
+        "<p>A share link is good for a time, and can be revoked before. Ask whoever sent it for a new one.</p>",
+        cache_control="no-store",
+    )
+
+
 def busy(method: str, message: str) -> Response:
     return notice(method, 503, "Busy for a moment", f"<p>{escape(message)}</p>", retry_after="30")
 

@@ -9,7 +9,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from gitperch.errors import NotFound, Unauthorized
-from gitperch_preview import labels
+from gitperch_preview import labels, share_routes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,6 +57,7 @@ def routes(host: Host, hosts: Hosts, gateway: Gateway) -> Sequence[BaseRoute]:
     return [
         Route("/preview-access", access, include_in_schema=False),
         Route("/preview-ask", ask, include_in_schema=False),
+        *share_routes.routes(host, hosts, gateway.door.shares),
     ]
 
 

@@ -18,6 +18,7 @@ from gitperch_preview.commits import Commits
 from gitperch_preview.gateway.apps import Apps, Visit
 from gitperch_preview.gateway.static import Static
 from gitperch_preview.keep import Kept
+from gitperch_preview.shares import SHARE
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("gitperch.preview")
 
 ADDRESS_SECONDS = 1.0  # another process may delete a repository, or make it private
-OWN = "/.gitperch/"
-"""Paths of every preview that are the gateway's."""
 _READING = ("GET", "HEAD")
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -118,6 +117,8 @@ class Gateway:
         target = await self.target(label)
         if path == doorkeeper.ENTER and reading:
             return await self.door.enter(request, label, target.repo if target else None)
+        if path == SHARE and reading:
+            return await self.door.enter_shared(request, label, target.repo if target else None)
         visit = await self._visit(target, label, request)
         if "gitperch.tunnel" in scope["extensions"] and not (visit and visit.place):
             return PlainTextResponse("Nothing listens here.\n", 403)
@@ -138,7 +139,9 @@ class Gateway:
             return None
         branch = target.address.branch
         place = self.places.find(repo.id, branch) if self.places and branch is not None else None
-        return Visit(repo, branch or "", place, sees_log=let_in or not repo.private)
+        return Visit(
+            repo, branch or "", place, sees_log=not repo.private or bool(let_in and visitor and not visitor.is_guest)
+        )
 
     async def _socket(self, label: str, scope: Scope, receive: Receive, send: Send) -> None:
         target = await self.target(label) if _LABEL.fullmatch(label) else None

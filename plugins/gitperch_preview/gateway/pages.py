@@ -54,7 +54,7 @@ class Words:
 
 
 _WORDS = {
-    "sleeping": Words("Waking up", "Nobody came for a while. It is starting again, and this page turns into it.", "☾", "asleep"),
+    "sleeping": Words("Waking up", "Nobody came for a while. This page turns into it.", "☾", "asleep"),
     "queued": Words("Waiting for its turn", "Another build comes first. This page turns into the preview.", "◐", "busy"),
     "building": Words("Building", "Its commit is being built. This page turns into the preview.", "◐", "busy"),
     "starting": Words("Starting", "Its app is about to answer. This page turns into it.", "◐", "busy"),

@@ -1,0 +1,90 @@
+"""Share links over HTTP, for whoever may write to the repository: `/api/repos/OWNER/NAME/previews/BRANCH/share[/NUMBER]`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from gitperch.errors import BadRequest, NotFound, TooLarge
+from gitperch.pages.repository import open_repository
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from starlette.requests import Request
+    from starlette.routing import BaseRoute
+
+    from gitperch.host import Host
+    from gitperch.pages.repository import RepositoryPage
+    from gitperch_preview.hosts import Hosts
+    from gitperch_preview.shares import Share, Shares
+
+_LIMIT, _SECONDS = 4096, 30.0  # of a body
+_HOURS = 24
+_PRIVATE = {"cache-control": "no-store"}
+
+
+def routes(host: Host, hosts: Hosts, shares: Shares) -> Sequence[BaseRoute]:
+    async def make(request: Request) -> Response:
+        page, label = await _opened(request)
+        host.sessions.check_origin(request)
+        asked = await _document(request)
+        if not page.viewer.user:
+            raise NotFound("A share link is made by a person.")
+        share = await shares.make(page.repository.id, label, page.viewer.user.id, asked.get("hours", _HOURS))
+        return JSONResponse(_shown(share), 201, _PRIVATE)
+
+    async def listing(request: Request) -> Response:
+        _, label = await _opened(request)
+        return JSONResponse({"shares": [_shown(share) for share in await shares.of(label)]}, headers=_PRIVATE)
+
+    async def revoke(request: Request) -> Response:
+        _, label = await _opened(request)
+        host.sessions.check_origin(request)
+        if not await shares.revoke(label, request.path_params["number"]):
+            raise NotFound("This preview has no such share link; it may have ended or been revoked.")
+        return Response(status_code=204)
+
+    async def _opened(request: Request) -> tuple[RepositoryPage, str]:
+        """The repository, and the label of the preview that is meant."""
+        page = await open_repository(request, "write")
+        branch = request.path_params["branch"]
+        preview = (await hosts.previews(page.repository, [branch])).get(branch)
+        if not preview:
+            raise NotFound(f"There is no preview of a branch {branch[:200]!r} in {page.repository.full_name}.")
+        return page, preview.label
+
+    def _shown(share: Share) -> dict[str, Any]:
+        times = {"created_at": share.created_at, "expires_at": share.expires_at}
+        return {"id": share.id, "url": shares.url(share), **times}
+
+    place = "/api/repos/{owner}/{name}/previews/{branch:path}/share"
+    return [
+        Route(place, listing),
+        Route(place, make, methods=["POST"]),
+        Route(f"{place}/{{number:int}}", revoke, methods=["DELETE"]),
+    ]
+
+
+async def _document(request: Request) -> dict[str, Any]:
+    body = bytearray()
+    try:
+        async with asyncio.timeout(_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > _LIMIT:
+                    raise TooLarge('The body is too large. It says no more than {"hours": 24}.')
+    except (TimeoutError, ClientDisconnect):
+        raise BadRequest(f"The body did not arrive within {_SECONDS:.0f} seconds; no link was made.") from None
+    try:
+        document = json.loads(body or b"{}")
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise BadRequest('The body has to be JSON such as {"hours": 24}; no link was made.')
+    return document
