@@ -4,44 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from typing import TYPE_CHECKING
 
 import pytest
 
 from gitperch_preview.contract import Command, RunnerError
-from support.house import runner
-from support.processes import Bench, answering, marked, serving, step
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
-    from pathlib import Path
-    from typing import Any
-
-    from support.house import House
-
-    Test = Callable[[Bench], Coroutine[Any, Any, None]]
+from gitperch_preview.runners.process.cell import becoming
+from support.processes import Bench, Run, answering, serving, step
 
 
-@pytest.fixture
-def benched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Test], None]:
-    """Runs a test with a bench, and sees to it that the runner leaves no process."""
-    run = runner(tmp_path / "data", monkeypatch)
-
-    def with_bench(test: Test) -> None:
-        async def inside(house: House) -> None:
-            bench = await Bench.make(house, tmp_path / "bench")
-            try:
-                await test(bench)
-            finally:
-                await bench.runner.close()
-            assert not marked(bench)
-
-        run(inside)
-
-    return with_bench
-
-
-def test_a_commit_is_built_started_asked_and_stopped(benched: Callable[[Test], None]) -> None:
+def test_a_commit_is_built_started_asked_and_stopped(benched: Run, kind: str) -> None:
     async def test(bench: Bench) -> None:
         oid = bench.commit({"app.py": serving("open('built').read()")})
         deployment = bench.deployment(
@@ -52,7 +23,7 @@ def test_a_commit_is_built_started_asked_and_stopped(benched: Callable[[Test], N
         assert bench.log.headings[0].startswith("Checking out ")
         assert "\nbuilding\n" in bench.log.text
         used = await bench.runner.memory(running)
-        assert used
+        assert used, kind
         assert 2 << 20 < used < 200 << 20
         await bench.runner.stop(running)
         await bench.runner.stop(running)
@@ -69,7 +40,7 @@ def test_a_commit_is_built_started_asked_and_stopped(benched: Callable[[Test], N
 
 
 @pytest.mark.skipif(not shutil.which("node"), reason="needs Node")
-def test_an_app_in_node_listens_where_it_is_told(benched: Callable[[Test], None]) -> None:
+def test_an_app_in_node_listens_where_it_is_told(benched: Run) -> None:
     async def test(bench: Bench) -> None:
         app = "require('http').createServer((_, r) => r.end('node ' + process.cwd())).listen(process.env.PORT, process.env.HOST)"
         deployment = bench.deployment(bench.commit({"web/app.js": app}), root="web")
@@ -83,7 +54,7 @@ def test_an_app_in_node_listens_where_it_is_told(benched: Callable[[Test], None]
     ("line", "words"),
     [("exit 3", "exit status 3"), ("kill -SEGV $$", "killed by SIGSEGV"), ("no-such-program", "exit status 127")],
 )
-def test_the_end_of_an_app_is_told_in_words(benched: Callable[[Test], None], line: str, words: str) -> None:
+def test_the_end_of_an_app_is_told_in_words(benched: Run, line: str, words: str) -> None:
     async def test(bench: Bench) -> None:
         deployment = bench.deployment(bench.commit({"a": "b"}))
         await bench.runner.build(deployment, bench.log)
@@ -93,7 +64,7 @@ def test_the_end_of_an_app_is_told_in_words(benched: Callable[[Test], None], lin
     benched(test)
 
 
-def test_a_build_that_fails_says_what_failed_and_leaves_nothing(benched: Callable[[Test], None]) -> None:
+def test_a_build_that_fails_says_what_failed_and_leaves_nothing(benched: Run) -> None:
     async def test(bench: Bench) -> None:
         oid = bench.commit({"a": "b"})
         with pytest.raises(RunnerError, match="`false` failed: exit status 1"):
@@ -103,3 +74,23 @@ def test_a_build_that_fails_says_what_failed_and_leaves_nothing(benched: Callabl
         assert [thing.kind for thing in await bench.runner.things()] == ["cache"]
 
     benched(test)
+
+
+@pytest.mark.parametrize(
+    ("line", "became"),
+    [
+        ("node server.js --port $PORT", "exec node server.js --port $PORT"),
+        ("./run 'a b'", "exec ./run 'a b'"),
+        ("a && b", "a && b"),
+        ("a; b", "a; b"),
+        ("a | b", "a | b"),
+        ("A=1 b", "A=1 b"),
+        ("cd web", "cd web"),
+        ("(a)", "(a)"),
+        ("a &", "a &"),
+        ("a\nb", "a\nb"),
+        ("if true", "if true"),
+    ],
+)
+def test_a_shell_stays_only_where_it_is_needed(line: str, became: str) -> None:
+    assert becoming(line) == became

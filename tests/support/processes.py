@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,8 +16,6 @@ from gitperch_preview.runners.process import ProcessRunner
 from support.server import git
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from gitperch.repositories import Repository
     from gitperch_preview.contract import Running
     from support.house import House
@@ -116,6 +115,11 @@ class Bench:
         running = await self.runner.start(deployment, self.log, Command(line, "a test"))
         await answering(running)
         return running
+
+
+Test = Callable[[Bench], Coroutine[Any, Any, None]]
+Run = Callable[[Test], None]
+"""Runs a test with a bench."""
 
 
 def step(line: str) -> tuple[Command, ...]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import re
 import shutil
 import stat
 import sys
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gitperch_preview.runners.process import proc
 from gitperch_preview.runners.process.cgroups import Groups, groups, works
 
 if TYPE_CHECKING:
@@ -37,6 +39,14 @@ _ETC = (
     " localtime magic mime.types nsswitch.conf pki protocols resolv.conf services ssl terminfo timezone"
 ).split()
 
+# A program with arguments, without anything by which a shell would do more than start it.
+_PLAIN = re.compile(r"([A-Za-z0-9_./+-]+)(?:[ \t][^;&|<>()`\n\\#]*)?")
+_OF_THE_SHELL = frozenset(
+    ". : [ alias bg break case cd command continue do done echo elif else esac eval exec exit export false fg fi for getopts hash if"
+    " in jobs kill local printf pwd read readonly return set shift test then time times trap true type ulimit umask unalias unset"
+    " until wait while function select source".split()
+)
+
 # $1: the group's file, or "". The kernel ends previews before anything else, and their session has what is left of the processor.
 _OUTER = """\
 umask 022
@@ -44,12 +54,12 @@ umask 022
 [ -z "$1" ] || echo $$ >"$1" || exit 125
 shift
 exec nice -n 5 "$@\""""
-# $1: the folder, $2: the command, $3: processes that its user may have, or "". The environment comes by standard input: no argument,
+# $1: the folder, $2: the command, $3: processes that its user may have. The environment comes by standard input: no argument,
 # which every process of the machine could read. Nothing of it counts before here, where all that is privileged has been left behind.
 _INNER = f"""\
 unset XDG_RUNTIME_DIR
 {{ ulimit -c 0; ulimit -n {FILES}; ulimit -f {FILE_BYTES // 512}; }} 2>/dev/null
-[ -z "$3" ] || ulimit -p "$3" 2>/dev/null || ulimit -u "$3" 2>/dev/null
+ulimit -p "$3" 2>/dev/null || ulimit -u "$3" || exit
 eval "$(cat)"
 exec </dev/null
 cd "$1" && exec /bin/sh -c "$2\""""
@@ -91,6 +101,16 @@ class Cell:
             return f"{', '.join(parts)}; shares the machine's network"
         return f"limits only ({parts[-1]}): runs as the server's user"
 
+    @property
+    def problem(self) -> str:
+        """Why nothing can be run here, if that is so."""
+        if os.geteuid() == 0 and not self.own_user:
+            return (
+                "The server runs as root and cannot give apps a user of their own, and as root they do not run."
+                " Start it as an ordinary user, or install setpriv (of util-linux)."
+            )
+        return ""
+
     def uid(self, repo_id: int) -> int | None:
         """The user (and group) of a repository's apps; None where it is the server's own."""
         if not self.own_user:
@@ -107,15 +127,16 @@ class Cell:
     def command(self, home: Home, folder: str, line: str, uid: int | None, group: str, info: int) -> list[str]:
         """The arguments that have `line` run by a shell in `folder` of the check-out. `group` is the file to enter a group by, or "",
         `info` the descriptor that bubblewrap tells by which process the app's first one is."""
-        # Without a user or a namespace of its own its processes are counted with the server's.
-        processes = str(PROCESSES) if self.own_user or self.bubblewrap else ""
+        # Without a user or a namespace of its own, its processes are counted with all that this user has.
+        others = 0 if self.own_user or self.bubblewrap else proc.threads(os.geteuid())
+        processes = str(others + PROCESSES)
         words = ["/bin/sh", "-c", _OUTER, "sh", group]
         if self.bubblewrap:
             words += ["bwrap", "--info-fd", str(info), *self._view(home), "--"]
         if uid is not None:
             words += ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--no-new-privs"]
             words += ["--inh-caps=-all", "--bounding-set=-all", "--"]
-        return [*words, "/bin/sh", "-c", _INNER, "sh", str(self.inside(home).app / folder), line, processes]
+        return [*words, "/bin/sh", "-c", _INNER, "sh", str(self.inside(home).app / folder), becoming(line), processes]
 
     def _view(self, home: Home) -> list[str]:
         seen = self.inside(home)
@@ -142,6 +163,12 @@ async def cell(folder: Path, search_path: str) -> Cell:
     bubblewrap = bool(shutil.which("bwrap")) and await works(*wrap, *(setpriv if own_user else ()), "true")
     path = SYSTEM_PATH if root else await asyncio.to_thread(_programs, search_path)
     return Cell(name, own_user, bubblewrap, await groups(name), path)
+
+
+def becoming(line: str) -> str:
+    """`line` with `exec` in front where that means the same: a shell that only waits takes memory, and stands in a signal's way."""
+    found = _PLAIN.fullmatch(line.strip())
+    return f"exec {line.strip()}" if found and found[1] not in _OF_THE_SHELL else line
 
 
 def exports(environment: Mapping[str, str]) -> bytes:

@@ -28,6 +28,7 @@ class Process:
     parent: int
     session: int
     started: int
+    threads: int
     zombie: bool
 
 
@@ -42,7 +43,7 @@ def process(pid: int) -> Process | None:
         return None
     # A process whose first thread has ended looks like a zombie, but its others go on.
     gone = fields[0] in (b"Z", b"X") and int(fields[17]) <= 1
-    return Process(pid, int(fields[1]), int(fields[3]), int(fields[19]), gone)
+    return Process(pid, int(fields[1]), int(fields[3]), int(fields[19]), int(fields[17]), gone)
 
 
 def alive() -> list[Process]:
@@ -82,6 +83,20 @@ def family(among: Collection[Process], roots: Collection[int], session: int = 0)
             found.add(pid)
             ahead += children.get(pid, ())
     return found
+
+
+def is_shell(pid: int) -> bool:
+    """Whether it is the system's shell."""
+    try:
+        return os.path.samefile(f"/proc/{pid}/exe", "/bin/sh")  # noqa: PTH121 -- what it is in, in a namespace of its own, is the system's too
+    except OSError:
+        return False
+
+
+def threads(uid: int) -> int:
+    """How many threads run as `uid`: what the kernel holds against its limit of processes."""
+    mine = of_user(uid)
+    return sum(one.threads for one in alive() if one.pid in mine)
 
 
 def of_user(uid: int) -> set[int]:

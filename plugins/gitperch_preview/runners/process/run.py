@@ -95,7 +95,9 @@ class Run:
             prefix, entry = cell.groups.prefix(self.unit, limits), cell.groups.make(self.unit, limits)
         told, tell = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         try:
-            command = cell.command(spec.home, spec.folder, spec.line, self.uid, str(entry or ""), tell)
+            command = await asyncio.to_thread(
+                cell.command, spec.home, spec.folder, spec.line, self.uid, str(entry or ""), tell
+            )
             self._spawn([*prefix, *command], spec, [tell] if cell.bubblewrap else [])
             os.close(tell)
             tell = -1
@@ -251,12 +253,19 @@ class Run:
         """Ask it to end, and have it ended after a grace."""
         if not self._gone.is_set():
             self.problem = self.problem or reason
-            proc.send(await asyncio.to_thread(self.pids), signal.SIGTERM)
+            proc.send(await asyncio.to_thread(self._asked), signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(GRACE_SECONDS):
                     await self._gone.wait()
             self.kill()
         await self.finish()
+
+    def _asked(self) -> set[int]:
+        """Who is asked to end. A shell at the top that waits for others would end at once, and take them along before they are ready."""
+        pids = self.pids()
+        top = {one.pid for one in map(proc.process, pids) if one and one.parent == (self.init or self._led).pid}
+        top |= {self._led.pid} & pids
+        return pids - {pid for pid in top if proc.is_shell(pid)} or pids
 
     def kill(self) -> None:
         """End it at once. Needs no waiting, so that whoever is cancelled can do it."""

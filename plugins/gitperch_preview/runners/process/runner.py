@@ -56,7 +56,7 @@ class ProcessRunner:
         return self._opened
 
     async def usable(self) -> str:
-        return "" if shutil.which("sh") else "There is no shell on this machine."
+        return (await self._open())[0].problem
 
     async def isolation(self) -> str:
         return (await self._open())[0].words
@@ -202,6 +202,8 @@ class ProcessRunner:
         )
 
     async def _start(self, found: Cell, deployment: Deployment, spec: Spec) -> Run:
+        if found.problem:
+            raise RunnerError(found.problem)
         run = Run(found, deployment.id, deployment.repository.id, new_name(), spec.memory)
         await run.start(spec)
         self._follow(run)
