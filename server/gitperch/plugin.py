@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
 
     from starlette.routing import BaseRoute
@@ -121,6 +121,14 @@ class Plugin:
     async def remote_lines(self, event: RefsUpdated) -> Sequence[str]:
         """Lines for the terminal of whoever just pushed. Runs before the lanes; has one second."""
         return ()
+
+    async def remote_progress(self, event: RefsUpdated, *, watched: bool) -> AsyncIterator[str] | None:
+        """More lines for the pusher, behind those of everybody, as they come; None where there are none. To be answered within a second.
+
+        `watched`: a person looks at a terminal, and waits until the lines end. Otherwise they have a second in all. The push is done
+        in either case, and whoever leaves ends nothing but the lines.
+        """
+        return None
 
     async def branch_links(self, repository: Repository, branches: Sequence[str]) -> Mapping[str, BranchLink]:
         """Links for those of the `branches` (short names) that have one."""

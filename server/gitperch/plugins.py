@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import importlib
 import logging
 import re
+from collections.abc import AsyncGenerator
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
@@ -16,7 +18,7 @@ from gitperch.events import Event
 from gitperch.plugin import API_VERSION, Mode, Plugin
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from starlette.routing import BaseRoute
     from starlette.types import ASGIApp
@@ -138,6 +140,22 @@ class Plugins:
                 log.exception("plugin %s had nothing to tell the pusher", plugin.name)
         return lines
 
+    async def remote_progress(self, event: RefsUpdated, *, watched: bool) -> AsyncIterator[str] | None:
+        """What the plugins go on telling the pusher; None for nothing, which costs next to nothing."""
+        found = []
+        for plugin in self.by_name.values():
+            if type(plugin).remote_progress is Plugin.remote_progress:
+                continue
+            try:
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    lines = await plugin.remote_progress(event, watched=watched)
+            except Exception:
+                log.exception("plugin %s had nothing to tell the pusher", plugin.name)
+                continue
+            if lines is not None:
+                found.append((plugin, lines))
+        return _one_after_another(found, None if watched else ANSWER_SECONDS) if found else None
+
     async def branch_links(self, repository: Repository, branches: Sequence[str]) -> dict[str, BranchLink]:
         """Links of branches; where two plugins have one for the same branch, the later one's."""
         links: dict[str, BranchLink] = {}
@@ -175,6 +193,26 @@ class Plugins:
 
         host.events.listen(hear)
         host.tasks.start(f"hear {plugin.name}", functools.partial(_feed, plugin, queue), restart=True)
+
+
+async def _one_after_another(
+    found: Sequence[tuple[Plugin, AsyncIterator[str]]], seconds: float | None
+) -> AsyncIterator[str]:
+    """All lines, as far as each plugin's come within `seconds`."""
+    for plugin, lines in found:
+        try:
+            async with contextlib.aclosing(lines) if isinstance(lines, AsyncGenerator) else contextlib.nullcontext():
+                until = None if seconds is None else asyncio.get_running_loop().time() + seconds
+                while True:
+                    async with asyncio.timeout_at(until):
+                        line = await anext(lines)
+                    yield line
+        except StopAsyncIteration:
+            continue
+        except TimeoutError:
+            log.warning("plugin %s took too long to tell the pusher all", plugin.name)
+        except Exception:
+            log.exception("plugin %s could not go on telling the pusher", plugin.name)
 
 
 async def _feed(plugin: Plugin, queue: asyncio.Queue[Event]) -> None:

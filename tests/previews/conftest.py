@@ -1,4 +1,4 @@
-"""A bench to run apps on: as isolated as this machine allows, and with less."""
+"""A bench to run apps on: as isolated as this machine allows, and with less. Servers with impatient previews, and sites on them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ import pytest
 
 from gitperch_preview.runners.process import cell, cgroups
 from support.house import runner
+from support.previews import QUICK, Site
 from support.processes import Bench, Run, Test, marked
+from support.server import Server
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from support.house import House
@@ -54,3 +57,35 @@ def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
 
     monkeypatch.setattr(cell, "works", works)
     return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def apps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A running server that the tests of one file share."""
+    server = Server(tmp_path_factory.mktemp("apps") / "data", settings=dict(QUICK))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def own_apps(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Starts a server with settings of the test's own."""
+    made: list[Server] = []
+
+    def start(**settings: object) -> Server:
+        given = {f"GITPERCH_PREVIEWS_{name.upper()}": str(value) for name, value in settings.items()}
+        server = Server(tmp_path / f"server{len(made)}" / "data", settings=QUICK | given)
+        server.data.parent.mkdir()
+        made.append(server)
+        server.start()
+        return server
+
+    yield start
+    for server in made:
+        server.stop()
+
+
+@pytest.fixture
+def site(apps: Server, tmp_path: Path, request: pytest.FixtureRequest) -> Site:
+    return Site(apps, tmp_path, request.node.name.removeprefix("test_").replace("_", "-")[:30].strip("-"))

@@ -74,7 +74,6 @@ class Rounds:
         """
         await self._advertise()
         while await self._more():
-            self._whole = False
             await self._ask("POST", self._command.service, self._receive_one)
             if self._last != _FLUSH:
                 return 128  # git died, or said why not: it goes no further
@@ -86,7 +85,7 @@ class Rounds:
 
     async def _ask(self, method: str, name: str, receive: Receive) -> None:
         path = f"/{self._command.owner}/{self._command.name}.git/{name}"
-        self._last = b""
+        self._last, self._whole = b"", False
         await self._git({**self._scope, "method": method, "path": path}, receive, self._send)
 
     async def _send(self, message: Message) -> None:
@@ -107,7 +106,15 @@ class Rounds:
         return bool(self._ahead) and not self._ahead.startswith(_FLUSH)
 
     async def _receive_all(self) -> Message:
-        """All that the client sends, as one request's body. One that breaks off ends: git knows whether it has all of it."""
+        """All that the client sends, as one request's body. One that breaks off ends: git knows whether it has all of it.
+
+        Then no more until the client leaves.
+        """
+        if self._whole:
+            try:
+                await self._session.gone()
+            except ClientGone:
+                return {"type": "http.disconnect"}
         data, self._ahead = self._ahead, b""
         if not data:
             try:
@@ -117,6 +124,7 @@ class Rounds:
                 return {"type": "http.request", "body": b"", "more_body": True}
             except ClientGone:
                 data = b""
+        self._whole = not data
         return {"type": "http.request", "body": data, "more_body": bool(data)}
 
     async def _receive_one(self) -> Message:

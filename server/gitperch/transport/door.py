@@ -18,10 +18,11 @@ from gitperch.transport.incoming import Incoming
 from gitperch.transport.opened import Opened
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
     from gitperch.accounts.access import Viewer
+    from gitperch.events import RefsUpdated
     from gitperch.host import Host
     from gitperch.repositories import Repository
     from gitperch.transport.hooks_pipe import Command
@@ -41,6 +42,7 @@ class Push:
         self.repo = repo
         self.viewer = viewer
         self.created = created
+        self._event: RefsUpdated | None = None
 
     def foreseen(self, commands: Sequence[Command], pack: bytes) -> bool:
         if self._host.quota.limit or policy.refusals(commands):
@@ -66,12 +68,16 @@ class Push:
         event = await self._host.refs.observe(self.repo, refs, actor=self.viewer.name, source="push")
         if not event:
             return []
+        self._event = event
         page = f"{self._host.config.base_url}/{self.repo.full_name}"
         lines = ["", f"Graph    {page}"]
         if self.created:
             lines = ["", f"{self.repo.full_name} is new here, and private.", *lines[1:]]
         lines += await self._host.plugins.remote_lines(event)
-        return [*lines, ""]
+        return lines
+
+    async def progress(self, *, watched: bool) -> AsyncIterator[str] | None:
+        return await self._host.plugins.remote_progress(self._event, watched=watched) if self._event else None
 
     async def ended(self, *, told: bool) -> None:
         if not told:

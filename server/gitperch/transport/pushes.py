@@ -14,7 +14,7 @@ from gitperch.transport.packets import FLUSH, LARGEST, packet
 from gitperch.transport.relay import beside, feed, relay
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from gitperch.git import Git
     from gitperch.transport.answer import Answer
@@ -31,13 +31,14 @@ _NO_HOOKS = {"core.hooksPath": os.devnull}
 _BRANCHES_ALONE = {"receive.hideRefs": "refs/tags"}
 # What came is indexed by all cores: somebody waits for it, as nobody does for packing in the background.
 _THREADS = {"pack.threads": str(min(os.cpu_count() or 1, 4))}
+_BAND = b"side-band-64k"  # the only one that git's receive-pack knows
 _SMALL = 64 << 10  # bytes of a push that is looked at before git has it
 
 
-async def receive(git: Git, opened: Opened, body: Body, answer: Answer, protocol: str) -> bool:
-    """Relay one POST to `git receive-pack` and all of its answer but the end. Returns whether the receiver knows what moved.
+async def receive(git: Git, opened: Opened, body: Body, answer: Answer, protocol: str) -> Following | None:
+    """Relay one POST to `git receive-pack` and all of its answer but the end. When this returns, the receiver knows what has moved.
 
-    Once all of it is here, a push is finished even if the client does not wait for the answer.
+    Once all of it is here, a push is finished even if the client does not wait for the answer. What is returned is still to be told.
     """
     environment = opened.speaking(protocol)
     lines: list[bytes] = []
@@ -67,15 +68,41 @@ async def receive(git: Git, opened: Opened, body: Body, answer: Answer, protocol
         async with receiving as process, beside(feed(passing, process), *([hooks.serve()] if hooks else [])):
             await relay(process, ending, patient=True)
     said = b""
+    following = None
     if opened.receiver:
         # Here rather than in a post-receive hook, whose shell would take longer than all that is done here.
         chosen, moved = commands.parsed(lines)
-        said = _aside(await opened.receiver.after(moved), chosen)
+        told = await opened.receiver.after(moved)
+        # git says that it wants to be left alone with progress where its standard error is no terminal.
+        watched = b"quiet" not in chosen
+        further = await opened.receiver.progress(watched=watched) if told and _BAND in chosen else None
+        if further and not watched:
+            told = [*told, *[line async for line in further]]
+        elif further and ending.held == FLUSH and not ending.gone:
+            following = Following(further, body, answer)
+        said = _aside([*told, ""] if told and not following else told, chosen)
     if not ending.gone:
         with suppress(ClientGone):
             # In one piece with the end, which the client waits for.
-            await answer.write((said if ending.held == FLUSH else b"") + ending.held)
-    return True
+            await answer.write((said if ending.held == FLUSH else b"") + (b"" if following else ending.held))
+    return following
+
+
+class Following:
+    """Lines that a pusher at a terminal still waits for, and the end of git's answer behind them."""
+
+    def __init__(self, lines: AsyncIterator[str], body: Body, answer: Answer) -> None:
+        self._lines = lines
+        self._body = body
+        self._answer = answer
+
+    async def tell(self) -> None:
+        """Pass them on as they come, until they end or the client leaves."""
+        with suppress(ClientGone):
+            async with beside(self._body.gone()):
+                async for line in self._lines:
+                    await self._answer.write(_banded([line]))
+            await self._answer.write(_banded([""]) + FLUSH)
 
 
 async def _foreseen(receiver: Receiver, body: Body) -> Sequence[Command]:
@@ -109,9 +136,12 @@ class _AllButTheEnd:
 
 
 def _aside(lines: Sequence[str], chosen: frozenset[bytes]) -> bytes:
-    """Lines for the pusher as the side band has them (gitprotocol-pack(5)); b"" where there is none."""
-    if b"side-band-64k" not in chosen:  # the only one that git's receive-pack knows
-        return b""
+    """Lines for the pusher, if it has a place for them; b"" where there is none."""
+    return _banded(lines) if _BAND in chosen else b""
+
+
+def _banded(lines: Sequence[str]) -> bytes:
+    """Lines as the second side band has them (gitprotocol-pack(5))."""
     text = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
     size = LARGEST - 5
     return b"".join(packet(b"\x02" + text[at : at + size]) for at in range(0, len(text), size))

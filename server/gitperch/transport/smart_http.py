@@ -144,9 +144,12 @@ class SmartHTTP:
         async with self._git.receivers.turn(opened.client):
             told = False
             try:
-                told = await pushes.receive(self._git, opened, body, answer, protocol)
+                following = await pushes.receive(self._git, opened, body, answer, protocol)
+                told = True
             finally:
                 await asyncio.shield(self._backend.ended(opened, told=told))
+        if following:  # without the place, which others may need meanwhile
+            await following.tell()
         await answer.end()
 
 

@@ -1,0 +1,126 @@
+"""From a commit to an app that answers: the queue, the build, the start, the health check, the switch."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING
+
+from gitperch_preview.conductor import disk, following, states
+from gitperch_preview.conductor.health import healthy
+from gitperch_preview.conductor.news import whole
+from gitperch_preview.conductor.stage import host_name
+from gitperch_preview.contract import RunnerError
+
+if TYPE_CHECKING:
+    from gitperch_preview.conductor.branch import Branch
+    from gitperch_preview.conductor.records import Record
+    from gitperch_preview.contract import Command, Deployment, Log, Recipe, Running
+
+
+async def deploy(branch: Branch) -> None:
+    """Bring the newest deployment from the queue to the point where it answers. Raises RunnerError, Gone."""
+    record, stage = branch.newest, branch.stage
+    if record.state != states.QUEUED:
+        return
+    await _calm(branch)
+    recipe = await stage.records.recipe(record.id)
+    deployment = await stage.deployment(record, recipe)
+    branch.leftovers[record.id] = record.runner  # until it answers
+    log = stage.logs.open(deployment)
+    introduce(log, deployment)
+    async with stage.slots.turn(record.repo_id):
+        await branch.move(record, states.BUILDING)
+        await disk.make_room(stage, log)
+        await _build(branch, record, deployment, log)
+    await stage.room.enter(branch, _start_seconds(branch))
+    await branch.move(record, states.STARTING, built=True)
+    running, nth = await bring_up(branch, record, deployment, log, recipe.commands)
+    log.heading("Ready")
+    await whole(_switch(branch, record, running, recipe, nth))
+
+
+async def _calm(branch: Branch) -> None:
+    """Wait for the end of a burst of pushes, so that it ends in one build."""
+    loop = asyncio.get_running_loop()
+    await asyncio.sleep(max(0.0, branch.calm_until - loop.time()))
+
+
+def introduce(log: Log, deployment: Deployment) -> None:
+    """What was found, and why."""
+    log.heading(following.heading(deployment.branch, deployment.recipe))
+    for line in deployment.recipe.found:
+        log.line(line)
+
+
+async def _build(branch: Branch, record: Record, deployment: Deployment, log: Log) -> None:
+    seconds = branch.stage.host.config.previews.build_seconds
+    try:
+        async with asyncio.timeout(seconds):
+            await branch.stage.runner(record).build(deployment, log)
+    except TimeoutError:
+        raise RunnerError(
+            f"The build was ended: it took longer than {seconds:g} s, the most that this server allows (previews.build_seconds)."
+        ) from None
+
+
+def _start_seconds(branch: Branch) -> float:
+    return branch.stage.host.config.previews.start_seconds
+
+
+async def bring_up(
+    branch: Branch, record: Record, deployment: Deployment, log: Log, commands: tuple[Command, ...]
+) -> tuple[Running, int]:
+    """Start the app by the first of `commands` that stays up, and wait until it is well: the app, and which command that was.
+
+    Raises RunnerError with the reason of the last one.
+    """
+    reason = "It has no command to start."
+    runner = branch.stage.runner(record)
+    for nth, command in enumerate(commands or (None,)):
+        if nth:
+            log.line(f"{reason} Trying the next command.")
+        log.heading(f"Starting {command.line} ({command.source})" if command else "Starting")
+
+        async def begin(command: Command | None = command) -> Running:
+            branch.starting = await runner.start(deployment, log, command)
+            return branch.starting
+
+        running = await whole(begin())
+        problem = await healthy(running, deployment.recipe.health, host_name(deployment), _start_seconds(branch))
+        if not problem:
+            return running, nth
+        reason = problem
+        branch.starting = None
+        if not running.ended.done():
+            await whole(runner.stop(running))
+            break
+    raise RunnerError(reason)
+
+
+async def _switch(branch: Branch, record: Record, running: Running, recipe: Recipe, nth: int) -> None:
+    """The new version gets the host, and the old one goes."""
+    before, old = branch.serving, branch.running
+    await branch.stage.records.move(
+        record, states.READY, serves=True, command=nth, handle=json.dumps(dict(running.handle))
+    )
+    branch.leftovers.pop(record.id, None)
+    branch.crashes.clear()
+    branch.answers(record, running, recipe)
+    if before and before is not record:
+        branch.stage.retire(before, old, branch.place)
+
+
+async def start_again(branch: Branch, record: Record, recipe: Recipe, log: Log, deployment: Deployment) -> None:
+    """Start what was built before, by the command that stayed up then. Raises RunnerError."""
+    await branch.stage.room.enter(branch, _start_seconds(branch))
+    if record.state != states.STARTING:
+        await branch.move(record, states.STARTING)
+    commands = recipe.commands[record.command :][:1]
+    running, _ = await bring_up(branch, record, deployment, log, commands)
+    await whole(_back(branch, record, running, recipe))
+
+
+async def _back(branch: Branch, record: Record, running: Running, recipe: Recipe) -> None:
+    await branch.stage.records.move(record, states.READY, serves=True, handle=json.dumps(dict(running.handle)))
+    branch.answers(record, running, recipe)

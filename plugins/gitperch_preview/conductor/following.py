@@ -1,0 +1,125 @@
+"""What a pusher reads: what was found, and, at a terminal, how it goes on until the new version answers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gitperch_preview.conductor import states
+from gitperch_preview.conductor.stage import page
+from gitperch_preview.logs.reading import Reader
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+    from gitperch.repositories import Repository
+    from gitperch_preview.conductor.stage import Stage
+    from gitperch_preview.contract import Recipe
+
+BEGIN_SECONDS = 5.0  # that it may take until a push has become a deployment
+LOOK_SECONDS = 0.15  # between looks at a log
+LINE_LIMIT = 400  # characters
+_INDENT = " " * 7
+_STEP, _DONE, _WRONG = "-----> ", "=====> ", " !     "
+
+
+@dataclass(frozen=True)
+class Told:
+    """A branch that was pushed, what its commit is, and the address of its preview."""
+
+    branch: str
+    oid: str
+    url: str
+    recipe: Recipe
+
+
+async def told(
+    stage: Stage, repo: Repository, pushed: Sequence[Told], more: Sequence[str], seconds: float
+) -> AsyncIterator[str]:
+    """Lines for whoever pushed: of each branch what was found, or, if there are `seconds` to follow it, its log as it grows, and what
+    became of it."""
+    until = time.monotonic() + seconds
+    for each in pushed:
+        if seconds:
+            async for line in _one(stage, repo, each, until):
+                yield line[:LINE_LIMIT]
+        else:
+            for line in _found(each):
+                yield line
+    for line in more:
+        yield line
+
+
+def heading(branch: str, recipe: Recipe) -> str:
+    """The first line about a commit."""
+    source = recipe.dockerfile or next((command.source for command in recipe.commands), "")
+    return f"Building {branch} ({source})" if source else branch
+
+
+def _found(told: Told) -> list[str]:
+    lines = [_STEP + heading(told.branch, told.recipe), *(_INDENT + line for line in told.recipe.found)]
+    return [*lines, f"{_WRONG}{told.recipe.problem}" if told.recipe.problem else f"{_DONE}{told.url}"]
+
+
+async def _one(stage: Stage, repo: Repository, each: Told, until: float) -> AsyncIterator[str]:
+    branch, url = each.branch, each.url
+    begun = await stage.news.until(lambda: _deployment(stage, repo, branch, each.oid), BEGIN_SECONDS)
+    if not begun or each.recipe.problem:
+        for line in _found(each):
+            yield line
+        return
+
+    def outcome() -> str | None:
+        return _outcome(stage, repo, branch, begun)
+
+    def over() -> bool | None:
+        return time.monotonic() > until or stage.closing or outcome() is not None or None
+
+    async for line in _log(stage, repo, begun, over):
+        yield line
+    match outcome():
+        case states.READY | states.SLEEPING:  # asleep until its first visitor, where many came at once
+            yield f"{_DONE}{url}"
+        case states.FAILED:
+            place = stage.branches[repo.id, branch].place
+            yield f"{_WRONG}{place.problem}"
+            if place.upstream:
+                yield f"{_INDENT}The version before stays at {url}"
+        case None:
+            yield f"{_STEP}It goes on without you: {page(stage, repo)}"
+            yield f"{_DONE}{url}"
+        case _:
+            yield f"{_WRONG}A newer push has replaced this one."
+
+
+async def _log(
+    stage: Stage, repo: Repository, deployment_id: int, over: Callable[[], bool | None]
+) -> AsyncIterator[str]:
+    secrets = await stage.secrets_of(repo.id, deployment_id)
+    with Reader(stage.logs.path(repo.id, deployment_id), secrets) as reader:
+        rest, last = "", False
+        while not last:
+            last = bool(await stage.news.until(over, LOOK_SECONDS))
+            while (reader.has_more or last) and (piece := await asyncio.to_thread(reader.read, last=last)):
+                *lines, rest = (rest + piece.text).split("\n")
+                for line in lines:
+                    yield line if line.startswith((_STEP, _INDENT)) else _INDENT + line
+        if rest:
+            yield _INDENT + rest
+
+
+def _deployment(stage: Stage, repo: Repository, branch: str, oid: str) -> int | None:
+    """The deployment of what was pushed, or of what came after it."""
+    found = stage.branches.get((repo.id, branch))
+    return found.newest.id if found and found.newest.oid == oid else None
+
+
+def _outcome(stage: Stage, repo: Repository, branch: str, deployment_id: int) -> str | None:
+    """What it has come to; None as long as it is on its way."""
+    found = stage.branches.get((repo.id, branch))
+    if not found or found.newest.id != deployment_id:
+        return states.STOPPED
+    state = found.newest.state
+    return None if state in states.UNFINISHED else state

@@ -1,0 +1,158 @@
+"""What happens to an app between its deployments: it sleeps, wakes, ends by itself and starts again, is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from gitperch_preview.conductor import states
+from gitperch_preview.conductor.branch import STEPS
+from gitperch_preview.conductor.deploying import start_again
+from gitperch_preview.conductor.health import look
+from gitperch_preview.conductor.news import whole
+from gitperch_preview.conductor.stage import host_name
+from gitperch_preview.contract import Health, RunnerError
+
+if TYPE_CHECKING:
+    from gitperch_preview.conductor.branch import Branch
+
+CRASHES = 5  # times that an app may end by itself within
+CRASH_WINDOW = 600.0  # seconds, until it is not started again
+BACKOFF = 1.0  # seconds before the first new start; doubles each time
+LOOK_PAUSE = 0.2
+_PORT = Health(timeout=2.0)
+LOOKS = 3  # at an app that took no connection, before it is taken for dead
+
+
+async def sleep(branch: Branch) -> None:
+    """End the app, unless somebody has come meanwhile. What was built stays, and the next visitor has it start again."""
+    if not branch.place.open:
+        await rest(branch)
+
+
+async def rest(branch: Branch) -> None:
+    """End the app, whoever is there."""
+    record = branch.serving
+    running = branch.silent()
+    if not record or not running:
+        return
+
+    async def ended() -> None:
+        await branch.stage.runner(record).stop(running)
+        await branch.move(record, states.SLEEPING, handle="")
+        branch.stage.logs.rest(record.repo_id, record.id)
+
+    await whole(ended())
+
+
+async def wake(branch: Branch) -> None:
+    """Start the version that served last. One of which nothing was built yet, or nothing is left, is built first."""
+    if branch.running:
+        return
+    if branch.serving and branch.serving.built:
+        await _start(branch)
+        return
+    newest, branch.serving = branch.newest, None
+    if newest.state in (states.SLEEPING, states.STARTING, states.STOPPED, states.READY):
+        await branch.move(newest, states.QUEUED)
+        branch.then("deploy")
+
+
+async def _start(branch: Branch) -> None:
+    record, stage = branch.serving, branch.stage
+    if not record:
+        return
+    recipe = await stage.records.recipe(record.id)
+    deployment = await stage.deployment(record, recipe)
+    await start_again(branch, record, recipe, stage.logs.open(deployment), deployment)
+
+
+async def restart(branch: Branch) -> None:
+    """End the app that serves, and start it again with the settings that its repository has now."""
+    record = branch.serving
+    if not record:
+        return
+    running = branch.silent()
+    if running:
+        await whole(branch.stage.runner(record).stop(running))
+    branch.crashes.clear()
+    await _start(branch)
+
+
+async def revive(branch: Branch) -> None:
+    """Start the app again that has ended by itself, after a pause that grows; not for ever. Raises RunnerError."""
+    record, stage = branch.serving, branch.stage
+    if not record or branch.running:
+        return
+    reason = branch.ended.reason if branch.ended else "It ended."
+    recipe = await stage.records.recipe(record.id)
+    deployment = await stage.deployment(record, recipe)
+    log = stage.logs.open(deployment)
+    while True:
+        now = time.monotonic()
+        branch.crashes = [at for at in branch.crashes if at > now - CRASH_WINDOW] + [now]
+        if record.state != states.STARTING:
+            await branch.move(record, states.STARTING)
+        if len(branch.crashes) > CRASHES:
+            raise RunnerError(
+                f"It ended by itself {len(branch.crashes)} times in a short while and is not started again. The last time: {reason}"
+            )
+        pause = BACKOFF * 2 ** (len(branch.crashes) - 1)
+        log.heading(f"It ended by itself: {reason} It starts again in {pause:g} s.")
+        await asyncio.sleep(pause)
+        try:
+            await start_again(branch, record, recipe, log, deployment)
+        except RunnerError as error:
+            reason = str(error)
+        else:
+            return
+
+
+async def check(branch: Branch) -> None:
+    """Somebody could not reach the app: it is looked at, and where it is silent for good, started again."""
+    running, record = branch.running, branch.serving
+    if not running or not record:
+        return
+    deployment = await branch.stage.deployment(record, await branch.stage.records.recipe(record.id))
+    for _ in range(LOOKS):
+        if branch.running is not running or not await look(running.upstream, _PORT, host_name(deployment)):
+            return
+        await asyncio.sleep(LOOK_PAUSE)
+    branch.silent()
+    await whole(branch.stage.runner(record).stop(running))
+    branch.then("revive")
+
+
+async def stop(branch: Branch) -> None:
+    """End the app and whatever was on its way. What was built stays, until it is removed by its age."""
+    branch.granted(*STEPS)
+    record, running = branch.serving, branch.silent()
+    if record and running:
+        await whole(branch.stage.runner(record).stop(running))
+    newest = branch.newest
+    if record and record is not newest and record.state != states.STOPPED:
+        await branch.move(record, states.STOPPED, handle="")
+    if newest.state in states.UNFINISHED and newest is not record:
+        branch.leftovers[newest.id] = newest.runner
+    if newest.state != states.STOPPED:
+        await branch.move(newest, states.STOPPED, handle="")
+
+
+async def clear(branch: Branch) -> None:
+    """As `stop`, and what was built goes too."""
+    await stop(branch)
+    for record in (branch.newest, branch.serving):
+        if record:
+            branch.leftovers[record.id] = record.runner
+            record.built = False
+    await branch.stage.records.forget_built(branch.leftovers)
+    branch.serving = None
+
+
+async def remove(branch: Branch) -> None:
+    """The branch, or its app, is gone, and its records with it: nothing stays of it but its leftovers, which go after this."""
+    branch.granted(*STEPS)
+    running, record = branch.silent(), branch.serving
+    if running and record:
+        await whole(branch.stage.runner(record).stop(running))

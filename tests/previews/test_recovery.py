@@ -1,0 +1,156 @@
+"""The server is killed, or stopped, in each state; afterwards the same runs, nothing twice, nothing left over."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.previews import Site, app, checkouts, processes, running, wait
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from support.server import Server
+
+
+def settled(site: Site) -> None:
+    """Nothing runs twice, and nothing is there that no preview explains."""
+    server = site.server
+
+    def found() -> bool:
+        shown = site.previews().values()
+        serving = sorted(each["serving"] for each in shown if each["serving"])
+        known = {str(each["deployment"]) for each in shown} | {str(each) for each in serving}
+        alive = set(processes(server).values())
+        return running(server) == serving and alive <= set(serving) and checkouts(server) <= known
+
+    wait(found, "order")
+
+
+def test_what_runs_lives_on_when_the_server_is_killed(own_apps: Callable[..., Server], tmp_path: Path) -> None:
+    site = Site(own_apps(), tmp_path, "alive")
+    site.push(app("alive"))
+    site.until("ready")
+    before = site.text("id")
+    site.server.kill()
+    site.server.start()
+    site.until("ready")
+    assert site.text("id") == before
+    assert site.server.get(site.url() + "exit").status
+    wait(lambda: site.state() == "ready" and site.text("id") != before, "its end is noticed")
+    settled(site)
+
+
+def test_an_orderly_stop_ends_apps_and_the_next_start_has_them_again(
+    own_apps: Callable[..., Server], tmp_path: Path
+) -> None:
+    site = Site(own_apps(), tmp_path, "stopped")
+    site.push(app("main"))
+    site.push(app("asleep"), "asleep")
+    site.until("ready")
+    site.until("ready", "asleep")
+    site.act("sleep", "asleep")
+    site.until("sleeping", "asleep")
+    assert site.server.stop() == 0
+    assert processes(site.server) == {}
+    site.server.start()
+    site.until("ready")
+    assert site.state("asleep") == "sleeping"
+    assert (site.text(), site.text(branch="asleep")) == ("main", "asleep")
+    settled(site)
+
+
+def test_killed_while_the_app_was_dead(own_apps: Callable[..., Server], tmp_path: Path) -> None:
+    site = Site(own_apps(), tmp_path, "dead")
+    site.push(app("dead"))
+    site.until("ready")
+    pids = list(processes(site.server))
+    site.server.kill()
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    site.server.start()
+    site.until("ready")
+    assert site.text() == "dead"
+    settled(site)
+
+
+@pytest.mark.parametrize(
+    ("when", "files"),
+    [
+        ("queued", app("slow", build="sleep 1")),
+        ("building", app("slow", build="sleep 1.5")),
+        ("starting", app("slow", before="import time; time.sleep(1.5)")),
+    ],
+)
+def test_killed_on_the_way(
+    own_apps: Callable[..., Server], tmp_path: Path, when: str, files: dict[str, str | bytes]
+) -> None:
+    site = Site(own_apps(), tmp_path, "way")
+    site.push(app("before"))
+    site.until("ready")
+    if when == "queued":
+        site.push(app("busy", build="sleep 2"), "busy")
+        site.until("building", "busy")
+    oid = site.push(files)
+    site.until(when, oid=oid)
+    site.server.kill()
+    site.server.start()
+    assert site.text() == "before", "the old version answers meanwhile"
+    site.until("ready", oid=oid)
+    assert site.text() == "slow"
+    if when == "queued":
+        site.until("ready", "busy")
+    time.sleep(0.3)
+    settled(site)
+
+
+def test_killed_while_it_wakes(own_apps: Callable[..., Server], tmp_path: Path) -> None:
+    site = Site(own_apps(), tmp_path, "waking")
+    site.push(app("woken", before="import time; time.sleep(1)"))
+    site.until("ready")
+    site.act("sleep")
+    site.until("sleeping")
+    site.act("wake")
+    site.until("starting")
+    site.server.kill()
+    site.server.start()
+    site.until("ready")
+    assert site.text() == "woken"
+    settled(site)
+
+
+def test_what_no_record_explains_goes(own_apps: Callable[..., Server], tmp_path: Path) -> None:
+    site = Site(own_apps(), tmp_path, "swept")
+    site.push(app("kept"))
+    ready = site.until("ready")
+    site.server.kill()
+    left = site.server.data / "plugins/preview/process/checkouts/4711"
+    (left / "app").mkdir(parents=True)
+    stray = site.server.data / f"plugins/preview/logs/{1}/4711.log"
+    stray.write_text("left over")
+    site.server.start()
+    wait(lambda: not left.exists() and not stray.exists(), "the sweep")
+    assert str(ready["deployment"]) in checkouts(site.server)
+    site.until("ready")
+
+
+def test_a_branch_deleted_while_the_server_was_away(own_apps: Callable[..., Server], tmp_path: Path) -> None:
+    site = Site(own_apps(), tmp_path, "away")
+    site.push(app("main"))
+    site.push(app("gone"), "gone")
+    site.until("ready")
+    gone = site.until("ready", "gone")
+    site.server.kill()
+    path = next((site.server.data / "repositories").glob("*.git"))
+    site.server.git("update-ref", "-d", "refs/heads/gone", cwd=path)
+    site.server.start()
+    wait(lambda: "gone" not in site.previews(), "the preview's end")
+    wait(lambda: gone["deployment"] not in processes(site.server).values(), "the app's end")
+    settled(site)

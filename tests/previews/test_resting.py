@@ -1,0 +1,157 @@
+"""Sleep and wake, room for a few, crashes, and what people ask for."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.previews import Site, app, processes, running, wait
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from support.server import Server
+
+
+def test_an_app_without_visitors_sleeps_and_the_next_one_wakes_it(
+    own_apps: Callable[..., Server], tmp_path: Path
+) -> None:
+    site = Site(own_apps(idle_minutes=0.02), tmp_path, "sleepy")
+    site.push(app("awake"))
+    site.until("ready")
+    asleep = site.until("sleeping")
+    assert asleep["serving"] is None
+    assert processes(site.server) == {}
+    with ThreadPoolExecutor(10) as many:
+        answers = list(many.map(lambda _: site.text("id"), range(10)))
+    assert len(set(answers)) == 1, "one start for all who wait"
+    assert site.state() == "ready"
+    assert "hello from awake" in site.log(asleep)
+
+
+def test_open_requests_keep_an_app_awake(own_apps: Callable[..., Server], tmp_path: Path) -> None:
+    site = Site(own_apps(idle_minutes=0.01), tmp_path, "kept")
+    files = app("slow")
+    files["app.py"] = str(files["app.py"]).replace("def do_GET(self):", "def do_GET(self):\n        time.sleep(3)")
+    files["app.py"] = "import time\n" + str(files["app.py"])
+    site.push(files)
+    site.until("ready")
+    with ThreadPoolExecutor(1) as one:
+        answer = one.submit(site.text)
+        wait(lambda: site.previews()["main"]["open"], "a request")
+        site.until("ready")
+        for _ in range(10):
+            time.sleep(0.15)
+            assert site.state() == "ready"
+        assert answer.result() == "slow"
+    site.until("sleeping")
+
+
+def test_the_one_idle_longest_makes_room(own_apps: Callable[..., Server], tmp_path: Path) -> None:
+    site = Site(own_apps(running=2), tmp_path, "crowd")
+    for name in ("one", "two"):
+        site.push(app(name), name)
+        site.until("ready", name)
+    time.sleep(0.05)
+    assert site.text(branch="one") == "one"  # now the other is idle longer
+    site.push(app("three"), "three")
+    site.until("ready", "three")
+    assert {name: each["state"] for name, each in site.previews().items()} == {
+        "one": "ready",
+        "two": "sleeping",
+        "three": "ready",
+    }
+    assert site.text(branch="two") == "two"
+    assert site.state("one") == "sleeping"
+    assert len(running(site.server)) == 2
+
+
+def test_an_app_that_ends_is_started_again_but_not_for_ever(own_apps: Callable[..., Server], tmp_path: Path) -> None:
+    site = Site(own_apps(), tmp_path, "crashing")
+    site.push(app("fragile"))
+    site.until("ready")
+    first = site.text("id")
+    site.server.get(site.url() + "exit")
+    wait(lambda: site.state() == "ready" and site.text("id") != first, "a new start")
+    # From now on it ends a moment after it has begun to listen.
+    dying = "import os, threading; threading.Timer(0.4, lambda: os._exit(9)).start()"
+    oid = site.push(app("doomed", before=dying))
+    failed = site.until("failed", oid=oid, seconds=60)
+    assert "6 times" in failed["problem"]
+    assert failed["serving"] is None
+    assert processes(site.server) == {}
+    assert site.log(failed).count("Starting python3") == 6
+
+
+def test_a_wake_that_fails_says_so(own_apps: Callable[..., Server], tmp_path: Path) -> None:
+    site = Site(own_apps(idle_minutes=0.02), tmp_path, "once")
+    once = "import os, sys; os.path.exists('../home/began') and sys.exit('I start only once'); open(os.environ['HOME'] + '/began', 'w')"
+    site.push(app("once", before=once.replace("'../home/began'", "os.environ['HOME'] + '/began'")))
+    site.until("ready")
+    site.until("sleeping")
+    assert site.server.get(site.url(), headers={"Accept": "text/html"}).status != 200
+    failed = site.until("failed")
+    assert failed["problem"]
+    assert "I start only once" in site.log(failed)
+
+
+def test_people_stop_start_and_put_to_sleep(apps: Server, site: Site) -> None:
+    site.push(app("obedient"))
+    first = site.until("ready")
+    before = site.text("id")
+    site.act("restart")
+    wait(lambda: site.state() == "ready" and site.text("id") != before, "another process")
+    assert site.previews()["main"]["deployment"] == first["deployment"]
+    site.act("sleep")
+    site.until("sleeping")
+    site.act("wake")
+    site.until("ready")
+    site.act("stop")
+    site.until("stopped")
+    assert apps.get(site.url()).status != 200
+    assert site.state() == "stopped", "a visitor does not start what was stopped"
+    assert first["deployment"] not in processes(apps).values()
+    site.act("wake")
+    site.until("ready")
+    assert site.text() == "obedient"
+    site.act("stop")
+    site.until("stopped")
+    site.push(app("pushed"))
+    site.until("ready")
+    assert site.text() == "pushed"
+
+
+def test_what_failed_begins_anew_when_somebody_asks(apps: Server, site: Site) -> None:
+    files = app("luck", build="exit 1")
+    site.push(files)
+    failed = site.until("failed")
+    site.act("restart")
+    again = wait(lambda: _newer(site, failed["deployment"]), "a new deployment")
+    assert again["oid"] == failed["oid"]
+    site.until("failed")
+
+
+def _newer(site: Site, deployment: int) -> dict[str, object] | None:
+    found = site.previews()["main"]
+    return found if found["deployment"] > deployment else None
+
+
+@pytest.mark.parametrize("action", ["restart", "sleep", "wake", "stop"])
+def test_only_who_may_write_acts(apps: Server, tmp_path: Path, action: str) -> None:
+    site = Site(apps, tmp_path, f"guarded-{action}")
+    site.push({"index.html": "files"})
+    if action == "restart":
+        apps.add_user("bob")
+    path = f"{site.api}/main/{action}"
+    assert apps.request("POST", path, body=b"").status == 401
+    assert apps.request("POST", path, user="bob", body=b"").status == 403
+    assert apps.get(site.api, user="bob").status == 200
+    answer = apps.request("POST", path, user="alice", body=b"")
+    assert answer.status == 409
+    assert "has no app" in answer.text
+    foreign = {"Origin": "http://evil.example", "Cookie": "gitperch=x"}
+    assert apps.request("POST", path, headers=foreign, body=b"").status in (401, 403)
