@@ -92,6 +92,37 @@ def test_a_log_is_kept_small_under_a_writing_process_with_its_beginning_and_its_
         assert len(gaps) == 1, gaps
 
 
+def test_the_last_words_of_an_app_are_looked_at_and_those_that_another_server_heard(tmp_path: Path) -> None:
+    logs = Logs(tmp_path / "logs", LIMIT)
+
+    async def main() -> None:
+        keeper = asyncio.ensure_future(logs.keep_small())
+        await asyncio.sleep(0.1)
+        written = logs.open(deployment())
+        await asyncio.sleep(0.1)
+        written.append("first\n")
+        written.append(("x" * 99 + "\n") * 20_000)
+        logs.rest(1, 7)
+        await asyncio.sleep(2.5)
+        keeper.cancel()
+
+    asyncio.run(main())
+    assert logs.path(1, 7).stat().st_blocks * 512 <= LIMIT + 16384
+    long = logs.path(2, 8)
+    long.parent.mkdir()
+    long.write_text(("x" * 99 + "\n") * 20_000)
+    again = Logs(tmp_path / "logs", LIMIT)
+
+    async def start() -> None:
+        keeper = asyncio.ensure_future(again.keep_small())
+        await asyncio.sleep(0.5)
+        keeper.cancel()
+
+    asyncio.run(start())
+    assert long.stat().st_blocks * 512 <= LIMIT + 16384
+    assert text_of(long).count("left out") == 1
+
+
 def test_whoever_follows_reads_every_line_once_though_the_log_is_cut_meanwhile(tmp_path: Path) -> None:
     logs = Logs(tmp_path / "logs", 2 * LIMIT)  # its last half is longer than what is said between two looks
 

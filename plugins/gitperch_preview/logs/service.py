@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("gitperch_preview.logs")
 
 LOOK_SECONDS = 1.0
-_TAIL_BYTES = 64 << 10
 BUSY_SECONDS = 0.1  # after a look that found one too long
+_TAIL_BYTES = 64 << 10
+_BLOCKS = 16 << 10  # a file may take some more than what is in it
 
 
 class Logs:
@@ -32,6 +33,7 @@ class Logs:
         self._folder = folder
         self._max_bytes = max(max_bytes, 16 << 10)
         self._left_out: dict[Path, int] = {}  # of those that grow
+        self._resting: set[Path] = set()  # those of them that are looked at once more
         self._any = asyncio.Event()
         self.closing = False
         """Whether the server is about to stop, and whoever follows a log has to come again."""
@@ -45,17 +47,26 @@ class Logs:
         written = FileLog(self.path(deployment.repository.id, deployment.id))
         written.path.parent.mkdir(0o700, parents=True, exist_ok=True)
         written.append("")
+        self._resting.discard(written.path)
         self._left_out.setdefault(written.path, 0)
         self._any.set()
         return written
 
     def rest(self, repo_id: int, deployment_id: int) -> None:
         """Nothing writes to this log any more, until it is opened again."""
-        self._left_out.pop(self.path(repo_id, deployment_id), None)
+        if (path := self.path(repo_id, deployment_id)) in self._left_out:
+            self._resting.add(path)
 
     async def keep_small(self) -> None:
-        """Look at the logs that grow each second, for ever; at rest while there are none."""
+        """Look at the logs that grow each second, for ever; at rest while there are none. First at all of them: what was written in the
+        last moments of another server, nobody has looked at."""
+        for path in await asyncio.to_thread(self._too_long):
+            await self._look(path)
         while True:
+            for path in self._resting & self._left_out.keys():
+                await self._look(path)
+                if path in self._resting:
+                    self._forget(path)
             if not self._left_out:
                 self._any.clear()
             await self._any.wait()
@@ -64,6 +75,13 @@ class Logs:
                 busy |= await self._look(path)
             await asyncio.sleep(BUSY_SECONDS if busy else LOOK_SECONDS)
 
+    def _too_long(self) -> list[Path]:
+        return [path for path in self._folder.glob("*/*.log") if _on_disk(path) > self._max_bytes + _BLOCKS]
+
+    def _forget(self, path: Path) -> None:
+        self._left_out.pop(path, None)
+        self._resting.discard(path)
+
     async def _look(self, path: Path) -> bool:
         """Whether it was too long."""
         try:
@@ -71,7 +89,7 @@ class Logs:
                 return False
             left_out = await asyncio.to_thread(cap.held, path, self._max_bytes)
         except FileNotFoundError:
-            self._left_out.pop(path, None)
+            self._forget(path)
             return False
         except OSError:
             log.exception("%s cannot be kept small", path)
@@ -95,8 +113,8 @@ class Logs:
 
     async def remove(self, repo_id: int, deployment_id: int) -> None:
         """Remove one. What is gone already is fine."""
-        self.rest(repo_id, deployment_id)
         path = self.path(repo_id, deployment_id)
+        self._forget(path)
         with contextlib.suppress(OSError):
             path.unlink()
             path.parent.rmdir()
@@ -105,7 +123,7 @@ class Logs:
         """Remove those of a repository that is gone."""
         folder = self._folder / str(repo_id)
         for path in [path for path in self._left_out if path.parent == folder]:
-            del self._left_out[path]
+            self._forget(path)
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     async def sweep(self, known: Callable[[], Awaitable[Container[int]]]) -> None:
@@ -116,3 +134,10 @@ class Logs:
         for path in found:
             if int(path.stem) not in ids:
                 await self.remove(int(path.parent.name), int(path.stem))
+
+
+def _on_disk(path: Path) -> int:
+    try:
+        return path.stat().st_blocks * 512
+    except OSError:
+        return 0

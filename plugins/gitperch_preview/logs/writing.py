@@ -23,6 +23,7 @@ class FileLog:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._failed = False
 
     def heading(self, text: str) -> None:
         """`-----> text · 14:03:59 UTC`. Only headings have a time: what a process writes comes here without us."""
@@ -42,7 +43,9 @@ class FileLog:
             finally:
                 os.close(descriptor)
         except OSError as error:
-            log.warning("%s cannot be written to: %s", self.path, error.strerror)
+            if not self._failed:
+                log.warning("%s cannot be written to: %s", self.path, error.strerror)
+            self._failed = True
 
 
 def _shown(text: str) -> str:
