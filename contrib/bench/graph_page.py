@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 VIEW = {"width": 1440, "height": 900}
 TIMES = 8
+SETTLE = 700  # ms in which the browser ends what it does for itself in a new window
 
 # When the first row is in the page and the frame that shows it is drawn, in ms since the navigation began.
 WATCH = """(() => {
@@ -84,6 +85,7 @@ def opening(browser: Browser, address: str) -> None:
         for times in (cold, warm):
             page = context.new_page()
             travelled = watched(page)
+            page.wait_for_timeout(SETTLE)
             page.goto(address)
             times.append(float(page.evaluate(PAINTED)))
             page.wait_for_timeout(300)

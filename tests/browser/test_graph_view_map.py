@@ -69,6 +69,7 @@ def test_the_map_is_dragged_to_any_place(graph: GraphPage, place: Locator) -> No
     expect(graph.page.locator(".graph-map-bubble")).to_have_text(re.compile(r"^\d+ \w+ 2021 · \d+$"))
     mouse.up()
     expect(graph.page.locator(".graph-map-bubble")).to_be_hidden()
+    expect(graph.commit(f"Commit {COMMITS // 2}")).to_be_visible()  # the rows follow as fast as they come
     assert newest(graph) == pytest.approx(COMMITS / 2, abs=30)
     mouse.click(x, box["y"] + box["height"] - 2)
     expect(graph.commit("Commit 1")).to_be_visible()

@@ -8,9 +8,10 @@ export function closingMenus(root) {
       if (!(event.target instanceof Node && menu.contains(event.target))) menu.open = false;
     }
   });
-  root.addEventListener("focusin", (event) => {
+  root.addEventListener("focusin", ({ target }) => {
     for (const menu of open(root)) {
-      if (!(event.target instanceof Node && menu.contains(event.target))) menu.open = false;
+      // A press on words in the menu gives the focus to what is around the menu.
+      if (!(target instanceof Node && (menu.contains(target) || target.contains(menu)))) menu.open = false;
     }
   });
   root.addEventListener("keydown", (event) => {
