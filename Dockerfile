@@ -12,6 +12,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY server server
 COPY plugins plugins
 COPY frontend frontend
+COPY contrib/preview contrib/preview
 RUN pip install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation . \
 	&& useradd --system --uid 9418 --no-create-home --home-dir /data gitperch \
 	&& install -d -o gitperch -g gitperch -m 0700 /data

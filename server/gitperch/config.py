@@ -86,6 +86,21 @@ class PreviewSettings:
     log_max_bytes: int = setting(
         1 << 20, "bytes of its log that are kept for each deployment: its beginning and its end"
     )
+    build_megabytes: int = setting(512, "memory that a build may use, where its app may not use more")
+    cpus: float = setting(1.0, "processors that one container may use, such as 0.5")
+    processes: int = setting(256, "processes and threads that one app may have")
+    docker: str = setting(
+        "unix:///var/run/docker.sock", "the Docker engine, unix:///PATH or tcp://HOST:PORT; empty: none"
+    )
+    image: str = setting(
+        "gitperch-preview-base", "image for apps without a Dockerfile; this one is built when it is needed"
+    )
+    networks: str = setting(
+        "10.213.0.0/16", "where the networks of containers get their addresses; empty: from Docker's own"
+    )
+    clone_url: str = setting(
+        "", "http(s)://HOST[:PORT] where containers clone from; default a door of their network's own"
+    )
 
     @property
     def memory_bytes(self) -> int:
@@ -223,6 +238,24 @@ def _check_previews(previews: PreviewSettings) -> None:
     size("previews.memory", previews.memory)
     size("previews.build_memory", previews.build_memory)
     size("previews.disk_free", previews.disk_free)
+    for name, least in (("build_megabytes", 16), ("cpus", 0.01), ("processes", 16)):
+        if getattr(previews, name) < least:
+            raise ConfigError(f"previews.{name} is {getattr(previews, name)}; it has to be {least} at least.")
+    if previews.docker and not re.fullmatch(r"unix:///.+|tcp://[^/]+", previews.docker):
+        raise ConfigError(f"previews.docker is {previews.docker!r}; it has to be unix:///PATH or tcp://HOST:PORT.")
+    if previews.networks and not _is_pool(previews.networks):
+        raise ConfigError(f"previews.networks is {previews.networks!r}; it has to be such as 10.213.0.0/16.")
+    if previews.clone_url and not re.fullmatch(r"https?://[^/\s@]+/?", previews.clone_url):
+        raise ConfigError(f"previews.clone_url is {previews.clone_url!r}; it has to be http(s)://HOST[:PORT].")
+
+
+def _is_pool(text: str) -> bool:
+    import ipaddress  # late: only a server with other networks than usual needs it
+
+    try:
+        return ipaddress.IPv4Network(text).prefixlen <= 27
+    except ValueError:
+        return False
 
 
 def _completed(config: Config) -> Config:

@@ -20,7 +20,7 @@ from gitperch.plugins import Plugins
 from support.server import PASSWORD
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
 
     import pytest
@@ -52,8 +52,10 @@ class House:
 
 
 @asynccontextmanager
-async def house(data: Path, monkeypatch: pytest.MonkeyPatch, *in_tree: str) -> AsyncIterator[House]:
-    """Run the application with only the plugins `in_tree` (`package:Class`)."""
+async def house(
+    data: Path, monkeypatch: pytest.MonkeyPatch, *in_tree: str, settings: Mapping[str, str] | None = None
+) -> AsyncIterator[House]:
+    """Run the application with only the plugins `in_tree` (`package:Class`). `settings` are variables, as in the environment."""
     monkeypatch.setattr(plugins, "IN_TREE", in_tree)
     hosts: list[Host] = []
 
@@ -67,16 +69,16 @@ async def house(data: Path, monkeypatch: pytest.MonkeyPatch, *in_tree: str) -> A
     port = listener.getsockname()[1]
     data.mkdir(exist_ok=True)
     ready, stop = asyncio.Event(), asyncio.Event()
-    app = create_app(load({"data": data, "listen": f"127.0.0.1:{port}"}, {}), lambda _: ready.set())
-    settings = HypercornConfig()
-    settings.bind = [f"fd://{listener.detach()}"]
-    settings.loglevel = "ERROR"
-    settings.graceful_timeout = 1.0
+    app = create_app(load({"data": data, "listen": f"127.0.0.1:{port}"}, settings or {}), lambda _: ready.set())
+    serving_as = HypercornConfig()
+    serving_as.bind = [f"fd://{listener.detach()}"]
+    serving_as.loglevel = "ERROR"
+    serving_as.graceful_timeout = 1.0
 
     async def stopped() -> None:
         await stop.wait()
 
-    serving = asyncio.create_task(serve(app, settings, shutdown_trigger=stopped))  # type: ignore[arg-type]
+    serving = asyncio.create_task(serve(app, serving_as, shutdown_trigger=stopped))  # type: ignore[arg-type]
     try:
         async with asyncio.timeout(20):
             await asyncio.wait([serving, asyncio.create_task(ready.wait())], return_when=asyncio.FIRST_COMPLETED)
@@ -93,12 +95,18 @@ async def house(data: Path, monkeypatch: pytest.MonkeyPatch, *in_tree: str) -> A
 Test = Callable[[House], Coroutine[Any, Any, None]]
 
 
-def runner(data: Path, monkeypatch: pytest.MonkeyPatch, *in_tree: str, seconds: float = 45) -> Callable[[Test], None]:
+def runner(
+    data: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *in_tree: str,
+    seconds: float = 45,
+    settings: Mapping[str, str] | None = None,
+) -> Callable[[Test], None]:
     """What runs a test inside a house of its own."""
 
     def run(test: Test) -> None:
         async def inside() -> None:
-            async with house(data, monkeypatch, *in_tree) as it, asyncio.timeout(seconds):
+            async with house(data, monkeypatch, *in_tree, settings=settings) as it, asyncio.timeout(seconds):
                 await test(it)
 
         try:

@@ -33,7 +33,7 @@ _REMEMBERED = 1000
 
 @dataclass(frozen=True)
 class Viewer:
-    """Whoever sent a request: a person, signed in, with a token or a key; a deploy key, which is no person; or nobody."""
+    """Whoever sent a request: a person, signed in, with a token or a key; a deploy key or a preview, no person; or nobody."""
 
     user: User | None = None
     rank: int = 3  # the most that a token's scopes or a deploy key allow
@@ -161,7 +161,9 @@ class Access:
         address = (client_address(connection),)
         self._failures.check(address)
         grant = await self._tokens.check(secret)
-        user = await self._people.by_id(grant.user_id) if grant else None
+        if grant and grant.user_id is None:
+            return Viewer(rank=1, repo_id=grant.repo_id, token_id=grant.token_id, deploys_for="")
+        user = await self._people.by_id(grant.user_id) if grant and grant.user_id is not None else None
         if not grant or not user:
             self._failures.add(address)
             raise Unauthorized("The token is not right, or its time is over. Make a new one on your account page.")

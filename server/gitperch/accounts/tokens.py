@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gitperch.errors import BadRequest, NotFound
@@ -42,17 +42,52 @@ class Token:
 
 @dataclass(frozen=True)
 class Grant:
-    """What a presented token allows."""
+    """What a presented token allows. One that was lent belongs to nobody: its `user_id` is None, its `token_id` below zero."""
 
     token_id: int
-    user_id: int
+    user_id: int | None
     scopes: frozenset[str]
     repo_id: int | None
+
+
+@dataclass(frozen=True)
+class Loan:
+    """A token that the server lends to something of its own, such as a preview that clones: see `Tokens.lend`."""
+
+    id: int
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class _Lent:
+    digest: bytes
+    repo_id: int
+    since: float
+    until: float
 
 
 class Tokens:
     def __init__(self, db: Database) -> None:
         self._db = db
+        self._lent: dict[int, _Lent] = {}
+        self._loans = 0
+
+    def lend(self, repo: Repository, seconds: float) -> Loan:
+        """A token that can read `repo`, and nothing else that is not public, for `seconds` or until it is taken back.
+
+        It stands for nobody, is kept in memory alone, and so is over when the server is.
+        """
+        now = time.time()
+        for old in [loan_id for loan_id, lent in self._lent.items() if lent.until <= now]:
+            del self._lent[old]
+        self._loans -= 1
+        loan = Loan(self._loans, PREFIX + secrets.token_hex(20))
+        self._lent[loan.id] = _Lent(_hash(loan.secret), repo.id, now, now + seconds)
+        return loan
+
+    def take_back(self, loan: Loan) -> None:
+        """End a loan; once more is harmless."""
+        self._lent.pop(loan.id, None)
 
     async def add(
         self,
@@ -94,6 +129,9 @@ class Tokens:
         if not secret.startswith(PREFIX):
             return None
         digest, now = _hash(secret), time.time()
+        for loan_id, lent in self._lent.items():
+            if lent.digest == digest and lent.until > now:
+                return Grant(loan_id, None, frozenset({"read:repository"}), lent.repo_id)
         row = self._db.peek(
             "SELECT * FROM tokens WHERE hash = ? AND (expires_at IS NULL OR expires_at > ?)", (digest, now)
         )
@@ -106,6 +144,9 @@ class Tokens:
 
     async def lives(self, token_id: int, since: float) -> bool:
         """Whether the token that had this id at the time `since` is neither revoked nor over."""
+        if token_id < 0:
+            lent = self._lent.get(token_id)
+            return lent is not None and lent.since <= since and lent.until > time.time()
         sql = "SELECT 1 FROM tokens WHERE id = ? AND created_at <= ? AND (expires_at IS NULL OR expires_at > ?)"
         return bool(self._db.peek(sql, (token_id, since, time.time())))
 

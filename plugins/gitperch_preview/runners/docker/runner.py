@@ -1,0 +1,297 @@
+"""The runner `docker`: see `gitperch_preview.contract.Runner` for what each method promises."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from gitperch_preview.contract import Ended, RunnerError, Running, Thing, Upstream
+from gitperch_preview.runners.docker import containers, names, tidying
+from gitperch_preview.runners.docker.door import Doors
+from gitperch_preview.runners.docker.engine import Engine, EngineError
+from gitperch_preview.runners.docker.follow import Follower
+from gitperch_preview.runners.docker.images import Images, exposed
+from gitperch_preview.runners.docker.names import Names
+from gitperch_preview.runners.docker.sites import Sites
+from gitperch_preview.runners.docker.walls import Walls
+from gitperch_preview.runners.docker.watch import Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from gitperch.host import Host
+    from gitperch_preview.contract import Command, Deployment, Log
+
+log = logging.getLogger("gitperch.preview.docker")
+
+# The statuses of contrib/preview/entrypoint.sh.
+_FAILED = {71: "The branch could not be cloned", 72: "Installing failed", 73: "Building failed", 74: "Releasing failed"}
+_BUILD_SECONDS = 4 * 3600.0  # an outer bound; `previews.build_seconds` comes first
+_LOG_SECONDS = 5.0
+_IMAGE = "image"
+
+
+class DockerRunner:
+    """Containers on the engine that `previews.docker` names. Nothing is asked of it before something is wanted."""
+
+    name = "docker"
+
+    def __init__(self, host: Host, folder: Path) -> None:
+        settings = host.config.previews
+        self._host = host
+        self._settings = settings
+        self._names = Names(folder)
+        self._engine = Engine(settings.docker)
+        self._images = Images(self._engine, self._names, host.git, settings.image)
+        self._sites = Sites(self._engine, self._names, settings.networks)
+        self._walls = Walls(self._engine, self._names, settings.image, outside=bool(self._sites.own))
+        self._doors = Doors(host, folder)
+        self._watch = Watch(self._engine, self._names, host.tasks, self._walls.forget)
+        self._follower = Follower(self._engine, host.tasks, folder / "read")
+        self._staying: set[str] = set()
+
+    async def usable(self) -> str:
+        if not self._settings.docker:
+            return "Docker is turned off: previews.docker is empty."
+        try:
+            found = await self._engine.version()
+        except RunnerError as error:
+            return str(error)
+        if found.get("Os") != "linux":
+            return f"The Docker engine runs containers of {found.get('Os')}; previews are made of Linux ones."
+        return ""
+
+    async def isolation(self) -> str:
+        return "container, own network"
+
+    async def build(self, deployment: Deployment, log: Log) -> None:
+        await self.discard(deployment.id)
+        if deployment.recipe.kind == _IMAGE:
+            await self._build_image(deployment, log)
+        else:
+            await self._prepare(deployment, log)
+
+    async def _build_image(self, deployment: Deployment, log: Log) -> None:
+        recipe = deployment.recipe
+        if self._walls.need_image:
+            await self._images.bring_base(log)
+        site, _ = await self._ground(deployment)
+        for command in recipe.build:
+            log.line(f"{command.line} ({command.source}) is left out: the {recipe.dockerfile} says how it is built")
+        limits = containers.build_limits(self._build_memory(deployment), self._settings.cpus)
+        await self._images.build(deployment, log, site, limits, _BUILD_SECONDS)
+        if recipe.release:
+            log.heading(f"Releasing: {recipe.release.line} ({recipe.release.source})")
+            wanted = containers.of_image(
+                deployment, self._names, containers.PORT, recipe.release, self._limits(deployment, site)
+            )
+            container = await self._create(deployment, wanted, "-release")
+            ended = await self._finish(container, log)
+            await self._remove_container(container)
+            if ended:
+                _require_success(ended, "Releasing failed")
+
+    async def _prepare(self, deployment: Deployment, log: Log) -> None:
+        """Clone, install, build and release in the container that will be started again for the app."""
+        await self._images.bring_base(log)
+        site, clone_url = await self._ground(deployment)
+        limits = self._limits(deployment, site, self._build_memory(deployment))
+        wanted = containers.of_base(deployment, self._names, self._images.base, clone_url, limits)
+        container = await self._create(deployment, wanted)
+        loan = self._host.tokens.lend(deployment.repository, _BUILD_SECONDS)
+        try:
+            word = secrets.token_hex(16)
+            await self._put(container, containers.preparing(deployment, loan.secret, word))
+            ended = await self._finish(container, log, self._follower.word(container, word))
+        finally:
+            self._host.tokens.take_back(loan)
+        if ended:
+            _require_success(ended)
+
+    async def start(self, deployment: Deployment, log: Log, command: Command | None) -> Running:
+        site, _ = await self._ground(deployment)
+        if deployment.recipe.kind == _IMAGE:
+            container, port = await self._container_of_image(deployment, command, site)
+        else:
+            container, port = await self._container_of_base(deployment, command)
+        if not await self._woken(container):
+            await self._engine.call("POST", f"/containers/{container}/start", timeout=60)
+        self._follower.start(container, log.path)
+        return await self._running(deployment, container, port)
+
+    async def _container_of_image(self, deployment: Deployment, command: Command | None, site: str) -> tuple[str, int]:
+        image = await self._images.find(self._names.image(deployment.id))
+        if not image:
+            raise RunnerError(
+                "Its image is gone from the engine. Push again, or restart the preview, to have it built anew."
+            )
+        port = deployment.recipe.port or exposed(image) or containers.PORT
+        wanted = containers.of_image(deployment, self._names, port, command, self._limits(deployment, site))
+        found = await self._engine.find(f"/containers/{self._names.container(deployment.id)}/json")
+        if found and (found["Config"].get("Labels") or {}).get(names.FITS) == wanted["Labels"][names.FITS]:
+            return str(found["Id"]), port  # it slept, and has what it wrote
+        if found:
+            await self._remove_container(found["Id"])
+        return await self._create(deployment, wanted), port
+
+    async def _container_of_base(self, deployment: Deployment, command: Command | None) -> tuple[str, int]:
+        if not command:
+            raise RunnerError("There is no command that would start it: name one in gitperch.toml, [preview] command.")
+        found = await self._engine.find(f"/containers/{self._names.container(deployment.id)}/json")
+        if not found:
+            raise RunnerError(
+                "Its container is gone from the engine. Push again, or restart the preview, to have it built anew."
+            )
+        container = str(found["Id"])
+        if found["State"]["Running"] and container not in self._staying:
+            await self._end(container)
+        memory = containers.limits(deployment.memory, self._settings.cpus)
+        try:
+            await self._engine.call("POST", f"/containers/{container}/update", json=memory)
+        except EngineError:  # its build still holds more
+            await self._end(container)
+            await self._engine.call("POST", f"/containers/{container}/update", json=memory)
+        await self._put(container, containers.starting(deployment, command))
+        return container, deployment.recipe.port or containers.PORT
+
+    async def _woken(self, container: str) -> bool:
+        """Whether the container stayed after its build, and now goes on with its new job."""
+        if container not in self._staying:
+            return False
+        self._staying.discard(container)
+        try:
+            await self._engine.call("POST", f"/containers/{container}/kill", query={"signal": "SIGUSR1"})
+        except EngineError as error:
+            if error.status not in (404, 409):
+                raise
+            return False
+        return True
+
+    async def _running(self, deployment: Deployment, container: str, port: int) -> Running:
+        ended, found = await self._watch.ended(container)
+        networks = found["NetworkSettings"]["Networks"].values()
+        address = next((str(network["IPAddress"]) for network in networks if network.get("IPAddress")), "")
+        if not address and not ended.done():
+            raise RunnerError("The engine has given the container no address.")
+        return Running(deployment.id, Upstream(address, port), {"container": container, "port": port}, ended)
+
+    async def adopt(self, deployment: Deployment, handle: Mapping[str, str | int]) -> Running | None:
+        listed = await self._engine.get("/containers/json", filters=self._names.of_preview(deployment.id))
+        running = {str(container["Id"]) for container in listed}
+        container, port = str(handle.get("container")), str(handle.get("port"))
+        known = container in running and port.isdecimal()
+        for other in running - ({container} if known else set()):
+            await self._end(other)
+        if not known:
+            return None
+        await self._ground(deployment)
+        self._follower.resume(container)
+        adopted = await self._running(deployment, container, int(port))
+        return None if adopted.ended.done() else adopted
+
+    async def stop(self, running: Running) -> None:
+        container = str(running.handle["container"])
+        await self._end(container)
+        await self._follower.caught_up(container, _LOG_SECONDS)
+
+    async def memory(self, running: Running) -> int | None:
+        path = f"/containers/{running.handle['container']}/stats"
+        found = await self._engine.find(path, **{"stream": False, "one-shot": True})
+        used = (found or {}).get("memory_stats") or {}
+        if "usage" not in used:
+            return None
+        stats = used.get("stats") or {}
+        return max(0, int(used["usage"]) - int(stats.get("total_inactive_file", stats.get("inactive_file", 0))))
+
+    async def things(self) -> Sequence[Thing]:
+        return await tidying.things(self._engine, self._names)
+
+    async def remove(self, thing: Thing) -> None:
+        if thing.kind == tidying.NETWORK:
+            await self._sites.leave(thing.name)
+        await tidying.remove(self._engine, thing)
+
+    async def discard(self, deployment_id: int) -> None:
+        for container in await tidying.discard(self._engine, self._names, deployment_id):
+            self._follower.forget(container)
+            self._staying.discard(container)
+
+    async def free(self, wanted: int) -> int:
+        return await tidying.free(self._engine, self._names, self._images.base, wanted)
+
+    async def close(self) -> None:
+        await self._doors.close()
+
+    async def _ground(self, deployment: Deployment) -> tuple[str, str]:
+        """The site's network, walled off, and where to clone from inside."""
+        repo = deployment.repository
+        site = await self._sites.ready(repo)
+        if self._settings.clone_url:
+            ports, origin = [_port(self._settings.clone_url)], self._settings.clone_url
+        else:
+            port = await self._doors.open(repo.id, site.address)
+            ports, origin = [port], f"http://{site.address}:{port}"
+        await self._walls.stand(ports, await self._sites.addresses())
+        return site.name, f"{origin.rstrip('/')}/{repo.full_name}.git"
+
+    def _limits(self, deployment: Deployment, site: str, memory: int | None = None) -> dict[str, Any]:
+        return containers.walled(site, memory or deployment.memory, self._settings.cpus, self._settings.processes)
+
+    def _build_memory(self, deployment: Deployment) -> int:
+        return max(deployment.memory, self._settings.build_megabytes << 20)
+
+    async def _create(self, deployment: Deployment, wanted: Mapping[str, Any], part: str = "") -> str:
+        query = {"name": self._names.container(deployment.id, part)}
+        made = await self._engine.call("POST", "/containers/create", query=query, json=wanted)
+        return str(made["Id"])
+
+    async def _put(self, container: str, archive: bytes) -> None:
+        await self._engine.call("PUT", f"/containers/{container}/archive", query={"path": "/"}, data=archive)
+
+    async def _finish(self, container: str, log: Log, word: asyncio.Event | None = None) -> Ended | None:
+        """Start a container, and wait for its end, with all that it says in the log; None where it says its word first, and stays."""
+        await self._engine.call("POST", f"/containers/{container}/start", timeout=60)
+        self._follower.start(container, log.path)
+        ended, _ = await self._watch.ended(container)
+        said = asyncio.ensure_future((word or asyncio.Event()).wait())
+        try:
+            async with asyncio.timeout(_BUILD_SECONDS):
+                waited: list[asyncio.Future[Any]] = [ended, said]
+                await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+        except BaseException:
+            await asyncio.shield(self._end(container, grace=0))
+            raise
+        finally:
+            said.cancel()
+        if not ended.done():
+            self._staying.add(container)
+            return None
+        await self._follower.caught_up(container, _LOG_SECONDS)
+        return ended.result()
+
+    async def _end(self, container: str, grace: int = containers.GRACE_SECONDS) -> None:
+        try:
+            await self._engine.call("POST", f"/containers/{container}/stop", query={"t": grace}, timeout=grace + 30)
+        except EngineError as error:
+            if error.status not in (304, 404):
+                raise
+
+    async def _remove_container(self, container: str) -> None:
+        await self._engine.delete(f"/containers/{container}", force=True, v=True)
+        self._follower.forget(container)
+
+
+def _require_success(ended: Ended, what: str = "") -> None:
+    if ended.code != 0:
+        failed = what or _FAILED.get(ended.code or 0, "The build failed")
+        why = "the log says why." if ended.code in _FAILED and not ended.oom else ended.reason
+        raise RunnerError(f"{failed}: {why}")
+
+
+def _port(address: str) -> int:
+    url = urlsplit(address)
+    return url.port or {"https": 443}.get(url.scheme, 80)
