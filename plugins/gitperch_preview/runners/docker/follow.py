@@ -14,7 +14,7 @@ from gitperch_preview.runners.docker.streams import unframed
 from gitperch_preview.runners.docker.watch import nanoseconds
 
 if TYPE_CHECKING:
-    from gitperch.tasks import Supervisor
+    from gitperch.host import Host
     from gitperch_preview.runners.docker.engine import Engine
 
 log = logging.getLogger("gitperch.preview.docker")
@@ -28,10 +28,10 @@ _STAMP = re.compile(rb"(\S{20,35}Z) ?")
 class Follower:
     """One task for each container that runs. `folder` remembers how far each was read."""
 
-    def __init__(self, engine: Engine, tasks: Supervisor, folder: Path) -> None:
+    def __init__(self, engine: Engine, host: Host, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._engine = engine
-        self._tasks = tasks
+        self._tasks = host.tasks
         self._folder = folder
         self._done: dict[str, asyncio.Event] = {}
         self._words: dict[str, tuple[bytes, asyncio.Event]] = {}

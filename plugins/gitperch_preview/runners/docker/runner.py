@@ -50,8 +50,8 @@ class DockerRunner:
         self._sites = Sites(self._engine, self._names, settings.networks)
         self._walls = Walls(self._engine, self._names, settings.image, outside=bool(self._sites.own))
         self._doors = Doors(host, folder)
-        self._watch = Watch(self._engine, self._names, host.tasks, self._walls.forget)
-        self._follower = Follower(self._engine, host.tasks, folder / "read")
+        self._watch = Watch(self._engine, self._names, host, self._walls.forget)
+        self._follower = Follower(self._engine, host, folder / "read")
         self._staying: set[str] = set()
 
     async def usable(self) -> str:

@@ -18,7 +18,7 @@ from gitperch_preview.runners.docker.streams import messages
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from gitperch.tasks import Supervisor
+    from gitperch.host import Host
     from gitperch_preview.runners.docker.engine import Engine
     from gitperch_preview.runners.docker.names import Names
 
@@ -42,11 +42,11 @@ class _Waiting:
 class Watch:
     """`ended` gives the future of a container that was started. One stream of events serves all, from the first on."""
 
-    def __init__(self, engine: Engine, names: Names, tasks: Supervisor, forget: Callable[[], None]) -> None:
+    def __init__(self, engine: Engine, names: Names, host: Host, forget: Callable[[], None]) -> None:
         """`forget` is called when the engine has been away."""
         self._engine = engine
         self._names = names
-        self._tasks = tasks
+        self._tasks = host.tasks
         self._forget = forget
         self._waiting: dict[str, _Waiting] = {}
         self._listening = asyncio.Event()
