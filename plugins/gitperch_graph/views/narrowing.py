@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
 
 ABSENT = 0xFFFFFFFF
+_SEVERAL = 0xFFFFFFFE  # in place of a parent, where there are others
 MOST = 8  # parents, unless a commit really has more
 BITS = 8  # of `skipped`; a parent after these is drawn as if it were a real one
 STEPS = 256  # commits that are looked at to find out whether one parent reaches another
@@ -96,84 +97,108 @@ def _skipped(
 ) -> tuple[NDArray[np.uint8], Numbers]:
     """`skipped` and `solid`: an edge is skipped that is none of the `real` ones; only the `doubtful` commits may have such."""
     none = np.zeros(0, np.uint8), np.zeros(0, np.uint32)
-    is_skipped = np.zeros(len(to), np.bool_)
-    there, real_to = real[0].data, real[1].data
-    starts, tos = first.data, old_to.data
-    masks = np.zeros(len(first) - 1, np.uint8)
-    for height in doubtful.tolist():
-        new = int(rank[height])
-        begin, end = starts[new], starts[new + 1]
-        true = set(real_to[there[height] : there[height + 1]])
-        for nth, parent in enumerate(tos[begin:end]):
-            if parent not in true and nth < BITS:
-                is_skipped[begin + nth] = True
-                masks[new] |= 1 << nth
-    if not is_skipped.any():
+    asked = np.zeros(len(real[0]) - 1, np.bool_)
+    asked[doubtful] = True
+    kept = np.zeros(len(first) - 1, np.uint32)  # their old heights
+    shown = rank[doubtful]
+    kept[shown] = doubtful
+    wanted = np.zeros(len(kept), np.bool_)
+    wanted[shown] = True
+    child = np.repeat(np.arange(len(kept), dtype=np.uint32), np.diff(first))
+    edges = np.flatnonzero(wanted[child])
+    owner = np.repeat(np.arange(len(asked), dtype=np.uint32), np.diff(real[0]))
+    theirs = asked[owner]
+    true = np.isin(_pairs(kept[child[edges]], old_to[edges]), _pairs(owner[theirs], real[1][theirs]))
+    nth = edges - first[child[edges]]
+    edges, nth = edges[~true & (nth < BITS)], nth[~true & (nth < BITS)]
+    if not len(edges):
         return none
-    child = np.repeat(np.arange(len(first) - 1, dtype=np.uint32), np.diff(first))
-    solid = np.zeros(len(first) - 1, np.uint32)
+    is_skipped = np.zeros(len(to), np.bool_)
+    is_skipped[edges] = True
+    masks = np.zeros(len(kept), np.uint8)
+    for bit in range(BITS):
+        masks[child[edges[nth == bit]]] |= np.uint8(1 << bit)
+    solid = np.zeros(len(kept), np.uint32)
     firm = ~is_skipped & (to != ABSENT)
     np.maximum.at(solid, to[firm], child[firm])
     return masks, solid
 
 
+def _pairs(child: Numbers, parent: Numbers) -> NDArray[np.uint64]:
+    return (child.astype(np.uint64) << np.uint64(32)) | parent
+
+
 def _rewritten(first: Numbers, to: Numbers, shown: Mask, kept: Numbers) -> dict[int, Sequence[int]]:
     """The parents of those shown commits that have a hidden parent."""
     low, high = int(kept[0]), int(kept[-1])
-    owner = np.repeat(np.arange(len(shown), dtype=np.uint32), np.diff(first))
+    degree = np.diff(first)
+    owner = np.repeat(np.arange(len(shown), dtype=np.uint32), degree)
     hidden_edge = (to != ABSENT) & ~shown[np.where(to == ABSENT, 0, to)]
-    looked_at = ~shown
-    looked_at[owner[hidden_edge]] = True
+    looked_at = ~shown & (degree > 1)
+    looked_at[owner[hidden_edge]] |= shown[owner[hidden_edge]]
     looked_at[:low] = False
     looked_at[high + 1 :] = False
     return _Rewriting(first, to, shown, low).parents(np.flatnonzero(looked_at).tolist())
 
 
+def _ends(first: Numbers, to: Numbers, shown: Mask) -> Numbers:
+    """Where one gets from each commit down a line of hidden ones with one parent each: to one that is shown, or has several, or none."""
+    here = np.arange(len(shown), dtype=np.uint32)
+    single = np.flatnonzero(~shown & (np.diff(first) == 1))
+    below = to[first[:-1][single]]
+    here[single[below != ABSENT]] = below[below != ABSENT]
+    while not np.array_equal(further := here[here], here):
+        here = further
+    return here
+
+
 class _Rewriting:
-    """Goes up through a history, knowing for each hidden commit which shown ones are next below it."""
+    """Goes up through a history, knowing for each hidden merge which shown commits are next below it."""
 
     def __init__(self, first: Numbers, to: Numbers, shown: Mask, low: int) -> None:
+        ends = _ends(first, to, shown)
         # Views give Python's own integers, and faster than arrays of numpy do.
         self._first, self._to = np.ascontiguousarray(first).data, np.ascontiguousarray(to).data
+        self._ends = ends.data
+        # The parent of each shown commit that has one only, as far as that is known: most steps are from such a commit.
+        only, degree = np.full(len(shown), _SEVERAL, np.uint32), np.diff(first)
+        only[degree == 0] = ABSENT
+        only[degree == 1] = to[first[:-1][degree == 1]]
+        self._only = only.data
         self._shown = shown.view(np.uint8).data
         self._low = low
-        self._nearest: list[tuple[int, ...]] = []
+        self._nearest: dict[int, tuple[int, ...]] = {}
         self._changed: dict[int, Sequence[int]] = {}
 
     def parents(self, heights: Sequence[int]) -> dict[int, Sequence[int]]:
-        if not heights:
-            return {}
-        self._nearest = [()] * (heights[-1] + 1 - self._low)
         shown, first, to = self._shown, self._first, self._to
         for height in heights:
             begin, end = first[height], first[height + 1]
-            if shown[height]:
-                self._changed[height] = self._of_shown(to[begin:end])
+            if not shown[height]:
+                self._nearest[height] = self._of_hidden(to[begin:end])
             elif end - begin == 1:
-                self._nearest[height - self._low] = self._below(to[begin])
-            elif end > begin:
-                self._nearest[height - self._low] = self._of_hidden(to[begin:end])
+                self._changed[height] = below = self._below(to[begin])
+                self._only[height] = ABSENT if not below else below[0] if len(below) == 1 else _SEVERAL
+            else:
+                self._changed[height] = self._of_shown(to[begin:end])
         return self._changed
 
     def _below(self, parent: int) -> tuple[int, ...]:
         if parent == ABSENT:
             return ()
-        if self._shown[parent]:
-            return (parent,)
-        return self._nearest[parent - self._low] if parent >= self._low else ()
+        end = self._ends[parent]
+        return (end,) if self._shown[end] else self._nearest.get(end, ())
 
     def _of_hidden(self, parents: Iterable[int]) -> tuple[int, ...]:
-        ways = {way for parent in parents if (way := self._below(parent))}
+        ways = dict.fromkeys(way for parent in parents if (way := self._below(parent)))
         if len(ways) < 2:
             return next(iter(ways), ())
         # In the order of the parents, which a set does not keep.
-        found = list(dict.fromkeys(to for parent in parents for to in self._below(parent)))
+        found = list(dict.fromkeys(to for way in ways for to in way))
         reached = self._reached(found)
-        return tuple(to for to in found if to not in reached)[:MOST]
+        return tuple(to for to in found if to not in reached)[:MOST] if reached else tuple(found[:MOST])
 
     def _of_shown(self, parents: Sequence[int]) -> Sequence[int]:
-        if len(parents) == 1:
-            return self._below(parents[0])
         direct = {parent for parent in parents if parent == ABSENT or self._shown[parent]}
         found: list[int] = []
         for parent in parents:
@@ -194,15 +219,17 @@ class _Rewriting:
         if len(found) < 2:
             return set()
         wanted, lowest = set(found), min(found)
-        waiting, seen, reached = list(found), set(found), set()
-        changed, first, to = self._changed, self._first, self._to
+        waiting, seen, reached = [to for to in found if to != lowest], set(found), set()
+        changed, first, to, only = self._changed, self._first, self._to, self._only
         for _ in range(STEPS):
             if not waiting:
                 break
             height = waiting.pop()
-            parents = changed.get(height)
-            if parents is None:
-                parents = to[first[height] : first[height + 1]]
+            parent = only[height]
+            parents: Sequence[int] = (parent,)
+            if parent == _SEVERAL:
+                known = changed.get(height)
+                parents = to[first[height] : first[height + 1]] if known is None else known
             for parent in parents:
                 if parent in wanted:
                     reached.add(parent)
