@@ -126,7 +126,9 @@ def vast(page: Page, server: Server, long: str) -> GraphPage:
         }
 
     page.route("**/graph?*", answer)
-    graph = GraphPage(page, server, long).open("?at=0")  # asks for its rows, which are not those that come with the page
+    graph = GraphPage(page, server, long).open(
+        "?at=0"
+    )  # asks for its rows, which are not those that come with the page
     expect(graph.row(1)).to_be_visible()
     return graph
 

@@ -166,5 +166,5 @@ def _progress(message: Mapping[str, Any]) -> str:
 def _why(error: str) -> str:
     found = re.search(r"returned a non-zero code: (\d+)", error)
     if found and found[1] == "137":
-        return "A step of the Dockerfile was killed, most likely since it needed more memory than builds have (previews.build_memory)."
+        return "A step of the Dockerfile was killed, most likely since it needed more memory than builds have (previews.build_megabytes)."
     return f"The image could not be made: {error.strip()[:500]}"
