@@ -46,7 +46,7 @@ class IndexDamaged(Busy, IndexUnusable):
 
 
 class Blocks:
-    """Which parts of a file's arrays are known to be as they were written."""
+    """Which parts of a file's arrays are known to be as they were written: `known` has a byte for each block."""
 
     def __init__(self, descriptor: int, name: str, begin: int, length: int, sums: array[int]) -> None:
         """The arrays are `length` bytes from `begin` on; the descriptor is closed with this."""
@@ -56,13 +56,13 @@ class Blocks:
         self._begin = begin
         self._length = length
         self._sums = sums
-        self._known = bytearray(len(sums))
+        self.known = bytearray(len(sums))
         weakref.finalize(self, os.close, descriptor)
 
     def require(self, start: int, end: int) -> None:
         """See to it that the bytes from `start` up to `end` are right. Raises IndexDamaged."""
         for number in range(start >> _SHIFT, (end + BLOCK - 1) >> _SHIFT):
-            if not self._known[number]:
+            if not self.known[number]:
                 self._check(number)
 
     def _check(self, number: int) -> None:
@@ -72,7 +72,7 @@ class Blocks:
         if zlib.crc32(data) != self._sums[number]:
             self.is_damaged = True
             raise IndexDamaged(self._name)
-        self._known[number] = 1
+        self.known[number] = 1
 
     def require_all(self) -> None:
         """Raises IndexDamaged."""
@@ -84,7 +84,7 @@ class Checked:
 
     def __init__(self, values: memoryview, blocks: Blocks, start: int) -> None:
         self._values = values
-        self._require = blocks.require
+        self._require, self._known = blocks.require, blocks.known
         self._start = start
         self._size = values.itemsize
 
@@ -99,7 +99,7 @@ class Checked:
         if isinstance(at, slice):
             low, high, _ = at.indices(len(self._values))
             self._require(self._start + low * self._size, self._start + high * self._size)
-        else:
+        elif not self._known[(self._start + at * self._size) >> _SHIFT]:  # a thousand times for each window
             start = self._start + at * self._size
             self._require(start, start + 1)
         return self._values[at]

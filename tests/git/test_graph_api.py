@@ -207,7 +207,7 @@ def test_an_index_found_to_be_damaged_is_built_anew(
         assert blocks
         inode = file.stat().st_ino
         blocks._sums[0] ^= 1
-        blocks._known[0] = 0
+        blocks.known[0] = 0
         with pytest.raises(IndexDamaged):
             blocks.require_all()
         while (answer := await client.answer("?at=5")).status == 202:
