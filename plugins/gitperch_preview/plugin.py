@@ -22,6 +22,7 @@ from gitperch_preview.keep import Kept
 from gitperch_preview.logs import Logs
 from gitperch_preview.logs import routes as log_routes
 from gitperch_preview.logs.records import Records
+from gitperch_preview.runners.docker import DockerRunner
 from gitperch_preview.runners.process import ProcessRunner
 from gitperch_preview.vault import Vault
 from gitperch_preview.vault import page as vault_page
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from gitperch.host import Host
     from gitperch.plugin import Command
     from gitperch.repositories import Repository
-    from gitperch_preview.contract import Recipe
+    from gitperch_preview.contract import Recipe, Runner
 
 LINES = 5  # what a pusher is told; a page has the rest
 READY = "ready"
@@ -77,7 +78,11 @@ class PreviewPlugin(Plugin):
         self.logs = Logs(host.folder(self.name) / "logs", host.config.previews.log_max_bytes)
         self._settling = asyncio.Lock()
         self._said: Kept[int, tuple[list[Told], list[str]]] = Kept(100, _SAID_SECONDS)
-        runners = {"process": ProcessRunner(host, host.folder(self.name) / "process")}
+        folder = host.folder(self.name)
+        runners: dict[str, Runner] = {
+            "process": ProcessRunner(host, folder / "process"),
+            "docker": DockerRunner(host, folder / "docker"),
+        }
         self.conductor = Conductor(host, self.hosts, runners, self.logs, self.vault)
         await self.conductor.start()
         self.gateway.places = self.conductor

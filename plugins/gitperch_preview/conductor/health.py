@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from gitperch_preview.contract import Health, Running, Upstream
 
 _FIRST_PAUSE = 0.01  # seconds; an app that needs a tenth of a second to start is not to wait half a one for us
+_QUICK_PAUSE = 0.05
 _LINE = 4096
 _HEADERS = ("User-Agent: gitperch", "Accept: */*", "Connection: close")
 _SILENT = (
@@ -39,13 +40,14 @@ async def healthy(running: Running, health: Health, host: str, seconds: float) -
 
 
 async def _looked(upstream: Upstream, health: Health, host: str, seconds: float) -> str:
-    """Look until it is well. The pauses grow up to the recipe's, and a shorter one counts as that part of an attempt."""
+    """Look until it is well. A pause that is shorter than the recipe's counts as that part of an attempt."""
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
     await asyncio.sleep(min(health.wait, seconds))
     pause, used = _FIRST_PAUSE, 0.0
     while problem := await look(upstream, health, host):
-        pause = min(pause * 1.3, health.pause)
+        # Whether somebody listens costs nothing to ask; an app that answers, if with an error, is left in peace for longer.
+        pause = min(pause * 1.3, _QUICK_PAUSE if problem == _SILENT else health.pause, health.pause)
         used += pause / health.pause if health.pause else 1.0
         if used >= health.attempts or loop.time() + pause >= until:
             return problem

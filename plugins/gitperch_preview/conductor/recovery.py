@@ -48,6 +48,8 @@ async def recover(branch: Branch) -> None:
 async def sweep(stage: Stage) -> None:
     """Remove what no record explains, and note what is missing, so that it is made again when it is needed."""
     for runner in stage.runners.values():
+        if await runner.usable():
+            continue  # an engine that is not there says nothing of what it has
         try:
             async with asyncio.timeout(_SECONDS):
                 things = await runner.things()

@@ -40,7 +40,6 @@ CHECK_SECONDS = 3.0
 USABLE_SECONDS = 60.0
 RECIPE_SECONDS = 30.0
 AT_ONCE = 8  # new apps in one push that start by themselves; of more, each waits for its first visitor
-CALM = 0.03  # seconds that the first push waits for another
 BURST = 2.0  # pushes that come closer together than this wait
 BURST_CALM = 1.0  # so long for the next,
 BURST_LONGEST = 15.0  # but not longer than this
@@ -369,8 +368,8 @@ def _sleeps(branch: Branch) -> bool:
 
 
 def _calm(branch: Branch, record: Record) -> None:
-    """How long the build of `record` waits for a further push: the less, the longer ago the last one was."""
+    """How long the build of `record` waits for a further push: not at all, unless the last one was a moment ago."""
     now = asyncio.get_running_loop().time()
     in_burst = record.created_at - branch.newest.created_at < BURST
     branch.burst_began = branch.burst_began if in_burst else now
-    branch.calm_until = min(now + BURST_CALM, branch.burst_began + BURST_LONGEST) if in_burst else now + CALM
+    branch.calm_until = min(now + BURST_CALM, branch.burst_began + BURST_LONGEST) if in_burst else now
