@@ -81,9 +81,14 @@ async def show_log(host: Host, options: Namespace) -> None:
         )
     path = Logs(host.folder("preview") / "logs").path(repo.id, told.id)
     start = 0 if options.lines is None else start_of_last(path, options.lines)
+    secrets = records.secrets_of(told)
     try:
         with Reader(path, told.secrets, start, colours=sys.stdout.isatty()) as reader:
-            pieces = follow(reader, lambda: records.ended(told.id) is not None) if options.follow else until_now(reader)
+            pieces = (
+                follow(reader, secrets, lambda: records.ended(told.id) is not None)
+                if options.follow
+                else until_now(reader, secrets)
+            )
             async for piece in pieces:
                 if piece:
                     sys.stdout.write(piece.text)

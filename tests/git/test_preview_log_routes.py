@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.deployments import change_state, remembered
+from support.deployments import change_state, give, remembered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -140,6 +140,18 @@ def test_a_log_is_followed_until_its_deployment_ends(shop: Server, followed: Cal
     change_state(shop, int(path.stem), "failed")
     assert following.ended.wait(5)
     assert following.text == "-----> Building\n       half a line\nthe last words\n"
+
+
+def test_whoever_follows_from_the_beginning_sees_no_secret_that_was_given_later(
+    shop: Server, followed: Callable[..., Following]
+) -> None:
+    path = remembered(shop, "alice/shop", "late", "queued")
+    following = followed(shop, "/api/repos/alice/shop/previews/late/log?follow=1")
+    append(path, "waiting\n")
+    following.until("waiting\n")
+    give(shop, path, "hunter2hunter2")
+    append(path, "hunter2hunter2 is known\n")
+    assert following.until("is known\n") == "waiting\n••• is known\n"
 
 
 def test_a_browser_goes_on_by_itself_where_it_was_after_the_server_was_restarted(

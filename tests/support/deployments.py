@@ -35,15 +35,27 @@ def remembered(
                     "VALUES (?, ?, ?, 'process', ?, '{}', 'push', ?)",
                     (repo.id, branch, "0" * 40, state, time.time()),
                 )
-            sealed = await Vault(host).pack(repo.id, deployment(number), {}, secrets)
-            async with host.db.write() as tx:
-                await tx.execute("UPDATE preview_deployments SET sealed = ? WHERE id = ?", (sealed, number))
             path = Logs(host.folder("preview") / "logs").path(repo.id, number)
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.touch(0o600)
             return path
 
-    return asyncio.run(main())
+    path = asyncio.run(main())
+    give(server, path, *secrets)
+    return path
+
+
+def give(server: Server, path: Path, *secrets: str) -> None:
+    """From now on, the deployment with this log has these secrets."""
+
+    async def main() -> None:
+        async with assembled(load({"data": server.data}, server.settings)) as host:
+            number = int(path.stem)
+            sealed = await Vault(host).pack(int(path.parent.name), deployment(number), {}, secrets)
+            async with host.db.write() as tx:
+                await tx.execute("UPDATE preview_deployments SET sealed = ? WHERE id = ?", (sealed, number))
+
+    asyncio.run(main())
 
 
 def change_state(server: Server, number: int, state: str) -> None:

@@ -34,6 +34,10 @@ def deployment(repo_id: int = 1, number: int = 7) -> Any:
     return SimpleNamespace(id=number, repository=SimpleNamespace(id=repo_id))
 
 
+async def none() -> tuple[str, ...]:
+    return ()
+
+
 def app(path: Path, seconds: float, pause: float) -> subprocess.Popen[bytes]:
     """An app whose standard output is the file, as a runner gives it."""
     with path.open("ab") as file:
@@ -136,7 +140,7 @@ def test_whoever_follows_reads_every_line_once_though_the_log_is_cut_meanwhile(t
 
         text = ""
         with Reader(written.path, ()) as reader:
-            async for piece in follow(reader, over):
+            async for piece in follow(reader, none, over):
                 text += piece.text if piece else ""
         keeper.cancel()
         return text
@@ -156,7 +160,7 @@ def test_a_log_that_is_not_there_yet_can_be_followed_and_one_that_is_removed_end
     async def main() -> None:
         async def reading() -> None:
             with Reader(logs.path(1, 7), ()) as reader:
-                seen.extend([piece.text async for piece in follow(reader, lambda: False) if piece])
+                seen.extend([piece.text async for piece in follow(reader, none, lambda: False) if piece])
 
         task = asyncio.ensure_future(reading())
         await asyncio.sleep(0.3)

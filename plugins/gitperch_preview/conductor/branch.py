@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from gitperch_preview.conductor import states
 from gitperch_preview.conductor.records import Gone
 from gitperch_preview.contract import RunnerError
+from gitperch_preview.vault import VaultError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -175,7 +176,7 @@ class Branch:
             await self._steps[step](self)
         except Gone:
             pass  # replaced or removed, which brings a wish of its own
-        except RunnerError as error:
+        except (RunnerError, VaultError) as error:
             await self._failed(step, str(error))
         except Exception:
             log.exception("the step %s of the preview of %s in repository %d failed", step, self.name, self.repo_id)

@@ -97,13 +97,17 @@ async def _one(stage: Stage, repo: Repository, each: Told, until: float) -> Asyn
 async def _log(
     stage: Stage, repo: Repository, deployment_id: int, over: Callable[[], bool | None]
 ) -> AsyncIterator[str]:
-    secrets = await stage.secrets_of(repo.id, deployment_id)
-    with Reader(stage.logs.path(repo.id, deployment_id), secrets) as reader:
+    with Reader(stage.logs.path(repo.id, deployment_id), ()) as reader:
         rest, last = "", False
         while not last:
             last = bool(await stage.news.until(over, LOOK_SECONDS))
-            while (reader.has_more or last) and (piece := await asyncio.to_thread(reader.read, last=last)):
-                *lines, rest = (rest + piece.text).split("\n")
+            more = reader.has_more or last
+            while more:
+                more = await asyncio.to_thread(reader.fetch)
+                # Between the two: it may not have been given any when it was followed first.
+                reader.hide(await stage.secrets_of(repo.id, deployment_id))
+                piece = await asyncio.to_thread(reader.take, last=last and not more)
+                *lines, rest = (rest + (piece.text if piece else "")).split("\n")
                 for line in lines:
                     yield line if line.startswith((_STEP, _INDENT)) else _INDENT + line
         if rest:

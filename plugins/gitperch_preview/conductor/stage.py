@@ -101,18 +101,21 @@ class Stage:
             raise RunnerError(
                 f"It needs a value for {', '.join(found.missing)}; set it for the previews of this repository.{why}"
             )
-        secrets = (*secrets, *found.secrets)
-        if secrets != self.secrets.get(record.id):
-            self.secrets[record.id] = secrets
-            sealed = await self.vault.pack(record.repo_id, owner_of(record.id), {}, secrets)
+        # Those that it was given before are in its log too.
+        before = await self.secrets_of(record.repo_id, record.id)
+        every = tuple(dict.fromkeys((*before, *secrets, *found.secrets)))
+        if every != before:
+            self.secrets[record.id] = every
+            sealed = await self.vault.pack(record.repo_id, owner_of(record.id), {}, every)
             await self.records.seal(record.id, sealed)
-        return found.values, secrets
+        return found.values, every
 
     async def secrets_of(self, repo_id: int, deployment_id: int) -> tuple[str, ...]:
         """What no reader of this deployment's log may see. Raises VaultError where that cannot be found out."""
         if deployment_id not in self.secrets:
             sealed = await self.records.sealed(deployment_id)
-            _, self.secrets[deployment_id] = await self.vault.unpack(repo_id, owner_of(deployment_id), sealed)
+            _, secrets = await self.vault.unpack(repo_id, owner_of(deployment_id), sealed)
+            self.secrets.setdefault(deployment_id, secrets)  # more may have come meanwhile
         return self.secrets[deployment_id]
 
     def retire(self, record: Record, running: Running | None, place: Place) -> None:

@@ -12,8 +12,10 @@ from gitperch_preview.logs.masking import masker, replaced
 from gitperch_preview.logs.plain import text_of, whole
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
     from pathlib import Path
+
+    Secrets = Callable[[], Awaitable[Iterable[str]]]
 
 CHUNK = 64 << 10
 LOOK_SECONDS = 0.2
@@ -41,6 +43,7 @@ class Reader:
         self._from = offset
         self._at = max(0, offset - self._masker.longest)  # of the first byte in _data
         self._data = b""
+        self._gap = 0  # bytes that were left out behind it
         self._file = -1
 
     def __enter__(self) -> Self:
@@ -70,24 +73,41 @@ class Reader:
                 self._file = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         return self._file >= 0
 
+    def hide(self, secrets: Iterable[str]) -> None:
+        """From now on, hide these."""
+        self._masker = masker(tuple(secrets))
+
     def read(self, *, last: bool = False) -> Piece | None:
         """What comes next, as far as it can be shown; None where that is nothing yet. With `last`, nothing is held back at the end."""
-        while self._is_open():
-            at, size = self._at + len(self._data), os.fstat(self._file).st_size
-            if at > size:  # cut by the other way of keeping it small; what is there was read, but for the last moment
-                self._data, self._at, at = b"", size, size
-            there = self._data_from(at, size)
-            if there > at:
-                text, self._at = self._taken(last=True), there
-                if there > self._from:
-                    return Piece(f"{text}({(there - at) >> 10} KB were left out here: the log was full)\n", there)
-            chunk = self._chunk(at, size)
-            self._data += chunk
-            if text := self._taken(last=last and not chunk):
-                return Piece(text, self._at)
-            if not chunk:
-                break
-        return None
+        while self.fetch():
+            if piece := self.take():
+                return piece
+        return self.take(last=last)
+
+    def fetch(self) -> bool:
+        """Read on; whether there was anything. What is hidden of it is up to `take`: a secret is known before it can be written, so whoever
+        asks which there are asks between the two."""
+        if not self._is_open():
+            return False
+        at, size = self._at + len(self._data), os.fstat(self._file).st_size
+        if at > size:  # cut by the other way of keeping it small; what is there was read, but for the last moment
+            self._data, self._at, at = b"", size, size
+        self._gap = self._data_from(at, size) - at
+        chunk = b"" if self._gap else self._chunk(at, size)
+        self._data += chunk
+        return bool(chunk or self._gap)
+
+    def take(self, *, last: bool = False) -> Piece | None:
+        """What of that can be shown."""
+        if self._gap:
+            gap, self._gap = self._gap, 0
+            text = self._taken(last=True)
+            self._at += gap
+            if self._at > self._from:
+                text += f"({gap >> 10} KB were left out here: the log was full)\n"
+        else:
+            text = self._taken(last=last)
+        return Piece(text, self._at) if text else None
 
     def _data_from(self, at: int, size: int) -> int:
         """The next offset behind a hole."""
@@ -115,16 +135,16 @@ class Reader:
         return text_of(shown, colours=self._colours)
 
 
-async def until_now(reader: Reader) -> AsyncGenerator[Piece, None]:
+async def until_now(reader: Reader, secrets: Secrets) -> AsyncGenerator[Piece, None]:
     """The pieces up to where the log ends when it is asked for the first."""
     end = reader.size
-    while piece := await asyncio.to_thread(reader.read, last=True):
+    async for piece in _pieces(reader, secrets, last=True):
         yield piece
         if piece.end >= end:
             return
 
 
-async def follow(reader: Reader, over: Callable[[], bool]) -> AsyncGenerator[Piece | None, None]:
+async def follow(reader: Reader, secrets: Secrets, over: Callable[[], bool]) -> AsyncGenerator[Piece | None, None]:
     """The pieces as they come, until `over()` or the log is removed; None again and again while nothing comes.
 
     One `stat` in `LOOK_SECONDS` for each that follows, and none when nobody does.
@@ -132,7 +152,7 @@ async def follow(reader: Reader, over: Callable[[], bool]) -> AsyncGenerator[Pie
     ended = False
     while True:
         if reader.has_more or ended:
-            while piece := await asyncio.to_thread(reader.read, last=ended):
+            async for piece in _pieces(reader, secrets, last=ended):
                 yield piece
         if ended:
             return
@@ -140,6 +160,16 @@ async def follow(reader: Reader, over: Callable[[], bool]) -> AsyncGenerator[Pie
         # Looked at before the log: what was written until then is still read, and what comes within the pause.
         ended = reader.is_removed or over()
         await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _pieces(reader: Reader, secrets: Secrets, *, last: bool) -> AsyncGenerator[Piece, None]:
+    """What there is now. The secrets are asked for with each piece: a log may be followed before its app is given any."""
+    while await asyncio.to_thread(reader.fetch):
+        reader.hide(await secrets())
+        if piece := await asyncio.to_thread(reader.take):
+            yield piece
+    if last and (piece := await asyncio.to_thread(reader.take, last=True)):
+        yield piece
 
 
 def start_of_last(path: Path, lines: int, farthest: int = FARTHEST) -> int:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from gitperch_preview.vault.service import deployment
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from gitperch.db import Database, Row
     from gitperch_preview.vault import Vault
 
@@ -55,6 +57,20 @@ class Records:
         row = self._db.peek("SELECT state FROM preview_deployments WHERE id = ?", (deployment_id,))
         state = row["state"] if row else "removed"
         return state if state in (*OVER, "removed") else None
+
+    def secrets_of(self, told: Told) -> Callable[[], Awaitable[tuple[str, ...]]]:
+        """What the log of this deployment may not show at the time of each call; of one that is forgotten, what it was the last time."""
+        known = (b"", told.secrets)
+
+        async def now() -> tuple[str, ...]:
+            nonlocal known
+            row = self._db.peek("SELECT sealed FROM preview_deployments WHERE id = ?", (told.id,))
+            if row and row["sealed"] != known[0]:
+                _, secrets = await self._vault.unpack(told.repo_id, deployment(told.id), row["sealed"])
+                known = (row["sealed"], secrets)
+            return known[1]
+
+        return now
 
     async def _told(self, row: Row) -> Told:
         values = dict(row)

@@ -77,7 +77,9 @@ def routes(host: Host, logs: Logs, records: Records) -> Sequence[BaseRoute]:
             name = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{page.repository.name}-{branch[:100]}-{told.id}.log")
             headers["content-disposition"] = f'attachment; filename="{name}"'
         stall = host.config.git.stall_seconds
-        return LogStream(reader, told.id, headers, stall, over, allowed, places if goes_on else None)
+        return LogStream(
+            reader, records.secrets_of(told), told.id, headers, stall, over, allowed, places if goes_on else None
+        )
 
     return [Route("/api/repos/{owner}/{name}/previews/{branch:path}/log", show)]
 

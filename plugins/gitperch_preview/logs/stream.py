@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
-    from gitperch_preview.logs.reading import Piece, Reader
+    from gitperch_preview.logs.reading import Piece, Reader, Secrets
 
 EVENTS = "text/event-stream"
 ASK_SECONDS = 30.0
@@ -34,6 +34,7 @@ class LogStream(Response):
     def __init__(
         self,
         reader: Reader,
+        secrets: Secrets,
         deployment_id: int,
         headers: Mapping[str, str],
         stall_seconds: float,
@@ -44,6 +45,7 @@ class LogStream(Response):
         super().__init__(None, 200, headers)
         del self.headers["content-length"]
         self._reader = reader
+        self._secrets = secrets
         self._deployment_id = deployment_id
         self._events = headers["content-type"] == EVENTS
         self._stall_seconds = stall_seconds
@@ -68,9 +70,11 @@ class LogStream(Response):
     async def _pass(self, send: Send, gone: asyncio.Future[None]) -> bool:
         """Whether all was sent."""
         asked = beat = time.monotonic()
-        pieces: AsyncGenerator[Piece | None, None] | AsyncGenerator[Piece, None] = until_now(self._reader)
+        pieces: AsyncGenerator[Piece | None, None] | AsyncGenerator[Piece, None] = until_now(
+            self._reader, self._secrets
+        )
         if self._places:
-            pieces = follow(self._reader, lambda: self._over() is not None)
+            pieces = follow(self._reader, self._secrets, lambda: self._over() is not None)
         async with aclosing(pieces):
             async for piece in pieces:
                 now = time.monotonic()
