@@ -10,7 +10,7 @@ import pytest
 from gitperch_preview.runners.process import cell, cgroups
 from support.house import runner
 from support.previews import QUICK, Site
-from support.processes import Bench, Run, Test, marked
+from support.processes import Bench, Run, Test, lack, marked
 from support.server import Server
 
 if TYPE_CHECKING:
@@ -22,12 +22,22 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def benched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs a test with a bench, and sees to it that the runner leaves no process."""
+    """Runs a test with a bench, and sees to it that the runner leaves nothing."""
+    return _benched(tmp_path, monkeypatch, "sha1")
+
+
+@pytest.fixture
+def benched_sha256(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """The same with a repository of SHA-256."""
+    return _benched(tmp_path, monkeypatch, "sha256")
+
+
+def _benched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, object_format: str) -> Run:
     run = runner(tmp_path / "data", monkeypatch)
 
     def with_bench(test: Test) -> None:
         async def inside(house: House) -> None:
-            bench = await Bench.make(house, tmp_path / "bench")
+            bench = await Bench.make(house, tmp_path / "bench", object_format)
             try:
                 await test(bench)
             finally:
@@ -50,12 +60,9 @@ def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
         pytest.skip("only root can give an app a user of its own")
     if request.param == "nothing" and not os.geteuid():
         pytest.skip("apps do not run as root")
-    there = cgroups.works
-
-    async def works(*command: str) -> bool:
-        return command[0] not in lacking and await there(*command)
-
-    monkeypatch.setattr(cell, "works", works)
+    monkeypatch.setattr(cell, "works", cgroups.works)  # and back afterwards
+    lack(*lacking)
+    monkeypatch.setattr(Bench, "lacking", lacking)
     return str(request.param)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitperch_preview.contract import Command, Deployment, Recipe
-from gitperch_preview.runners.process import ProcessRunner
+from gitperch_preview.runners.process import ProcessRunner, cell, cgroups
 from support.server import git
 
 if TYPE_CHECKING:
@@ -31,6 +31,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_): pass
 http.server.ThreadingHTTPServer((os.environ["HOST"], int(os.environ["PORT"])), Handler).serve_forever()
 """
+
+
+def lack(*programs: str) -> None:
+    """Have the runner find that these do not work here."""
+
+    async def works(*command: str) -> bool:
+        return command[0] not in programs and await cgroups.works(*command)
+
+    cell.works = works  # type: ignore[attr-defined]
 
 
 def serving(value: str) -> str:
@@ -63,11 +72,13 @@ class TestLog:
 class Bench:
     """A repository, and a runner for what is committed to it."""
 
+    lacking: tuple[str, ...] = ()
+
     def __init__(self, house: House, repository: Repository, folder: Path) -> None:
         self.house, self.repository, self.folder = house, repository, folder
         self.runner = ProcessRunner(house.host, folder / "runner")
         self.log = TestLog(folder / "log")
-        self._work = folder / "work"
+        self.work = folder / "work"
         self._ids = itertools.count(1)
 
     @classmethod
@@ -77,27 +88,31 @@ class Bench:
         repository = await house.host.repositories.create(owner, "shop", private=True, object_format=object_format)
         folder.mkdir(exist_ok=True)
         bench = cls(house, repository, folder)
-        assert (
-            git("init", "--quiet", f"--object-format={object_format}", "-b", "main", str(bench._work)).returncode == 0
-        )
+        assert git("init", "--quiet", f"--object-format={object_format}", "-b", "main", str(bench.work)).returncode == 0
         return bench
 
     def commit(self, files: Mapping[str, str | bytes], links: Mapping[str, str] | None = None) -> str:
         """Commit these files, and links with their targets, on top of what was there; the oid, which the repository has."""
         for name, content in files.items():
-            path = self._work / name
+            path = self.work / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content if isinstance(content, bytes) else content.encode())
         for name, target in (links or {}).items():
-            path = self._work / name
+            path = self.work / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.symlink_to(target)
-        where = ("-C", str(self._work))
-        for arguments in (("add", "--all", "--force"), ("commit", "--quiet", "--allow-empty", "-m", "A change")):
+        assert git("-C", str(self.work), "add", "--all", "--force").returncode == 0
+        return self.commit_index()
+
+    def commit_index(self) -> str:
+        """Commit what the index has."""
+        where = ("-C", str(self.work))
+        for arguments in (
+            ("commit", "--quiet", "--allow-empty", "-m", "A change"),
+            ("push", "--quiet", "--force", str(self.repository.path), "main"),
+        ):
             done = git(*where, *arguments)
             assert done.returncode == 0, done.stderr
-        done = git(*where, "push", "--quiet", "--force", str(self.repository.path), "main")
-        assert done.returncode == 0, done.stderr
         return git(*where, "rev-parse", "HEAD").stdout.strip()
 
     def deployment(

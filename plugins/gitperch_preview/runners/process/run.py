@@ -240,7 +240,8 @@ class Run:
                 if self.init:
                     await _readable(self.init.fd)
                 elif not self.group:
-                    await sweep(self.marker, self.uid)
+                    # With namespaces of their own, others of this user may well be without a mark that can be seen.
+                    await sweep(self.marker, None if self._cell.bubblewrap else self.uid)
                 ended = self._told(code)
                 await self._leave_group()
                 for watched in (self.leader, self.init):

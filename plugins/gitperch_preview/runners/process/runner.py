@@ -205,8 +205,11 @@ class ProcessRunner:
         if found.problem:
             raise RunnerError(found.problem)
         run = Run(found, deployment.id, deployment.repository.id, new_name(), spec.memory)
-        await run.start(spec)
-        self._follow(run)
+        try:
+            await run.start(spec)
+        finally:
+            if run.leader:  # also where it was killed at once: somebody has to see it end
+                self._follow(run)
         return run
 
     def _follow(self, run: Run) -> None:
