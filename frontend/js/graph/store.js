@@ -38,6 +38,7 @@ export function createStore({ url, view, onRows, onFirst, onStale, onState }) {
   const requests = new Set();
   /** @type {[number, number]} */
   let wanted = [0, -1];
+  let reach = 0; // the lowest height of the rows that are looked at
   let askedAt = 0;
   let strange = 0;
   let failures = 0;
@@ -155,6 +156,7 @@ export function createStore({ url, view, onRows, onFirst, onStale, onState }) {
       ];
       const jumped = next[1] < wanted[0] - 1 || next[0] > wanted[1] + 1;
       wanted = next;
+      reach = Math.max(0, store.total - 1 - last);
       const pause = askedAt + PACE - performance.now();
       if (jumped && pause > 0) return later(pause);
       if (!timer) pump();
@@ -171,7 +173,7 @@ export function createStore({ url, view, onRows, onFirst, onStale, onState }) {
       const low = blockOf(Math.max(0, store.total - 1 - last));
       const high = blockOf(Math.max(0, store.total - 1 - Math.max(0, first)));
       for (let index = high; index >= low; index--) {
-        if (isCovered(index)) continue;
+        if (isCovered(index, Math.max(0, store.total - 1 - last))) continue;
         await Promise.race([load(Math.max(low, high - RUN + 1), high), new Promise((resolve) => setTimeout(resolve, patience))]);
         return true;
       }
@@ -210,10 +212,17 @@ export function createStore({ url, view, onRows, onFirst, onStale, onState }) {
     }, pause);
   }
 
-  /** @param {number} index whether that block is here as it is, or on its way */
-  function isCovered(index) {
+  /**
+   * Whether a block is here as it is, as far down as somebody looks, or on its way.
+   * @param {number} index
+   * @param {number} [lowest] height
+   */
+  function isCovered(index, lowest = reach) {
     const block = blocks.get(index);
-    if (block?.generation === store.generation && block.commits.length === Math.min(BLOCK, store.total - index * BLOCK)) return true;
+    const bottom = index * BLOCK;
+    const top = Math.min(bottom + BLOCK, store.total) - 1;
+    const has = block?.generation === store.generation && block.commits[0]?.height === top ? block.commits.length : 0;
+    if (has > top - Math.max(bottom, lowest)) return true;
     return [...requests].some((request) => index >= request.low && index <= request.high);
   }
 
