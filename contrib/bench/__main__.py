@@ -1,6 +1,6 @@
 """make bench: prints the tables of docs/performance.md.
 
-    python -m contrib.bench [--only pages|graph|search|insights|transport|memory] [--repo PATH] [--work FOLDER]
+    python -m contrib.bench [--only pages|graph|search|insights|transport|gateway|memory] [--repo PATH] [--work FOLDER]
                             [--rows fetch,large,…] [--apache]
 
 Each table is measured in one run, ours and git's own CGI in turn. Figures are medians unless they say otherwise.
@@ -16,10 +16,10 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from contrib.bench import graph, insights, memory_limited, pages, searches, transport
+from contrib.bench import gateway, graph, insights, memory_limited, pages, searches, transport
 from contrib.bench.inputs import LARGE_COMMITS, Inputs
 
-TABLES = ("pages", "graph", "search", "insights", "transport", "memory")
+TABLES = ("pages", "graph", "search", "insights", "transport", "gateway", "memory")
 
 
 def main() -> None:
@@ -66,6 +66,9 @@ def _bench(folder: Path, options: argparse.Namespace) -> None:
         groups = tuple(options.rows.split(",")) if options.rows else ()
         chosen = transport.Options(options.rounds * 2, options.clone_rounds, options.apache, groups)
         transport.bench(folder / "transport", inputs, chosen)
+        print()
+    if "gateway" in wanted:
+        gateway.bench(folder / "gateway", inputs.small)
         print()
     if "memory" in wanted:
         memory_limited.bench(folder / "memory", inputs)

@@ -53,6 +53,16 @@ def resident_memory(pid: int) -> int:
     return int((PROC / str(pid) / "statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+def cpu_seconds(pids: Iterable[int]) -> float:
+    """CPU time, user's and system's, that `pids` and the descendants they have now have used (proc(5), utime and stime)."""
+    ticks = 0
+    for pid in tree(pids):
+        with contextlib.suppress(OSError):
+            rest = (PROC / str(pid) / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+            ticks += int(rest[11]) + int(rest[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def open_files(pid: int) -> int:
     """How many descriptors are open. Raises OSError when the process has ended."""
     return len(os.listdir(PROC / str(pid) / "fd"))  # noqa: PTH208 -- names alone

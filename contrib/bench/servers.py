@@ -127,6 +127,7 @@ class Gitperch(Host):
         self.data = data
         self.log = data.parent / "gitperch.log"
         self.settings = settings or {}
+        self.program: tuple[str, ...] = ("-m", "gitperch")
         self.port = free_port()
         self.address = f"http://localhost:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
@@ -141,7 +142,7 @@ class Gitperch(Host):
 
     def start(self) -> float:
         began = time.perf_counter()
-        command = [sys.executable, "-m", "gitperch", "serve", "--data", str(self.data)]
+        command = [sys.executable, *self.program, "serve", "--data", str(self.data)]
         self.process = self.spawn(*command, "--listen", f"127.0.0.1:{self.port}", env=GIT | self.settings, log=self.log)
         while not answers(f"http://127.0.0.1:{self.port}/healthz"):
             if self.process.poll() is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import socket
@@ -180,6 +181,44 @@ def test_neither_body_is_held_in_memory(apps: AppServer, client: Client) -> None
         assert stopped.wait(15)
         assert sent < 40 << 20  # what the kernel's own buffers take
         client.close()
+
+
+def test_an_upload_that_the_app_does_not_take_makes_the_client_wait(apps: AppServer, client: Client) -> None:
+    over = threading.Event()
+
+    def respond(line: Line, head: bytes) -> None:
+        over.wait(10)
+
+    with serving(respond) as app:
+        apps.say("main", "ready", app.port)
+        client.putrequest("POST", "/upload", skip_host=True)
+        client.putheader("Host", client.name)
+        client.putheader("Content-Length", "300000000")
+        client.endheaders()
+        assert client.sock
+        client.sock.settimeout(0.8)
+        sent = 0
+        with contextlib.suppress(TimeoutError):
+            while sent < 100 << 20:
+                sent += client.sock.send(b"x" * 100_000)
+        assert 0 < sent < 40 << 20
+        over.set()
+        client.close()
+
+
+def test_paths_of_the_gateway_never_reach_an_app(apps: AppServer, client: Client, way: dict[str, str]) -> None:
+    with serving(echo) as app:
+        apps.say("main", "ready", app.port)
+        for path in (
+            "/.gitperch/x",
+            "/%2Egitperch/state/",
+            "/.gitperch/",
+            "/.gitperch/enter?pass=x",
+            "/.gitperch/share?key=x",
+        ):
+            assert client.ask("GET", path, None, way)[0] in (403, 404), path
+        assert json.loads(client.ask("GET", "/.gitperch/state", None, way)[2])["ready"] is True
+        assert app.heads == []
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from gitperch.errors import Busy
 from gitperch_preview import doorkeeper, notices
 from gitperch_preview.commits import Commits
 from gitperch_preview.gateway.apps import Apps, Visit
+from gitperch_preview.gateway.pages import STATE
 from gitperch_preview.gateway.static import Static
 from gitperch_preview.keep import Kept
 from gitperch_preview.shares import SHARE
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("gitperch.preview")
 
 ADDRESS_SECONDS = 1.0  # another process may delete a repository, or make it private
+OWN = "/.gitperch/"
+"""Paths of every preview that are the gateway's."""
 _READING = ("GET", "HEAD")
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -124,6 +127,8 @@ class Gateway:
             return PlainTextResponse("Nothing listens here.\n", 403)
         if not target or not visit:
             return self.door.outside(request, label) if reading else notices.only_reading(request.method)
+        if path.startswith(OWN) and path != STATE:
+            return notices.unknown(request.method)
         if visit.place and self.places:
             return await self._apps.serve(self.places, visit, scope, receive, send)
         if not reading:

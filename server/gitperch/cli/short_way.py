@@ -42,6 +42,7 @@ _LEFT_ALONE = frozenset(
 )
 _LONGEST = 16 << 10  # bytes of a whole request
 _PIECE = 64 << 10
+_LARGE = 32 << 10
 # Nothing that browsers and proxies say in it changes what follows (RFC 9112, section 9.3; RFC 9110, section 10.1.4).
 _HARMLESS = {
     b"connection": (b"keep-alive", b"upgrade", b"keep-alive, upgrade"),
@@ -126,7 +127,14 @@ class Short:
         data, more = b"" if self._bodiless else message.get("body", b""), message.get("more_body", False)
         self._count(len(data), more)
         if data:
-            self._out += b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data
+            self._out += b"%x\r\n" % len(data) if self._chunked else b""
+            if len(data) < _LARGE or self._held:
+                self._out += data
+            else:  # without copying it twice
+                self._server.writer.write(bytes(self._out))
+                self._out.clear()
+                self._server.writer.write(data)
+            self._out += b"\r\n" if self._chunked else b""
         if not more:
             self._out += b"0\r\n\r\n" if self._chunked else b""
             self.whole = True
@@ -155,8 +163,9 @@ class Short:
                 raise ValueError(f"the body has not the length that was told: {self._left} bytes are left")
 
     async def _flush(self) -> None:
-        out, self._out = bytes(self._out), bytearray()
-        self._server.writer.write(out)
+        if self._out:
+            out, self._out = bytes(self._out), bytearray()
+            self._server.writer.write(out)
         await self._server.writer.drain()
 
 
