@@ -15,7 +15,8 @@
 # A server leaves what is to be done in the folder JOB instead: `environment`, a file of exports; `token`; and the lines to run, one to a
 # file, as install.NN, build.NN, release.NN and start.NN, with start.NN.from saying where it is from. The folder's files are removed
 # before any of the repository's own code runs. Without a start the container ends when all is made; with `made`, it first says the word
-# in that file, and waits a little for a start in JOB and SIGUSR1. With TOLD set, the server has said already what starts.
+# in that file, and waits a little for SIGUSR1 and a start in JOB, or else the one that `first` has. With TOLD set, the server has said
+# already what starts.
 set -eu
 
 # git asks this script for a name and a password, so that the token is in no argument, no URL and no configuration.
@@ -160,6 +161,7 @@ stay() { # starting a container takes longer than all that is done here
 	trap - USR1
 	kill $! 2>/dev/null || :
 	[ "$go" ] || exit 0
+	[ -f "$job/start.01" ] || mv "$taken/first" "$job/start.01"
 	take_job
 }
 
@@ -187,6 +189,7 @@ umask 022
 mkdir -p "${HOME:=/home/preview}"
 export HOME
 take_job
+[ -z "$given" ] || exec 2>&1 # one log, in the order in which it was said
 [ -e "$work/.git" ] || clone
 unset GIT_TOKEN GIT_TOKEN_FILE # what runs from here on has no use for it
 cd "$work/${ROOT-}" || fail 75 "There is no folder ${ROOT-} in this commit."

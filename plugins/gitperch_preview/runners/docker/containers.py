@@ -128,7 +128,7 @@ def of_image(
 def preparing(deployment: Deployment, token: str, made: str) -> bytes:
     """What a new container of the base image gets, as an archive for `/`: the script, folders that are its user's, and its first job.
 
-    That is to clone, install, build and release, then to say the word `made`.
+    That is to clone, install, build and release, then to say the word `made` and be ready for the first command.
     """
     recipe = deployment.recipe
     release = [recipe.release] if recipe.release else []
@@ -139,6 +139,8 @@ def preparing(deployment: Deployment, token: str, made: str) -> bytes:
             packing.folder(folder, USER, 0o700)
         packing.file(f"{_JOB}/token", token.encode(), USER, 0o400)
         packing.file(f"{_JOB}/made", made.encode(), USER, 0o400)
+        for command in recipe.commands[:1]:
+            packing.file(f"{_JOB}/first", command.line.encode("utf-8", "surrogateescape"), USER, 0o400)
         _job(packing, deployment, {"install": recipe.install, "build": recipe.build, "release": release})
     return packing.done
 

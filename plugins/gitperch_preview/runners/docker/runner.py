@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -31,8 +33,18 @@ log = logging.getLogger("gitperch.preview.docker")
 # The statuses of contrib/preview/entrypoint.sh.
 _FAILED = {71: "The branch could not be cloned", 72: "Installing failed", 73: "Building failed", 74: "Releasing failed"}
 _BUILD_SECONDS = 4 * 3600.0  # an outer bound; `previews.build_seconds` comes first
+_START_SECONDS = 60.0
 _LOG_SECONDS = 5.0
+_STAY_SECONDS = 15.0  # of the 20 that the entry point waits
 _IMAGE = "image"
+
+
+@dataclass(frozen=True)
+class _Stayed:
+    """A container that waits after its build: with which environment, and until when (monotonic) that is sure."""
+
+    environment: Mapping[str, str]
+    until: float
 
 
 class DockerRunner:
@@ -52,7 +64,7 @@ class DockerRunner:
         self._doors = Doors(host, folder)
         self._watch = Watch(self._engine, self._names, host, self._walls.forget)
         self._follower = Follower(self._engine, host, folder / "read")
-        self._staying: set[str] = set()
+        self._staying: dict[int, _Stayed] = {}  # by deployment
 
     async def usable(self) -> str:
         if not self._settings.docker:
@@ -111,15 +123,16 @@ class DockerRunner:
             self._host.tokens.take_back(loan)
         if ended:
             _require_success(ended)
+        else:
+            self._staying[deployment.id] = _Stayed(dict(deployment.environment), time.monotonic() + _STAY_SECONDS)
 
     async def start(self, deployment: Deployment, log: Log, command: Command | None) -> Running:
-        site, _ = await self._ground(deployment)
         if deployment.recipe.kind == _IMAGE:
+            site, _ = await self._ground(deployment)
             container, port = await self._container_of_image(deployment, command, site)
+            await self._engine.call("POST", f"/containers/{container}/start", timeout=_START_SECONDS)
         else:
-            container, port = await self._container_of_base(deployment, command)
-        if not await self._woken(container):
-            await self._engine.call("POST", f"/containers/{container}/start", timeout=60)
+            container, port = await self._start_base(deployment, command)
         self._follower.start(container, log.path)
         return await self._running(deployment, container, port)
 
@@ -138,7 +151,8 @@ class DockerRunner:
             await self._remove_container(found["Id"])
         return await self._create(deployment, wanted), port
 
-    async def _container_of_base(self, deployment: Deployment, command: Command | None) -> tuple[str, int]:
+    async def _start_base(self, deployment: Deployment, command: Command | None) -> tuple[str, int]:
+        """Have the container that was built, or that sleeps, run `command`; and the port it is told."""
         if not command:
             raise RunnerError("There is no command that would start it: name one in gitperch.toml, [preview] command.")
         found = await self._engine.find(f"/containers/{self._names.container(deployment.id)}/json")
@@ -146,28 +160,32 @@ class DockerRunner:
             raise RunnerError(
                 "Its container is gone from the engine. Push again, or restart the preview, to have it built anew."
             )
-        container = str(found["Id"])
-        if found["State"]["Running"] and container not in self._staying:
-            await self._end(container)
+        container, path = str(found["Id"]), f"/containers/{found['Id']}"
         memory = containers.limits(deployment.memory, self._settings.cpus)
-        try:
-            await self._engine.call("POST", f"/containers/{container}/update", json=memory)
-        except EngineError:  # its build still holds more
+        stayed = self._staying.pop(deployment.id, None)
+        if not (stayed and found["State"]["Running"] and await self._go_on(path, deployment, command, stayed, memory)):
+            await self._ground(deployment)
             await self._end(container)
-            await self._engine.call("POST", f"/containers/{container}/update", json=memory)
-        await self._put(container, containers.starting(deployment, command))
+            await self._engine.call("POST", f"{path}/update", json=memory)
+            await self._put(container, containers.starting(deployment, command))
+            await self._engine.call("POST", f"{path}/start", timeout=_START_SECONDS)
         return container, deployment.recipe.port or containers.PORT
 
-    async def _woken(self, container: str) -> bool:
-        """Whether the container stayed after its build, and now goes on with its new job."""
-        if container not in self._staying:
+    async def _go_on(
+        self, path: str, deployment: Deployment, command: Command, stayed: _Stayed, memory: Mapping[str, int]
+    ) -> bool:
+        """Whether a container that stayed after its build now runs `command`, without having been started anew."""
+        if time.monotonic() > stayed.until:
             return False
-        self._staying.discard(container)
         try:
-            await self._engine.call("POST", f"/containers/{container}/kill", query={"signal": "SIGUSR1"})
+            await self._engine.call(
+                "POST", f"{path}/update", json=memory
+            )  # refused while its build's pages are more than that
+            if command != deployment.recipe.commands[0] or stayed.environment != deployment.environment:
+                await self._put(path.rpartition("/")[2], containers.starting(deployment, command))
+            await self._engine.call("POST", f"{path}/kill", query={"signal": "SIGUSR1"})
         except EngineError as error:
-            if error.status not in (404, 409):
-                raise
+            log.info("the container is started anew: %s", error)
             return False
         return True
 
@@ -218,7 +236,7 @@ class DockerRunner:
     async def discard(self, deployment_id: int) -> None:
         for container in await tidying.discard(self._engine, self._names, deployment_id):
             self._follower.forget(container)
-            self._staying.discard(container)
+        self._staying.pop(deployment_id, None)
 
     async def free(self, wanted: int) -> int:
         return await tidying.free(self._engine, self._names, self._images.base, wanted)
@@ -254,7 +272,7 @@ class DockerRunner:
 
     async def _finish(self, container: str, log: Log, word: asyncio.Event | None = None) -> Ended | None:
         """Start a container, and wait for its end, with all that it says in the log; None where it says its word first, and stays."""
-        await self._engine.call("POST", f"/containers/{container}/start", timeout=60)
+        await self._engine.call("POST", f"/containers/{container}/start", timeout=_START_SECONDS)
         self._follower.start(container, log.path)
         ended, _ = await self._watch.ended(container)
         said = asyncio.ensure_future((word or asyncio.Event()).wait())
@@ -268,7 +286,6 @@ class DockerRunner:
         finally:
             said.cancel()
         if not ended.done():
-            self._staying.add(container)
             return None
         await self._follower.caught_up(container, _LOG_SECONDS)
         return ended.result()
