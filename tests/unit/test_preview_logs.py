@@ -235,6 +235,15 @@ def test_a_sweep_removes_what_no_record_explains(tmp_path: Path) -> None:
     assert sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*")) == ["logs", "logs/1", "logs/1/8.log"]
 
 
+def test_what_is_written_after_its_log_was_removed_makes_no_new_one(tmp_path: Path) -> None:
+    logs = Logs(tmp_path / "logs")
+    written = logs.open(deployment())
+    logs.open(deployment(number=8))
+    asyncio.run(logs.remove(1, 7))
+    written.heading("Too late")
+    assert [path.name for path in (tmp_path / "logs" / "1").iterdir()] == ["8.log"]
+
+
 def test_a_heading_is_one_line_whatever_a_repository_puts_into_it(tmp_path: Path) -> None:
     written = Logs(tmp_path).open(deployment())
     written.heading("Building \x1b[2J\nevil\r\x00name")

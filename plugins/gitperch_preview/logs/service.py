@@ -45,8 +45,12 @@ class Logs:
         """The deployment's log, made if need be, and kept small from now on until `rest`. To be called again, for one whose processes
         outlived a server, by the next one."""
         written = FileLog(self.path(deployment.repository.id, deployment.id))
-        written.path.parent.mkdir(0o700, parents=True, exist_ok=True)
-        written.append("")
+        try:
+            written.make()
+        except (
+            OSError
+        ) as error:  # a full disk: it will not be written to either, and no deployment ends for want of a log
+            log.warning("%s cannot be made: %s", written.path, error.strerror)
         self._resting.discard(written.path)
         self._left_out.setdefault(written.path, 0)
         self._any.set()

@@ -15,7 +15,7 @@ log = logging.getLogger("gitperch_preview.logs")
 
 INDENT = " " * 7  # as far as `-----> ` goes
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
-_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class FileLog:
@@ -24,6 +24,11 @@ class FileLog:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._failed = False
+
+    def make(self) -> None:
+        """Make the file, for this server's own user alone, where there is none. Whoever only writes does not: it was removed."""
+        self.path.parent.mkdir(0o700, parents=True, exist_ok=True)
+        os.close(os.open(self.path, _FLAGS | os.O_CREAT, 0o600))
 
     def heading(self, text: str) -> None:
         """`-----> text · 14:03:59 UTC`. Only headings have a time: what a process writes comes here without us."""
@@ -37,11 +42,13 @@ class FileLog:
     def append(self, text: str) -> None:
         """Write `text` as it is, in one piece: what others write at the same time comes before or after it."""
         try:
-            descriptor = os.open(self.path, _FLAGS, 0o600)
+            descriptor = os.open(self.path, _FLAGS)
             try:
                 os.write(descriptor, text.encode("utf-8", "replace"))
             finally:
                 os.close(descriptor)
+        except FileNotFoundError:
+            pass
         except OSError as error:
             if not self._failed:
                 log.warning("%s cannot be written to: %s", self.path, error.strerror)
