@@ -57,7 +57,7 @@ class Places:
     async def awake(self, place, seconds):
         self.told("awake", place)
         until = asyncio.get_running_loop().time() + seconds
-        while not place.upstream and asyncio.get_running_loop().time() < until and place.state != "failed":
+        while not place.upstream and asyncio.get_running_loop().time() < until and place.state not in ("failed", "stopped"):
             await asyncio.sleep(0.02)
             self.look()
         return place.upstream

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 WAIT_SECONDS = 30.0  # what is no page waits so long for a sleeping app
 PAGE_SECONDS = 0.1  # a page is shown at once; an app that is there in a blink needs none
 WAITING = 200  # requests at once, for all apps
-_OVER = ("failed", "stopped")
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
 
@@ -115,8 +114,7 @@ class Apps:
             await self._exchange.run(upstream, request, receive, send, private=private)
 
     async def _woken(self, places: Places, place: Place, scope: Scope) -> Upstream | None:
-        if place.state in _OVER:
-            return None
+        # Also where the newest commit failed: an earlier one may be asleep. What nothing can wake is said at once.
         if is_navigation(scope):
             return await places.awake(place, PAGE_SECONDS)
         if self._waiting >= WAITING:

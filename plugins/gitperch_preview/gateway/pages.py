@@ -98,23 +98,20 @@ class Pages:
             return PlainTextResponse("Use GET.\n", 405, {"allow": "GET"} | _SECRET)
         loop = asyncio.get_running_loop()
         until, seen = loop.time() + POLL_SECONDS, request.query_params.get("seen", "")
-        waking = None
-        if place.upstream is None and place.state not in ("failed", "stopped"):
-            waking = asyncio.ensure_future(places.awake(place, POLL_SECONDS))
+        waking = asyncio.ensure_future(places.awake(place, POLL_SECONDS))
         self._polls += 1
         try:
             while True:
                 now = self._now(places, visit, place)
                 if now["seen"] != seen or loop.time() > until or self._polls > POLLS:
                     return JSONResponse(now, headers=_SECRET)
-                if waking and not waking.done():
+                if not waking.done():
                     await asyncio.wait((waking,), timeout=LOOK_SECONDS)
                 else:
                     await asyncio.sleep(LOOK_SECONDS)
         finally:
             self._polls -= 1
-            if waking:
-                waking.cancel()
+            waking.cancel()
 
     def _now(self, places: Places, visit: Visit, place: Place) -> dict[str, object]:
         words = _words(place)
