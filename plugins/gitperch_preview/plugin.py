@@ -69,6 +69,11 @@ class PreviewPlugin(Plugin):
 
         return commands()
 
+    async def doctor(self, host: Host) -> Sequence[str]:
+        from gitperch_preview.checkup import lines
+
+        return await lines(host)
+
     async def start(self, host: Host) -> None:
         self._host = host
         self.hosts = Hosts(host.db, host.config.preview_domain, host.config.host_name)

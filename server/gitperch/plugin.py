@@ -98,6 +98,11 @@ class Plugin:
         """Commands of `gitperch`. Asked without constructing the plugin; import what they need inside of them."""
         return ()
 
+    async def doctor(self, host: Host) -> Sequence[str]:
+        """Lines for `gitperch doctor`: what an operator should know. In a process of its own, beside a server or without: the plugin was
+        not started, its tables are up to date. Has ten seconds."""
+        return ()
+
     async def start(self, host: Host) -> None:
         """Called once, before the first event and request. Keep `host`; leave slow work to `host.tasks`."""
 

@@ -156,6 +156,18 @@ class Plugins:
                 found.append((plugin, lines))
         return _one_after_another(found, None if watched else ANSWER_SECONDS) if found else None
 
+    async def doctor(self, host: Host) -> list[str]:
+        """What the plugins have to say to an operator."""
+        lines: list[str] = []
+        for name, plugin in self.by_name.items():
+            try:
+                async with asyncio.timeout(ANSWER_SECONDS * 10):
+                    await self.migrate(host, name)
+                    lines += await plugin.doctor(host)
+            except Exception as error:  # noqa: BLE001 -- whatever it is, the operator is told
+                lines.append(f"{name}: could not be looked at: {error or type(error).__name__}")
+        return lines
+
     async def branch_links(self, repository: Repository, branches: Sequence[str]) -> dict[str, BranchLink]:
         """Links of branches; where two plugins have one for the same branch, the later one's."""
         links: dict[str, BranchLink] = {}

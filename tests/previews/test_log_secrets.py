@@ -62,6 +62,9 @@ def test_without_the_key_a_preview_says_why_it_does_not_start_and_starts_when_it
         site.push(app("locked"))
         failed = site.until("failed")
         assert "TOKEN cannot be read. This was sealed with the key" in failed["problem"]
+        report = site.server.cli("doctor")
+        assert "were sealed with the key" in report
+        assert failed["isolation"] in report
     finally:
         key.write_bytes(right)
     site.act("restart")

@@ -65,20 +65,23 @@ class Vault:
 
     async def check(self) -> None:
         """At the start: raises VaultError where the key cannot be used, and logs what was sealed with another one."""
+        for problem in await self.problems():
+            log.error("%s", problem)
+        if not await self._is_empty():
+            await asyncio.to_thread(sealing.warm)
+
+    async def problems(self) -> list[str]:
+        """A sentence for each repository with settings that cannot be read with this server's key. Raises VaultError."""
         known = {key.id for key in self._file.read()}
         rows = await self._db.rows(
             "SELECT DISTINCT repo_id, substr(sealed, 2, 8) AS key FROM preview_settings ORDER BY repo_id"
         )
-        if rows:
-            await asyncio.to_thread(sealing.warm)
-        for row in rows:
-            if row["key"] not in known:
-                log.error(
-                    "settings of repository %d were sealed with the key %s, which is not in %s; no preview that uses them can start",
-                    row["repo_id"],
-                    row["key"].hex(),
-                    self._file.path,
-                )
+        return [
+            f"settings of repository {row['repo_id']} were sealed with the key {row['key'].hex()}, which is not in "
+            f"{self._file.path}; no preview that uses them can start"
+            for row in rows
+            if row["key"] not in known
+        ]
 
     async def environment(self, repo_id: int, scope: str = PREVIEW) -> tuple[dict[str, str], tuple[str, ...]]:
         """All settings by name, and those values that are secret. For branches whose pusher may write; others get none.

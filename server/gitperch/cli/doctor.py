@@ -43,3 +43,5 @@ async def report(host: Host, options: argparse.Namespace) -> None:
             print(
                 f"  {repo.full_name} could not be packed at {when}; try again, and see why, with: gitperch repo upkeep {repo.full_name}"
             )
+    for line in await host.plugins.doctor(host):
+        print(line)
