@@ -33,7 +33,11 @@ async def deploy(branch: Branch) -> None:
         await branch.move(record, states.BUILDING)
         await disk.make_room(stage, log)
         await _build(branch, record, deployment, log)
-    await stage.room.enter(branch, _start_seconds(branch))
+    try:
+        await stage.room.enter(branch, _start_seconds(branch))
+    except RunnerError as error:
+        await whole(_wait_for_room(branch, record, str(error)))
+        return
     await branch.move(record, states.STARTING, built=True)
     running, nth = await bring_up(branch, record, deployment, log, recipe.commands)
     log.heading("Ready")
@@ -109,6 +113,17 @@ async def _switch(branch: Branch, record: Record, running: Running, recipe: Reci
     branch.answers(record, running, recipe)
     if before and before is not record:
         branch.stage.retire(before, old, branch.place)
+
+
+async def _wait_for_room(branch: Branch, record: Record, why: str) -> None:
+    """It is built, and sleeps until its first visitor; the old version, which slept too, goes."""
+    before = branch.serving
+    await branch.stage.records.move(record, states.SLEEPING, serves=True, built=True, problem=why)
+    branch.leftovers.pop(record.id, None)
+    branch.serving = record
+    branch.show()
+    if before and before is not record:
+        branch.stage.retire(before, None, branch.place)
 
 
 async def start_again(branch: Branch, record: Record, recipe: Recipe, log: Log, deployment: Deployment) -> None:

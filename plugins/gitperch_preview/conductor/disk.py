@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,9 @@ from gitperch_preview.contract import RunnerError
 
 if TYPE_CHECKING:
     from gitperch_preview.conductor.stage import Stage
-    from gitperch_preview.contract import Log
+    from gitperch_preview.contract import Log, Runner
+
+log = logging.getLogger("gitperch.preview")
 
 _FREE_SECONDS = 120.0
 
@@ -22,8 +25,7 @@ async def make_room(stage: Stage, log: Log) -> None:
         return
     log.heading("Making room on the disk")
     for runner in stage.runners.values():
-        async with asyncio.timeout(_FREE_SECONDS):
-            won = await runner.free(missing)
+        won = await _freed(runner, missing)
         if won:
             log.line(f"{_megabytes(won)} of caches and images that can be made again are gone.")
         if (missing := _missing(stage, wanted)) <= 0:
@@ -32,6 +34,16 @@ async def make_room(stage: Stage, log: Log) -> None:
         f"The server's disk has {_megabytes(wanted - missing)} left, and a build needs {_megabytes(wanted)} (previews.disk_free)."
         " Delete branches that are done, or ask whoever runs this server."
     )
+
+
+async def _freed(runner: Runner, wanted: int) -> int:
+    """Bytes that are won; one that fails wins none."""
+    try:
+        async with asyncio.timeout(_FREE_SECONDS):
+            return 0 if await runner.usable() else await runner.free(wanted)
+    except Exception:
+        log.exception("the runner %s could not make room on the disk", runner.name)
+        return 0
 
 
 def _missing(stage: Stage, wanted: int) -> int:

@@ -44,12 +44,17 @@ async def told(
     for each in pushed:
         if seconds:
             async for line in _one(stage, repo, each, until):
-                yield line[:LINE_LIMIT]
+                yield _plain(line)
         else:
             for line in _found(each):
-                yield line
+                yield _plain(line)
     for line in more:
         yield line
+
+
+def _plain(line: str) -> str:
+    """What may go to a terminal, whatever the repository says."""
+    return "".join(letter if letter.isprintable() else " " for letter in line[:LINE_LIMIT])
 
 
 def heading(branch: str, recipe: Recipe) -> str:
@@ -64,34 +69,40 @@ def _found(told: Told) -> list[str]:
 
 
 async def _one(stage: Stage, repo: Repository, each: Told, until: float) -> AsyncIterator[str]:
-    branch, url = each.branch, each.url
-    begun = await stage.news.until(lambda: _deployment(stage, repo, branch, each.oid), BEGIN_SECONDS)
+    begun = await stage.news.until(lambda: _deployment(stage, repo, each.branch, each.oid), BEGIN_SECONDS)
     if not begun or each.recipe.problem:
         for line in _found(each):
             yield line
         return
 
     def outcome() -> str | None:
-        return _outcome(stage, repo, branch, begun)
+        return _outcome(stage, repo, each.branch, begun)
 
     def over() -> bool | None:
         return time.monotonic() > until or stage.closing or outcome() is not None or None
 
     async for line in _log(stage, repo, begun, over):
         yield line
-    match outcome():
-        case states.READY | states.SLEEPING:  # asleep until its first visitor, where many came at once
-            yield f"{_DONE}{url}"
+    for line in _ending(stage, repo, each, outcome()):
+        yield line
+
+
+def _ending(stage: Stage, repo: Repository, each: Told, outcome: str | None) -> list[str]:
+    """What is said at last."""
+    branch = stage.branches.get((repo.id, each.branch))
+    problem = [_WRONG + branch.place.problem] if branch and branch.place.problem else []
+    there = f"{_DONE}{each.url}"
+    match outcome:
+        case (
+            states.READY | states.SLEEPING
+        ):  # asleep until its first visitor, where many came at once, or there was no room
+            return [*problem, there]
         case states.FAILED:
-            place = stage.branches[repo.id, branch].place
-            yield f"{_WRONG}{place.problem}"
-            if place.upstream:
-                yield f"{_INDENT}The version before stays at {url}"
+            serves = branch and branch.place.upstream
+            return [*problem, *([f"{_INDENT}The version before stays at {each.url}"] if serves else [])]
         case None:
-            yield f"{_STEP}It goes on without you: {page(stage, repo)}"
-            yield f"{_DONE}{url}"
-        case _:
-            yield f"{_WRONG}A newer push has replaced this one."
+            return [f"{_STEP}It goes on without you: {page(stage, repo)}", there]
+    return [f"{_WRONG}A newer push has replaced this one."]
 
 
 async def _log(

@@ -16,8 +16,8 @@ UNFINISHED = (QUEUED, BUILDING, STARTING)
 WAYS: Mapping[str, frozenset[str]] = {
     "": frozenset((QUEUED, SLEEPING, FAILED)),
     QUEUED: frozenset((BUILDING, FAILED, STOPPED)),
-    # Back to the queue when the server ended meanwhile.
-    BUILDING: frozenset((STARTING, FAILED, STOPPED, QUEUED)),
+    # Back to the queue when the server ended meanwhile; asleep where there was no room to start it.
+    BUILDING: frozenset((STARTING, SLEEPING, FAILED, STOPPED, QUEUED)),
     STARTING: frozenset((READY, FAILED, STOPPED, QUEUED)),
     # It starts again when it has ended by itself; here and below, it is queued where what had been built is gone.
     READY: frozenset((STARTING, QUEUED, SLEEPING, FAILED, STOPPED)),
