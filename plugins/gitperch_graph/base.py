@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitperch_graph.lanes import ABSENT
-from gitperch_graph.sections import IndexUnusable
+from gitperch_graph.sections import Checked, IndexUnusable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -75,6 +75,12 @@ class Base:
         self.proof = sections.array("proof", "B")
         if not len(self.order) == len(self.step) == len(self.way) == self.count:
             raise IndexUnusable("the index is damaged")
+
+    def trust(self) -> None:
+        """All of the file is known to be as it was written: it is not asked at every look any more."""
+        for name, column in vars(self).items():
+            if isinstance(column, Checked):
+                setattr(self, name, column.values)
 
     @property
     def has_graph(self) -> bool:

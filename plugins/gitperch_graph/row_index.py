@@ -117,6 +117,8 @@ class RowIndex:
         """Look at all of the file. Raises IndexDamaged. Takes as long as it takes to read it."""
         if self.sections and self.sections.blocks:
             self.sections.blocks.require_all()
+            if self.base:
+                self.base.trust()
 
     @property
     def floor(self) -> int:

@@ -83,13 +83,14 @@ class Checked:
     """An array in a mapped file, each block of which is checked when it is looked at for the first time."""
 
     def __init__(self, values: memoryview, blocks: Blocks, start: int) -> None:
-        self._values = values
+        self.values = values
+        """As they lie, unchecked."""
         self._require, self._known = blocks.require, blocks.known
         self._start = start
         self._size = values.itemsize
 
     def __len__(self) -> int:
-        return len(self._values)
+        return len(self.values)
 
     @overload
     def __getitem__(self, at: int) -> int: ...
@@ -97,12 +98,12 @@ class Checked:
     def __getitem__(self, at: slice) -> memoryview: ...
     def __getitem__(self, at: int | slice) -> int | memoryview:
         if isinstance(at, slice):
-            low, high, _ = at.indices(len(self._values))
+            low, high, _ = at.indices(len(self.values))
             self._require(self._start + low * self._size, self._start + high * self._size)
         elif not self._known[(self._start + at * self._size) >> _SHIFT]:  # a thousand times for each window
             start = self._start + at * self._size
             self._require(start, start + 1)
-        return self._values[at]
+        return self.values[at]
 
 
 Column: TypeAlias = "memoryview | Checked"
