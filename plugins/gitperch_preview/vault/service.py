@@ -67,8 +67,6 @@ class Vault:
         """At the start: raises VaultError where the key cannot be used, and logs what was sealed with another one."""
         for problem in await self.problems():
             log.error("%s", problem)
-        if not await self._is_empty():
-            await asyncio.to_thread(sealing.warm)
 
     async def problems(self) -> list[str]:
         """A sentence for each repository with settings that cannot be read with this server's key. Raises VaultError."""
