@@ -79,15 +79,16 @@ class PreviewSettings:
     merged_days: float = setting(2.0, "the same for a branch that is merged into the default branch; 0: never")
     disk_free: str = setting("1g", "disk to keep free: caches and old logs go before a build has less")
     build_seconds: float = setting(900.0, "longest time one build may take")
-    build_memory: str = setting("512m", "memory that a build may use; more where the app itself may have more")
     start_seconds: float = setting(120.0, "longest time that an app may take to answer after it was started")
     deployments_kept: int = setting(20, "deployments of a branch that are remembered, with their logs")
     push_seconds: float = setting(120.0, "how long a push from a terminal follows its build; 0: not at all")
     log_max_bytes: int = setting(
         1 << 20, "bytes of its log that are kept for each deployment: its beginning and its end"
     )
-    build_megabytes: int = setting(512, "memory that a build may use, where its app may not use more")
-    cpus: float = setting(1.0, "processors that one container may use, such as 0.5")
+    build_megabytes: int = setting(512, "megabytes that a build may use, where its app may not use more")
+    cpus: float = setting(
+        1.0, "processors that one app may use, such as 0.5; without containers, where the kernel lets it be limited"
+    )
     processes: int = setting(256, "processes and threads that one app may have")
     docker: str = setting(
         "unix:///var/run/docker.sock", "the Docker engine, unix:///PATH or tcp://HOST:PORT; empty: none"
@@ -105,10 +106,6 @@ class PreviewSettings:
     @property
     def memory_bytes(self) -> int:
         return size("previews.memory", self.memory)
-
-    @property
-    def build_memory_bytes(self) -> int:
-        return size("previews.build_memory", self.build_memory)
 
     @property
     def disk_free_bytes(self) -> int:
@@ -236,7 +233,6 @@ def _check_previews(previews: PreviewSettings) -> None:
         if getattr(previews, name) < 1:
             raise ConfigError(f"previews.{name} is {getattr(previews, name)}; it has to be 1 at least.")
     size("previews.memory", previews.memory)
-    size("previews.build_memory", previews.build_memory)
     size("previews.disk_free", previews.disk_free)
     for name, least in (("build_megabytes", 16), ("cpus", 0.01), ("processes", 16)):
         if getattr(previews, name) < least:

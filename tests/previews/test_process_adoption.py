@@ -55,7 +55,7 @@ def test_an_app_outlives_a_killed_server_and_is_adopted(benched: Run, kind: str)
         os.kill(int(handle["leader"]), 9)
         ended = await asyncio.wait_for(running.ended, 10)
         assert ended.code is None
-        assert "the server was not running" in ended.reason
+        assert "went unseen" in ended.reason
         assert not marked(bench)
 
     benched(test)
@@ -69,7 +69,7 @@ def test_an_adopted_app_is_stopped_as_any_other(benched: Run, kind: str) -> None
         assert running
         assert await answering(running) == kind
         await bench.runner.stop(running)
-        assert (await running.ended).reason == "stopped"
+        assert (await running.ended).reason == "It was stopped."
         assert await bench.runner.adopt(deployment, handle) is None
 
     benched(test)

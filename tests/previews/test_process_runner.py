@@ -27,7 +27,7 @@ def test_a_commit_is_built_started_asked_and_stopped(benched: Run, kind: str) ->
         assert 2 << 20 < used < 200 << 20
         await bench.runner.stop(running)
         await bench.runner.stop(running)
-        assert (await running.ended).reason == "stopped"
+        assert (await running.ended).reason == "It was stopped."
         assert await bench.runner.memory(running) is None
         again = await bench.runner.start(deployment, bench.log, Command("exec python3 app.py", "a test"))
         assert await answering(again) == "made-of-it's red\n"
@@ -52,7 +52,11 @@ def test_an_app_in_node_listens_where_it_is_told(benched: Run) -> None:
 
 @pytest.mark.parametrize(
     ("line", "words"),
-    [("exit 3", "exit status 3"), ("kill -SEGV $$", "killed by SIGSEGV"), ("no-such-program", "exit status 127")],
+    [
+        ("exit 3", "It ended with status 3."),
+        ("kill -SEGV $$", "It was ended by SIGSEGV."),
+        ("no-such-program", "It ended with status 127."),
+    ],
 )
 def test_the_end_of_an_app_is_told_in_words(benched: Run, line: str, words: str) -> None:
     async def test(bench: Bench) -> None:
@@ -67,7 +71,7 @@ def test_the_end_of_an_app_is_told_in_words(benched: Run, line: str, words: str)
 def test_a_build_that_fails_says_what_failed_and_leaves_nothing(benched: Run) -> None:
     async def test(bench: Bench) -> None:
         oid = bench.commit({"a": "b"})
-        with pytest.raises(RunnerError, match="`false` failed: exit status 1"):
+        with pytest.raises(RunnerError, match=r"`false` failed\. It ended with status 1\."):
             await bench.runner.build(bench.deployment(oid, build=step("false")), bench.log)
         with pytest.raises(RunnerError, match="root is 'nowhere'"):
             await bench.runner.build(bench.deployment(oid, root="nowhere"), bench.log)

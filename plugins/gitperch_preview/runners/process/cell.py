@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitperch_preview.runners.process import proc
-from gitperch_preview.runners.process.cgroups import Groups, groups, works
+from gitperch_preview.runners.process.cgroups import Groups, Limits, groups, works
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,19 +28,18 @@ FIRST_UID = 1_900_000_000  # of a range that neither Debian nor systemd gives to
 UIDS_OF_A_FOLDER = 100_000
 SYSTEM_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 SHM_BYTES = 64 << 20
-PROCESSES = 512  # threads count as processes: one Node has a dozen
 FILES = 4096
 FILE_BYTES = 2 << 30
 
 _SYSTEM = ("/usr", "/opt", "/nix")
 _LINKED = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _ETC = (
-    "alternatives ca-certificates ca-certificates.conf crypto-policies host.conf hosts ld.so.cache ld.so.conf ld.so.conf.d"
+    "alternatives ca-certificates ca-certificates.conf crypto-policies fonts host.conf hosts ld.so.cache ld.so.conf ld.so.conf.d"
     " localtime magic mime.types nsswitch.conf pki protocols resolv.conf services ssl terminfo timezone"
 ).split()
 
 # A program with arguments, without anything by which a shell would do more than start it.
-_PLAIN = re.compile(r"([A-Za-z0-9_./+-]+)(?:[ \t][^;&|<>()`\n\\#]*)?")
+_PLAIN = re.compile(r"((?:export PATH=\"[^\"`\\\n]*\"; )?)([A-Za-z0-9_./+-]+)(?:[ \t][^;&|<>()`\n\\#]*)?")
 _OF_THE_SHELL = frozenset(
     ". : [ alias bg break case cd command continue do done echo elif else esac eval exec exit export false fg fi for getopts hash if"
     " in jobs kill local printf pwd read readonly return set shift test then time times trap true type ulimit umask unalias unset"
@@ -77,6 +76,20 @@ class Home:
     tmp: Path
     etc: Path
     cache: Path | None = None
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What to run: `line` by a shell, in `folder` of the check-out, into `log_path`."""
+
+    deployment_id: int
+    repo_id: int
+    home: Home
+    folder: str
+    line: str
+    environment: Mapping[str, str]
+    limits: Limits
+    log_path: Path
 
 
 @dataclass(frozen=True)
@@ -124,23 +137,24 @@ class Cell:
             return home
         return Home(Path("/app"), Path("/home/app"), Path("/tmp"), Path("/etc"), Path("/cache") if home.cache else None)  # noqa: S108 -- its own
 
-    def command(self, home: Home, folder: str, line: str, uid: int | None, group: str, info: int) -> list[str]:
-        """The arguments that have `line` run by a shell in `folder` of the check-out. `group` is the file to enter a group by, or "",
-        `info` the descriptor that bubblewrap tells by which process the app's first one is."""
-        # Without a user or a namespace of its own, its processes are counted with all that this user has.
-        others = 0 if self.own_user or self.bubblewrap else proc.threads(os.geteuid())
-        processes = str(others + PROCESSES)
+    def command(self, spec: Spec, uid: int | None, group: str, info: int) -> list[str]:
+        """The arguments that have it run by a shell. `group` is the file to enter a group by, or "", `info` the descriptor that
+        bubblewrap tells by which process the app's first one is. Looks at all processes: for a thread."""
+        # The kernel counts all that a user has, but in a namespace of users (bubblewrap, not as root) only what is in there.
+        counted = [] if self.bubblewrap and uid is None else proc.of_user(os.geteuid() if uid is None else uid)
+        processes = sum(one.threads for one in counted) + spec.limits.processes
+        folder = str(self.inside(spec.home).app / spec.folder)
         words = ["/bin/sh", "-c", _OUTER, "sh", group]
         if self.bubblewrap:
-            words += ["bwrap", "--info-fd", str(info), *self._view(home), "--"]
+            words += ["bwrap", "--info-fd", str(info), *self._view(spec.home), "--"]
         if uid is not None:
             words += ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--no-new-privs"]
             words += ["--inh-caps=-all", "--bounding-set=-all", "--"]
-        return [*words, "/bin/sh", "-c", _INNER, "sh", str(self.inside(home).app / folder), becoming(line), processes]
+        return [*words, "/bin/sh", "-c", _INNER, "sh", folder, becoming(spec.line), str(processes)]
 
     def _view(self, home: Home) -> list[str]:
         seen = self.inside(home)
-        words = [*_base_view(), "--size", str(SHM_BYTES), "--tmpfs", "/dev/shm"]  # noqa: S108 -- its own
+        words = _base_view()
         for path in self.path:
             if not path.startswith(tuple(f"{one}/" for one in (*_SYSTEM, *_LINKED)) + _LINKED):
                 words += ["--ro-bind-try", _with_libraries(path), _with_libraries(path)]
@@ -168,7 +182,9 @@ async def cell(folder: Path, search_path: str) -> Cell:
 def becoming(line: str) -> str:
     """`line` with `exec` in front where that means the same: a shell that only waits takes memory, and stands in a signal's way."""
     found = _PLAIN.fullmatch(line.strip())
-    return f"exec {line.strip()}" if found and found[1] not in _OF_THE_SHELL else line
+    if not found or found[2] in _OF_THE_SHELL:
+        return line
+    return f"{found[1]}exec {line.strip().removeprefix(found[1])}"
 
 
 def exports(environment: Mapping[str, str]) -> bytes:
@@ -184,6 +200,7 @@ def exports(environment: Mapping[str, str]) -> bytes:
 
 def _base_view() -> list[str]:
     words = ["--unshare-pid", "--unshare-ipc", "--proc", "/proc", "--dev", "/dev"]
+    words += ["--size", str(SHM_BYTES), "--tmpfs", "/dev/shm"]  # noqa: S108 -- its own
     for name in ("/etc", "/home", "/run", "/run/systemd"):  # bubblewrap makes what is above a mount for root alone
         words += ["--perms", "0755", "--dir", name]
     for name in _SYSTEM:

@@ -20,10 +20,11 @@ _LEAF = "gitperch-server"  # a group whose members limits are set for may have n
 
 @dataclass(frozen=True)
 class Limits:
-    """`memory` in bytes; `processes` counts threads too, as the kernel does."""
+    """`memory` in bytes; `processes` counts threads too, as the kernel does; `cpus` may be a part of one."""
 
     memory: int
     processes: int
+    cpus: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,10 @@ class Group:
     """One group of processes, by its folder."""
 
     path: Path
+
+    @property
+    def unit(self) -> str:
+        return self.path.name.removesuffix(".scope")
 
     def pids(self) -> set[int]:
         try:
@@ -80,6 +85,7 @@ class Groups:
             "MemorySwapMax": 0,
             "TasksMax": limits.processes,
             "CPUWeight": CPU_WEIGHT,
+            "CPUQuota": f"{max(1, round(limits.cpus * 100))}%",
         }
         settings = [word for key, value in properties.items() for word in ("--property", f"{key}={value}")]
         scope = ["systemd-run", "--scope", "--quiet", "--collect", f"--unit={name}", *settings]
@@ -93,7 +99,9 @@ class Groups:
         path.mkdir(exist_ok=True)
         (path / "memory.max").write_text(str(limits.memory))
         (path / "pids.max").write_text(str(limits.processes))
-        for file, value in (("memory.swap.max", "0"), ("memory.oom.group", "1"), ("cpu.weight", str(CPU_WEIGHT))):
+        period = 100_000  # microseconds
+        files = {"memory.swap.max": "0", "memory.oom.group": "1", "cpu.weight": f"{CPU_WEIGHT}"}
+        for file, value in (files | {"cpu.max": f"{max(1000, int(limits.cpus * period))} {period}"}).items():
             with contextlib.suppress(OSError):  # not every kernel has them
                 (path / file).write_text(value)
         return path / "cgroup.procs"
@@ -106,9 +114,12 @@ class Groups:
         mount, own = _where(pid)
         return Group(mount / own) if mount and own and f"{name}.scope" in Path(own).parts else None
 
-    def left(self, beginning: str) -> list[Path]:
-        """The groups of which the name begins so. (systemd removes its scopes when they are empty.)"""
-        return [path for path in self._base.glob(f"{beginning}*") if path.is_dir()] if self._base else []
+    def left(self, beginning: str) -> list[Group]:
+        """The groups there are, of which the name begins so."""
+        if self._base:
+            return [Group(path) for path in self._base.glob(f"{beginning}*") if path.is_dir()]
+        mount, _ = _where(os.getpid())
+        return [Group(path) for path in mount.rglob(f"{beginning}*.scope")] if mount else []
 
 
 async def groups(name: str) -> Groups | None:

@@ -93,19 +93,13 @@ def is_shell(pid: int) -> bool:
         return False
 
 
-def threads(uid: int) -> int:
-    """How many threads run as `uid`: what the kernel holds against its limit of processes."""
-    mine = of_user(uid)
-    return sum(one.threads for one in alive() if one.pid in mine)
-
-
-def of_user(uid: int) -> set[int]:
+def of_user(uid: int) -> list[Process]:
     """The processes that run as `uid`."""
-    found = set()
+    found = []
     for one in alive():
         try:
             if os.stat(f"/proc/{one.pid}").st_uid == uid:  # noqa: PTH116 -- hundreds of Path objects
-                found.add(one.pid)
+                found.append(one)
         except OSError:
             continue
     return found

@@ -9,38 +9,21 @@ import os
 import secrets
 import signal
 import subprocess
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitperch_preview.contract import Ended, RunnerError
 from gitperch_preview.runners.process import proc, words
-from gitperch_preview.runners.process.cell import PROCESSES, SYSTEM_PATH, exports
-from gitperch_preview.runners.process.cgroups import Limits
+from gitperch_preview.runners.process.cell import SYSTEM_PATH, exports
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
-    from pathlib import Path
 
-    from gitperch_preview.runners.process.cell import Cell, Home
-    from gitperch_preview.runners.process.cgroups import Group
+    from gitperch_preview.runners.process.cell import Cell, Spec
+    from gitperch_preview.runners.process.cgroups import Group, Limits
 
 GRACE_SECONDS = 5.0
 START_SECONDS = 20.0
 _PAUSE = 0.02
-
-
-@dataclass(frozen=True)
-class Spec:
-    """What to run: `line` by a shell, in `folder` of the check-out, with `memory` bytes and `environment`, into `log_path`."""
-
-    deployment_id: int
-    repo_id: int
-    home: Home
-    folder: str
-    line: str
-    environment: Mapping[str, str]
-    memory: int
-    log_path: Path
 
 
 class Run:
@@ -50,11 +33,11 @@ class Run:
     when nothing of them is left, as long as somebody is in `finish`.
     """
 
-    def __init__(self, cell: Cell, deployment_id: int, repo_id: int, name: str, memory: int) -> None:
+    def __init__(self, cell: Cell, deployment_id: int, repo_id: int, name: str, limits: Limits) -> None:
         """`name` is another one for everything that is started."""
         self.deployment_id = deployment_id
         self.name = name
-        self.memory_limit = memory
+        self.limits = limits
         self.uid = cell.uid(repo_id)
         self.unit = f"{cell.name}-{deployment_id}-{name}"
         self.marker = f"{cell.name}.{deployment_id}.{name}"
@@ -89,15 +72,13 @@ class Run:
             raise
 
     async def _start(self, spec: Spec) -> None:
-        cell, limits = self._cell, Limits(spec.memory, PROCESSES)
+        cell = self._cell
         prefix, entry = [], None
         if cell.groups:
-            prefix, entry = cell.groups.prefix(self.unit, limits), cell.groups.make(self.unit, limits)
+            prefix, entry = cell.groups.prefix(self.unit, spec.limits), cell.groups.make(self.unit, spec.limits)
         told, tell = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         try:
-            command = await asyncio.to_thread(
-                cell.command, spec.home, spec.folder, spec.line, self.uid, str(entry or ""), tell
-            )
+            command = await asyncio.to_thread(cell.command, spec, self.uid, str(entry or ""), tell)
             self._spawn([*prefix, *command], spec, [tell] if cell.bubblewrap else [])
             os.close(tell)
             tell = -1
@@ -167,7 +148,7 @@ class Run:
         first = self.init or leader
         return {
             "name": self.name,
-            "memory": self.memory_limit,
+            "memory": self.limits.memory,
             "boot": proc.boot(),
             "leader": leader.pid,
             "leader_started": leader.started,
@@ -243,14 +224,15 @@ class Run:
                     # With namespaces of their own, others of this user may well be without a mark that can be seen.
                     await sweep(self.marker, None if self._cell.bubblewrap else self.uid)
                 ended = self._told(code)
-                await self._leave_group()
+                if self.group:
+                    await emptied(self.group)
                 for watched in (self.leader, self.init):
                     if watched:
                         watched.close()
                 self.ended.set_result(ended)
         return self.ended.result()
 
-    async def end(self, reason: str = "stopped") -> None:
+    async def end(self, reason: str = "It was stopped.") -> None:
         """Ask it to end, and have it ended after a grace."""
         if not self._gone.is_set():
             self.problem = self.problem or reason
@@ -286,16 +268,17 @@ class Run:
         # systemd takes a group away with its last process, and with it what the kernel noted there.
         oom = self.oom or bool(self.group and (self.group.out_of_memory() or (killed and not self.group.path.exists())))
         if oom:
-            return Ended(code, oom=True, reason=words.no_memory(self.memory_limit))
+            return Ended(code, oom=True, reason=words.no_memory(self.limits.memory))
         return Ended(code, oom=False, reason=self.problem or words.exited(code))
 
-    async def _leave_group(self) -> None:
-        if self.group:
-            for _ in range(100):
-                if not self.group.pids():
-                    break
-                await asyncio.sleep(_PAUSE)
-            self.group.remove()
+
+async def emptied(group: Group) -> None:
+    """Wait until a group that was killed is empty, and remove it."""
+    for _ in range(100):
+        if not group.pids():
+            break
+        await asyncio.sleep(_PAUSE)
+    group.remove()
 
 
 async def sweep(marker: str, uid: int | None) -> None:
@@ -316,7 +299,7 @@ async def sweep(marker: str, uid: int | None) -> None:
 def _marked_and_hidden(marker: str, uid: int | None) -> set[int]:
     found = set(proc.marked(marker))
     if uid is not None:
-        found |= {pid for pid in proc.of_user(uid) if not proc.marker(pid)}
+        found |= {one.pid for one in proc.of_user(uid) if not proc.marker(one.pid)}
     return found
 
 

@@ -7,25 +7,29 @@ import errno
 import functools
 import os
 import shutil
+from collections import Counter
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gitperch_preview.contract import RunnerError, Running, Thing, Upstream
-from gitperch_preview.runners.process import checkout, proc
-from gitperch_preview.runners.process.cell import Cell, cell
+from gitperch_preview.runners.process import checkout, dependencies, proc
+from gitperch_preview.runners.process.cell import Cell, Spec, cell
+from gitperch_preview.runners.process.cgroups import Limits
 from gitperch_preview.runners.process.places import Places, bytes_in
 from gitperch_preview.runners.process.ports import Ports
-from gitperch_preview.runners.process.run import Run, Spec, new_name, sweep
+from gitperch_preview.runners.process.run import Run, emptied, new_name, sweep
 from gitperch_preview.runners.process.watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from gitperch.host import Host
     from gitperch_preview.contract import Command, Deployment, Log
     from gitperch_preview.runners.process.cell import Home
 
+ISOLATION = "isolation"  # in its folder: the words, as the server last found them
 CHECKOUT, CACHE, PROCESSES = "check-out", "cache", "processes"
 
 
@@ -38,6 +42,7 @@ class ProcessRunner:
         self._host = host
         self._folder = folder
         self._runs: dict[int, set[Run]] = {}
+        self._busy: Counter[tuple[str, int]] = Counter()
         self._watch = Watch()
         self._ports = Ports()
         self._opening = asyncio.Lock()
@@ -49,11 +54,21 @@ class ProcessRunner:
             if not self._opened:
                 found = await cell(self._folder, self._host.git.environment["PATH"])
                 places = Places(self._folder, found)
-                places.prepare()
+                await asyncio.to_thread(places.prepare)
+                self._folder.mkdir(parents=True, exist_ok=True)
+                (self._folder / ISOLATION).write_text(found.problem or found.words, "utf-8")
                 self._opened = found, places
                 self._host.tasks.start("preview processes' limits", self._watch.look, restart=True)
                 self._host.tasks.start("preview leavings", places.tidy)
         return self._opened
+
+    @staticmethod
+    def found(folder: Path) -> str:
+        """In words, what the server whose runner has this folder found here when it last started; "" where none has."""
+        try:
+            return (folder / ISOLATION).read_text("utf-8")
+        except FileNotFoundError:
+            return ""
 
     async def usable(self) -> str:
         return (await self._open())[0].problem
@@ -63,12 +78,8 @@ class ProcessRunner:
 
     async def build(self, deployment: Deployment, log: Log) -> None:
         try:
-            async with asyncio.timeout(self._host.config.previews.build_seconds):
+            with self._held(deployment):
                 await self._build(deployment, log)
-        except TimeoutError:
-            await self.discard(deployment.id)
-            seconds = self._host.config.previews.build_seconds
-            raise RunnerError(f"The build was not done after {seconds:g} s, and was ended.") from None
         except OSError as error:
             await self.discard(deployment.id)
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -88,15 +99,34 @@ class ProcessRunner:
         await checkout.check_out(self._host, repo, deployment.oid, home.app, log)
         _require_folder(home.app, recipe.root)
         await places.give(home, repo.id)
-        with_cache = replace(home, cache=places.cache(repo.id))
-        steps = [("Installing", one) for one in recipe.install] + [("Building", one) for one in recipe.build]
-        steps += [("Releasing", recipe.release)] if recipe.release else []
-        for title, command in steps:
-            log.heading(f"{title}: {command.line} ({command.source})")
-            await self._step(deployment, found, with_cache, command, log)
+        with_cache = replace(home, cache=places.make_cache(repo.id))
+        if recipe.install:
+            key = ""
+            if found.bubblewrap:
+                key = await asyncio.to_thread(dependencies.key, deployment, home.app, ":".join(found.path))
+            await self._install(deployment, found, with_cache, log, key)
+        steps = [("Building", one) for one in recipe.build]
+        for title, command in [*steps, *([("Releasing", recipe.release)] if recipe.release else [])]:
+            await self._step(title, deployment, found, with_cache, command, log)
 
-    async def _step(self, deployment: Deployment, found: Cell, home: Home, command: Command, log: Log) -> None:
-        memory = max(deployment.memory, self._host.config.previews.build_memory_bytes)
+    async def _install(self, deployment: Deployment, found: Cell, home: Home, log: Log, key: str = "") -> None:
+        """Have what it depends on, under `key` from an earlier deployment of the branch, if there is one."""
+        _, places = await self._open()
+        if key and await dependencies.restore(places, deployment, key) is not None:
+            log.heading(f"Dependencies as before, {deployment.recipe.install[0].source} has not changed")
+        else:
+            for command in deployment.recipe.install:
+                await self._step("Installing", deployment, found, home, command, log)
+            if key:
+                await dependencies.save(places, deployment, key)
+        places.lacking(deployment.id).unlink(missing_ok=True)
+        places.installed(deployment.id).write_text(deployment.recipe.root, "utf-8")
+
+    async def _step(
+        self, title: str, deployment: Deployment, found: Cell, home: Home, command: Command, log: Log
+    ) -> None:
+        log.heading(f"{title}: {command.line} ({command.source})")
+        memory = max(deployment.memory, self._host.config.previews.build_megabytes << 20)
         environment = _environment(deployment, found, home)
         run = await self._start(found, deployment, self._spec(deployment, home, command, environment, memory, log))
         try:
@@ -105,11 +135,15 @@ class ProcessRunner:
             run.kill()
         if ended.code:
             full = shutil.disk_usage(home.app).free < checkout.SPARE
-            raise RunnerError(f"`{command.line}` failed: {'the disk is full; ' if full else ''}{ended.reason}.")
+            raise RunnerError(f"`{command.line}` failed. {ended.reason}{' The disk is full.' if full else ''}")
         if ended.oom:
-            raise RunnerError(f"`{command.line}` failed: {ended.reason}.")
+            raise RunnerError(f"`{command.line}` failed. {ended.reason}")
 
     async def start(self, deployment: Deployment, log: Log, command: Command | None) -> Running:
+        with self._held(deployment):
+            return await self._begin(deployment, log, command)
+
+    async def _begin(self, deployment: Deployment, log: Log, command: Command | None) -> Running:
         found, places = await self._open()
         if not command:
             raise RunnerError("There is no command that would start it: name one in gitperch.toml, [preview] command.")
@@ -119,6 +153,10 @@ class ProcessRunner:
                 "Its check-out is gone from this machine. Push again, or restart the preview, to have it built anew."
             )
         _require_folder(home.app, deployment.recipe.root)
+        if places.lacking(deployment.id).exists():
+            log.heading("Its dependencies made room on the disk, and are installed again")
+            cache = places.make_cache(deployment.repository.id)
+            await self._install(deployment, found, replace(home, cache=cache), log)
         port = self._ports.take(deployment.id, deployment.recipe.port)
         environment = _environment(deployment, found, home) | {"PORT": str(port), "HOST": "127.0.0.1"}
         spec = self._spec(deployment, home, command, environment, deployment.memory, log)
@@ -132,17 +170,16 @@ class ProcessRunner:
             name, memory, port = str(handle["name"]), int(handle["memory"]), int(handle["port"])
         except (KeyError, ValueError):
             name, memory, port = "", 0, 0
-        run = Run(found, deployment.id, deployment.repository.id, name, memory)
+        run = Run(found, deployment.id, deployment.repository.id, name, self._limits(memory))
         adopted = bool(name) and run.adopt(handle)
-        beginning = f"{found.name}.{deployment.id}."
-        for marker in set((await asyncio.to_thread(proc.marked, beginning)).values()) - (
-            {run.marker} if adopted else set()
-        ):
+        if run.leader:
+            self._follow(run)
+        there = await asyncio.to_thread(proc.marked, f"{found.name}.{deployment.id}.")
+        for marker in set(there.values()) - ({run.marker} if adopted else set()):
             await sweep(marker, None)
         if not adopted:
             return None
         self._ports.keep(deployment.id, port)
-        self._follow(run)
         return Running(deployment.id, Upstream("127.0.0.1", port), {**handle}, run.ended)
 
     async def stop(self, running: Running) -> None:
@@ -159,6 +196,9 @@ class ProcessRunner:
         things = [Thing(CHECKOUT, str(number), None, number) for number in places.numbered("checkouts")]
         things += [Thing(CACHE, str(number), number, None) for number in places.numbered("caches")]
         markers = set((await asyncio.to_thread(proc.marked, f"{found.name}.")).values())
+        if found.groups:  # an app may have hidden its mark, but not left its group
+            groups = await asyncio.to_thread(found.groups.left, f"{found.name}-")
+            markers |= {".".join(group.unit.rsplit("-", 2)) for group in groups}
         for marker in sorted(markers):
             deployment_id = marker.split(".")[1]
             if deployment_id.isdecimal():
@@ -175,36 +215,55 @@ class ProcessRunner:
             for run in [run for runs in self._runs.values() for run in runs if run.marker == thing.name]:
                 await run.end()
             await sweep(thing.name, None)
+            await _end_groups(found, thing.name.replace(".", "-"))
 
     async def discard(self, deployment_id: int) -> None:
         found, places = await self._open()
         for run in list(self._runs.get(deployment_id, ())):
             await run.end()
         await sweep(f"{found.name}.{deployment_id}.", None)
-        for path in found.groups.left(f"{found.name}-{deployment_id}-") if found.groups else ():
-            path.rmdir()
+        await _end_groups(found, f"{found.name}-{deployment_id}-")
         await places.remove(places.deployment(deployment_id))
 
     async def free(self, wanted: int) -> int:
         _, places = await self._open()
         won = 0
         for number in places.numbered("caches"):
-            if won >= wanted:
-                break
-            path = places.cache(number)
-            won += await asyncio.to_thread(bytes_in, path)
-            await places.remove(path)
+            if won < wanted and (CACHE, number) not in self._busy:
+                won += await asyncio.to_thread(bytes_in, places.cache(number))
+                await places.remove(places.cache(number))
+        for number in places.numbered("checkouts"):  # those that sleep: they install again before they start
+            if won < wanted and self._sleeps(places, number):
+                folders = places.dependencies(number)
+                size = sum([await asyncio.to_thread(bytes_in, folder) for folder in folders])
+                if self._sleeps(places, number):  # still
+                    places.installed(number).rename(places.lacking(number))
+                    await places.remove(*folders, places.kept(number))
+                    won += size
         return won
+
+    def _sleeps(self, places: Places, number: int) -> bool:
+        return number not in self._runs and (CHECKOUT, number) not in self._busy and places.installed(number).exists()
+
+    @contextmanager
+    def _held(self, deployment: Deployment) -> Iterator[None]:
+        """While something is made of it, nothing that this needs is taken away."""
+        held = Counter([(CHECKOUT, deployment.id), (CACHE, deployment.repository.id)])
+        self._busy += held
+        try:
+            yield
+        finally:
+            self._busy -= held
 
     async def close(self) -> None:
         await asyncio.gather(
-            *(run.end("the server stopped") for runs in list(self._runs.values()) for run in list(runs))
+            *(run.end("The server stopped.") for runs in list(self._runs.values()) for run in list(runs))
         )
 
     async def _start(self, found: Cell, deployment: Deployment, spec: Spec) -> Run:
         if found.problem:
             raise RunnerError(found.problem)
-        run = Run(found, deployment.id, deployment.repository.id, new_name(), spec.memory)
+        run = Run(found, deployment.id, deployment.repository.id, new_name(), spec.limits)
         try:
             await run.start(spec)
         finally:
@@ -240,7 +299,18 @@ class ProcessRunner:
         log: Log,
     ) -> Spec:
         folder = deployment.recipe.root
-        return Spec(deployment.id, deployment.repository.id, home, folder, command.line, environment, memory, log.path)
+        limits = self._limits(memory)
+        return Spec(deployment.id, deployment.repository.id, home, folder, command.line, environment, limits, log.path)
+
+    def _limits(self, memory: int) -> Limits:
+        settings = self._host.config.previews
+        return Limits(memory, settings.processes, settings.cpus)
+
+
+async def _end_groups(found: Cell, beginning: str) -> None:
+    for group in await asyncio.to_thread(found.groups.left, beginning) if found.groups else ():
+        group.kill()
+        await emptied(group)
 
 
 async def _followed(run: Run) -> None:

@@ -11,7 +11,6 @@ import time
 from typing import TYPE_CHECKING
 
 from gitperch_preview.runners.process import proc
-from gitperch_preview.runners.process.cell import PROCESSES
 
 if TYPE_CHECKING:
     from gitperch_preview.runners.process.run import Run
@@ -54,11 +53,11 @@ class Watch:
         for run, (used, count) in zip(runs, await asyncio.to_thread(_measure, runs), strict=True):
             if run.ended.done():
                 continue
-            if used > run.memory_limit:
+            if used > run.limits.memory:
                 run.oom = True
                 run.kill()
-            elif count > PROCESSES:
-                run.problem = f"more than {PROCESSES} processes"
+            elif count > run.limits.processes:
+                run.problem = f"It had more than the {run.limits.processes} processes and threads that it may have."
                 run.kill()
 
 
@@ -70,6 +69,6 @@ def _measure(runs: list[Run]) -> list[tuple[int, int]]:
 
 def _measured(run: Run, pids: set[int]) -> tuple[int, int]:
     used = proc.memory(pids)
-    if used > run.memory_limit:  # perhaps it shares a lot
+    if used > run.limits.memory:  # perhaps it shares a lot
         used = proc.memory(pids, exact=True)
     return used, len(pids)

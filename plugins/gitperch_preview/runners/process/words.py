@@ -15,15 +15,15 @@ def size(count: int) -> str:
 def exited(code: int | None) -> str:
     """An exit status in words. Shells, and bubblewrap, add 128 to the number of the signal that ended what they ran."""
     if code is None:
-        return "it ended; the status went unseen, since the server was not running"
+        return "It ended; with which status went unseen, since another server had started it."
     number = -code if code < 0 else code - 128
     if number > 0:
         try:
-            return f"killed by {signal.Signals(number).name}"
+            return f"It was ended by {signal.Signals(number).name}."
         except ValueError:
             pass  # a status of its own
-    return f"exit status {code}"
+    return f"It ended with status {code}."
 
 
 def no_memory(limit: int) -> str:
-    return f"no memory left: {size(limit)} were allowed"
+    return f"It needed more memory than the {size(limit)} that it may have."
