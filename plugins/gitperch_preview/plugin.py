@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from gitperch.plugin import Command
     from gitperch.repositories import Repository
     from gitperch_preview.contract import Recipe, Runner
+
+log = logging.getLogger("gitperch.preview")
 
 LINES = 5  # what a pusher is told; a page has the rest
 READY = "ready"
@@ -228,7 +231,11 @@ class PreviewPlugin(Plugin):
         """Those branches whose commits are apps, or would be if there was no problem."""
         found = {}
         for branch, oid in here.items():
-            recipe = await self.conductor.recipe(repo, oid)
+            try:
+                recipe = await self.conductor.recipe(repo, oid)
+            except Exception:
+                log.exception("what %s of %s runs cannot be read", branch, repo.full_name)
+                continue
             if recipe.kind != "static":
                 found[branch] = recipe
         return found

@@ -140,7 +140,7 @@ class Plugins:
                 log.exception("plugin %s had nothing to tell the pusher", plugin.name)
         return lines
 
-    async def remote_progress(self, event: RefsUpdated, *, watched: bool) -> AsyncIterator[str] | None:
+    async def remote_progress(self, event: RefsUpdated, *, watched: bool) -> AsyncGenerator[str, None] | None:
         """What the plugins go on telling the pusher; None for nothing, which costs next to nothing."""
         found = []
         for plugin in self.by_name.values():
@@ -209,7 +209,7 @@ class Plugins:
 
 async def _one_after_another(
     found: Sequence[tuple[Plugin, AsyncIterator[str]]], seconds: float | None
-) -> AsyncIterator[str]:
+) -> AsyncGenerator[str, None]:
     """All lines, as far as each plugin's come within `seconds`."""
     for plugin, lines in found:
         try:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
+import subprocess
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from support.previews import Site, app, checkouts, processes, running, wait
+from support.server import commit
+from support.visitor import Visitor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -153,4 +157,77 @@ def test_a_branch_deleted_while_the_server_was_away(own_apps: Callable[..., Serv
     site.server.start()
     wait(lambda: "gone" not in site.previews(), "the preview's end")
     wait(lambda: gone["deployment"] not in processes(site.server).values(), "the app's end")
+    settled(site)
+
+
+def test_a_deleted_repository_leaves_nothing(own_apps: Callable[..., Server], tmp_path: Path) -> None:
+    site = Site(own_apps(), tmp_path, "whole")
+    for branch in ("main", "side"):
+        site.push(app(branch), branch)
+        site.until("ready", branch)
+    site.act("sleep", "side")
+    site.until("sleeping", "side")
+    site.push(app("third", build="sleep 5"), "third")
+    site.until("building", "third")
+    visitor = Visitor(site.server)
+    visitor.sign_in()
+    page = f"/alice/{site.name}/settings"
+    assert visitor.post(f"{page}/delete", {"confirmation": f"alice/{site.name}"}, page=page).status == 303
+    wait(lambda: processes(site.server) == {}, "every process ends")
+    folder = site.server.data / "plugins/preview"
+    wait(lambda: checkouts(site.server) == set() and not list(folder.glob("logs/*/*")), "nothing stays on the disk")
+    wait(lambda: not list(folder.glob("process/caches/*")), "the cache goes too")
+
+
+def test_what_was_built_and_is_gone_is_built_again(own_apps: Callable[..., Server], tmp_path: Path) -> None:
+    site = Site(own_apps(), tmp_path, "rebuilt")
+    site.push(app("whole"))
+    ready = site.until("ready")
+    site.act("sleep")
+    site.until("sleeping")
+    shutil.rmtree(site.server.data / f"plugins/preview/process/checkouts/{ready['deployment']}")
+    assert site.text() == "whole"
+    settled(site)
+    site.server.kill()
+    for pid in processes(site.server):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    shutil.rmtree(site.server.data / f"plugins/preview/process/checkouts/{ready['deployment']}")
+    site.server.start()
+    site.until("ready")
+    assert site.text() == "whole"
+    settled(site)
+
+
+def test_a_visitor_comes_before_what_lives_on_is_found(own_apps: Callable[..., Server], tmp_path: Path) -> None:
+    site = Site(own_apps(), tmp_path, "early")
+    site.push(app("early"))
+    site.until("ready")
+    url, before = site.url(), site.text("id")
+    for _ in range(3):
+        site.server.kill()
+        site.server.start()
+        assert site.server.get(f"{url}id", headers={"Accept": "text/plain"}).text == before
+        assert running(site.server) == [site.previews()["main"]["deployment"]]
+
+
+def test_a_push_to_a_branch_that_the_server_was_killed_under(own_apps: Callable[..., Server], tmp_path: Path) -> None:
+    """At any moment of pushing and building; the last commit is what runs in the end."""
+    site = Site(own_apps(), tmp_path, "torn")
+    site.push(app("first"))
+    site.until("ready")
+    files = app("torn")
+    for delay in (0.0, 0.05, 0.1, 0.2, 0.4):
+        files["n"] = f"{delay}"
+        commit(site.work, files)
+        pushing = subprocess.Popen(
+            ["git", "push", "-q", site.remote, "+HEAD:refs/heads/main"], cwd=site.work, stderr=subprocess.DEVNULL
+        )
+        time.sleep(delay)
+        site.server.kill()
+        pushing.wait(20)
+        site.server.start()
+    oid = site.push({**files, "n": "last"})
+    site.until("ready", oid=oid)
+    assert site.text() == "torn"
     settled(site)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from gitperch_preview.conductor.records import Record
     from gitperch_preview.contract import Command, Deployment, Log, Recipe, Running
 
+ENGINE_SECONDS = 600.0  # that an engine may be away before what it is to run is given up
+
 
 async def deploy(branch: Branch) -> None:
     """Bring the newest deployment from the queue to the point where it answers. Raises RunnerError, Gone."""
@@ -29,6 +31,9 @@ async def deploy(branch: Branch) -> None:
     branch.leftovers[record.id] = record.runner  # until it answers
     log = stage.logs.open(deployment)
     introduce(log, deployment)
+    await until_usable(branch, record)
+    if stage.slots.are_taken:
+        log.line("Waiting for its turn: other builds are under way.")
     async with stage.slots.turn(record.repo_id):
         await branch.move(record, states.BUILDING)
         await disk.make_room(stage, log)
@@ -42,6 +47,21 @@ async def deploy(branch: Branch) -> None:
     running, nth = await bring_up(branch, record, deployment, log, recipe.commands)
     log.heading("Ready")
     await whole(_switch(branch, record, running, recipe, nth))
+
+
+async def until_usable(branch: Branch, record: Record) -> None:
+    """Wait for an engine that is being started, as long as somebody may well be starting it. Raises RunnerError."""
+    loop = asyncio.get_running_loop()
+    until, pause, waited = loop.time() + ENGINE_SECONDS, 0.5, False
+    while missing := await branch.stage.runner(record).usable():
+        if loop.time() > until:
+            raise RunnerError(missing)
+        if not waited:
+            await branch.move(record, record.state, problem=missing)
+        waited, pause = True, min(pause * 1.5, 10.0)
+        await asyncio.sleep(pause)
+    if waited:
+        await branch.move(record, record.state)
 
 
 async def _calm(branch: Branch) -> None:
@@ -94,12 +114,18 @@ async def bring_up(
         problem = await healthy(running, deployment.recipe.health, host_name(deployment), _start_seconds(branch))
         if not problem:
             return running, nth
-        reason = problem
         branch.starting = None
-        if not running.ended.done():
+        ended = running.ended.done()
+        reason = f"It ended before it answered: {plainly(problem)}." if ended else problem
+        if not ended:
             await whole(runner.stop(running))
             break
     raise RunnerError(reason)
+
+
+def plainly(sentence: str) -> str:
+    """A sentence to go on with."""
+    return sentence.strip().rstrip(".")
 
 
 async def _switch(branch: Branch, record: Record, running: Running, recipe: Recipe, nth: int) -> None:

@@ -93,9 +93,8 @@ def _ending(stage: Stage, repo: Repository, each: Told, outcome: str | None) -> 
     problem = [_WRONG + branch.place.problem] if branch and branch.place.problem else []
     there = f"{_DONE}{each.url}"
     match outcome:
-        case (
-            states.READY | states.SLEEPING
-        ):  # asleep until its first visitor, where many came at once, or there was no room
+        # Asleep until its first visitor: many came at once, or there was no room.
+        case states.READY | states.SLEEPING:
             return [*problem, there]
         case states.FAILED:
             serves = branch and branch.place.upstream

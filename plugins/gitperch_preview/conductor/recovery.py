@@ -8,10 +8,9 @@ import logging
 from typing import TYPE_CHECKING
 
 from gitperch_preview.conductor import states
+from gitperch_preview.conductor.deploying import until_usable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from gitperch_preview.conductor.branch import Branch
     from gitperch_preview.conductor.stage import Stage
     from gitperch_preview.contract import Runner, Thing
@@ -29,6 +28,7 @@ async def recover(branch: Branch) -> None:
         deployment = await stage.deployment(serving, recipe)
         # Without a handle it was just being started: whatever came of that ends.
         handle = json.loads(serving.handle or "{}")
+        await until_usable(branch, serving)
         running = await stage.runner(serving).adopt(deployment, handle)
         if running and serving.state == states.READY:
             stage.room.take(branch)
@@ -50,6 +50,7 @@ async def sweep(stage: Stage) -> None:
     for runner in stage.runners.values():
         if await runner.usable():
             continue  # an engine that is not there says nothing of what it has
+        built = {each for each, name in await stage.records.built() if name == runner.name}
         try:
             async with asyncio.timeout(_SECONDS):
                 things = await runner.things()
@@ -62,7 +63,7 @@ async def sweep(stage: Stage) -> None:
         for thing in things:
             if not _explained(thing, alive, repos):
                 await _removed(runner, thing)
-        await _missing(stage, runner, things)
+        await _missing(stage, built - {thing.deployment_id for thing in things})
     await stage.logs.sweep(stage.records.known)
 
 
@@ -81,10 +82,8 @@ async def _removed(runner: Runner, thing: Thing) -> None:
         log.exception("the %s %s could not be removed", thing.kind, thing.name)
 
 
-async def _missing(stage: Stage, runner: Runner, things: Sequence[Thing]) -> None:
-    """What is taken for built and is not there has to be built again."""
-    there = {thing.deployment_id for thing in things}
-    gone = {each for each, name in await stage.records.built() if name == runner.name} - there
+async def _missing(stage: Stage, gone: set[int]) -> None:
+    """What was taken for built and is not there has to be built again."""
     if not gone:
         return
     await stage.records.forget_built(gone)

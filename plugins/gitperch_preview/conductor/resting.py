@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gitperch_preview.conductor import states
 from gitperch_preview.conductor.branch import STEPS
-from gitperch_preview.conductor.deploying import start_again
+from gitperch_preview.conductor.deploying import plainly, start_again, until_usable
 from gitperch_preview.conductor.health import look
 from gitperch_preview.conductor.news import whole
 from gitperch_preview.conductor.stage import host_name
@@ -16,6 +16,7 @@ from gitperch_preview.contract import Health, RunnerError
 
 if TYPE_CHECKING:
     from gitperch_preview.conductor.branch import Branch
+    from gitperch_preview.conductor.records import Record
 
 CRASHES = 5  # times that an app may end by itself within
 CRASH_WINDOW = 600.0  # seconds, until it is not started again
@@ -47,25 +48,38 @@ async def rest(branch: Branch) -> None:
 
 
 async def wake(branch: Branch) -> None:
-    """Start the version that served last. One of which nothing was built yet, or nothing is left, is built first."""
+    """Start the version that served last. What nothing was built of yet, or of which nothing is left, is built first."""
     if branch.running:
         return
-    if branch.serving and branch.serving.built:
-        await _start(branch)
-        return
-    newest, branch.serving = branch.newest, None
-    if newest.state in (states.SLEEPING, states.STARTING, states.STOPPED, states.READY):
-        await branch.move(newest, states.QUEUED)
-        branch.then("deploy")
+    newest, serving = branch.newest, branch.serving
+    waits = newest is not serving and newest.state in (states.SLEEPING, states.STOPPED)
+    if serving and serving.built and not waits:
+        await _start(branch, serving)
+    elif newest.state in (states.SLEEPING, states.STARTING, states.STOPPED, states.READY):
+        await _build(branch)
 
 
-async def _start(branch: Branch) -> None:
-    record, stage = branch.serving, branch.stage
-    if not record:
-        return
+async def _build(branch: Branch) -> None:
+    """Begin the newest version from its beginning."""
+    if branch.serving is branch.newest:
+        branch.serving = None
+    await branch.move(branch.newest, states.QUEUED)
+    branch.then("deploy")
+
+
+async def _start(branch: Branch, record: Record) -> None:
+    """Start what was built; if that is gone from the machine, by whatever way, it is built again. Raises RunnerError."""
+    stage = branch.stage
     recipe = await stage.records.recipe(record.id)
     deployment = await stage.deployment(record, recipe)
-    await start_again(branch, record, recipe, stage.logs.open(deployment), deployment)
+    await until_usable(branch, record)
+    try:
+        await start_again(branch, record, recipe, stage.logs.open(deployment), deployment)
+    except RunnerError:
+        there = {thing.deployment_id for thing in await stage.runner(record).things()}
+        if record.id in there or record is not branch.newest:
+            raise
+        await _build(branch)
 
 
 async def restart(branch: Branch) -> None:
@@ -77,7 +91,7 @@ async def restart(branch: Branch) -> None:
     if running:
         await whole(branch.stage.runner(record).stop(running))
     branch.crashes.clear()
-    await _start(branch)
+    await _start(branch, record)
 
 
 async def revive(branch: Branch) -> None:
@@ -85,21 +99,23 @@ async def revive(branch: Branch) -> None:
     record, stage = branch.serving, branch.stage
     if not record or branch.running:
         return
-    reason = branch.ended.reason if branch.ended else "It ended."
+    reason = branch.ended.reason if branch.ended else "nothing answered at its port any more"
     recipe = await stage.records.recipe(record.id)
     deployment = await stage.deployment(record, recipe)
     log = stage.logs.open(deployment)
+    if record.state != states.STARTING:
+        await branch.move(record, states.STARTING)
     while True:
+        await until_usable(branch, record)
         now = time.monotonic()
         branch.crashes = [at for at in branch.crashes if at > now - CRASH_WINDOW] + [now]
-        if record.state != states.STARTING:
-            await branch.move(record, states.STARTING)
         if len(branch.crashes) > CRASHES:
             raise RunnerError(
-                f"It ended by itself {len(branch.crashes)} times in a short while and is not started again. The last time: {reason}"
+                f"It ended by itself {len(branch.crashes)} times in a short while and is not started again."
+                f" The last time: {plainly(reason)}."
             )
         pause = BACKOFF * 2 ** (len(branch.crashes) - 1)
-        log.heading(f"It ended by itself: {reason} It starts again in {pause:g} s.")
+        log.heading(f"It ended by itself: {plainly(reason)}. It starts again in {pause:g} s")
         await asyncio.sleep(pause)
         try:
             await start_again(branch, record, recipe, log, deployment)
@@ -120,8 +136,9 @@ async def check(branch: Branch) -> None:
             return
         await asyncio.sleep(LOOK_PAUSE)
     branch.silent()
-    await whole(branch.stage.runner(record).stop(running))
+    branch.ended = None
     branch.then("revive")
+    await whole(branch.stage.runner(record).stop(running))
 
 
 async def stop(branch: Branch) -> None:
@@ -136,7 +153,7 @@ async def stop(branch: Branch) -> None:
     if newest.state in states.UNFINISHED and newest is not record:
         branch.leftovers[newest.id] = newest.runner
     if newest.state != states.STOPPED:
-        await branch.move(newest, states.STOPPED, handle="")
+        await branch.move(newest, states.STOPPED, handle="", built=newest.built and newest is record)
 
 
 async def clear(branch: Branch) -> None:

@@ -18,7 +18,7 @@ from gitperch_preview.conductor.news import News
 from gitperch_preview.conductor.records import Asked, Gone, Records
 from gitperch_preview.conductor.room import Room
 from gitperch_preview.conductor.slots import Slots
-from gitperch_preview.conductor.stage import Stage
+from gitperch_preview.conductor.stage import NEEDS, Stage
 from gitperch_preview.contract import Place
 from gitperch_preview.keep import Kept
 
@@ -102,16 +102,13 @@ class Conductor:
         for newest, serving, visited_at in await self.stage.records.apps():
             serving = newest if serving and serving.id == newest.id else serving  # one record, one object
             self._add(newest, serving, visited_at)
-        self.stage.host.tasks.start("preview recovery", self._recover)
-        self.stage.host.tasks.start("preview clock", self._clock.run, restart=True)
-
-    async def _recover(self) -> None:
-        # What no record explains goes first, so that nothing runs twice.
-        await recovery.sweep(self.stage)
+        # Wished for before anybody can come who would have them wake: what lives on is to be found first.
         for branch in sorted(self.stage.branches.values(), key=lambda branch: -branch.place.visited_at):
             shown = [record for record in (branch.newest, branch.serving) if record]
             if any(record.state in (*states.UNFINISHED, states.READY) for record in shown):
                 branch.wish("recover")
+        self._clock.sweep_soon()
+        self.stage.host.tasks.start("preview clock", self._clock.run, restart=True)
 
     async def closing(self) -> None:
         """Whoever waits for a place waits no longer, and what ends from now on is not started again."""
@@ -178,7 +175,7 @@ class Conductor:
         made = await self.stage.records.forget(repo_id, branch_name)
         branch = self.stage.branches.pop((repo_id, branch_name), None)
         if branch:
-            branch.leftovers |= made
+            branch.leftovers |= made | {one.id: one.runner for one in (branch.newest, branch.serving) if one}
             branch.wish("remove")
         await self._forget(repo_id, made)
         self._clock.sweep_soon()
@@ -306,7 +303,11 @@ class Conductor:
     async def restart_all(self, repo_id: int) -> None:
         """What is kept for the repository has changed: whatever uses it starts again."""
         for (owner, name), branch in list(self.stage.branches.items()):
-            if owner == repo_id and branch.running:
+            if owner != repo_id:
+                continue
+            if branch.newest.state in states.UNFINISHED and branch.newest is not branch.serving:
+                await self._again(branch)  # it may have been given the old ones
+            elif branch.running or branch.newest.problem.startswith(NEEDS):
                 await self.restart(repo_id, name)
 
     def of(self, repo_id: int) -> Sequence[Branch]:

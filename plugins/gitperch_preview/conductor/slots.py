@@ -20,6 +20,10 @@ class Slots:
         self._turns: Counter[int] = Counter()  # the number of its last turn, of repositories that wait or build
         self._turn = 0
 
+    @property
+    def are_taken(self) -> bool:
+        return not self._free
+
     @contextlib.asynccontextmanager
     async def turn(self, repo_id: int) -> AsyncIterator[None]:
         """A place for as long as the block runs."""

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("gitperch.preview")
 
+NEEDS = "It needs a value for"
 DRAIN_LOOKS = 30
 DRAIN_SECONDS = 3.0  # that requests to an old version have to come to their end
 
@@ -98,9 +99,7 @@ class Stage:
                 if record.secrets
                 else " It gets none of what is set for this repository: its pusher may not write here."
             )
-            raise RunnerError(
-                f"It needs a value for {', '.join(found.missing)}; set it for the previews of this repository.{why}"
-            )
+            raise RunnerError(f"{NEEDS} {', '.join(found.missing)}; set it for the previews of this repository.{why}")
         # Those that it was given before are in its log too.
         before = await self.secrets_of(record.repo_id, record.id)
         every = tuple(dict.fromkeys((*before, *secrets, *found.secrets)))

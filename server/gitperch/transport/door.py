@@ -18,7 +18,7 @@ from gitperch.transport.incoming import Incoming
 from gitperch.transport.opened import Opened
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, Sequence
     from pathlib import Path
 
     from gitperch.accounts.access import Viewer
@@ -76,7 +76,7 @@ class Push:
         lines += await self._host.plugins.remote_lines(event)
         return lines
 
-    async def progress(self, *, watched: bool) -> AsyncIterator[str] | None:
+    async def progress(self, *, watched: bool) -> AsyncGenerator[str, None] | None:
         return await self._host.plugins.remote_progress(self._event, watched=watched) if self._event else None
 
     async def ended(self, *, told: bool) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, Sequence
     from types import TracebackType
 
 SCRIPTS = Path(__file__).parent / "hooks"
@@ -46,7 +46,7 @@ class Receiver(Protocol):
     async def after(self, commands: Sequence[Command] | None) -> Sequence[str]:
         """git is done, and these refs may have moved; None: any may. Lines for the pusher."""
 
-    async def progress(self, *, watched: bool) -> AsyncIterator[str] | None:
+    async def progress(self, *, watched: bool) -> AsyncGenerator[str, None] | None:
         """After `after`: more lines, as they come; None where there are none. `watched`: the client shows them to a person who waits."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, aclosing, suppress
 from typing import TYPE_CHECKING
 
 from gitperch.transport import commands
@@ -14,7 +14,7 @@ from gitperch.transport.packets import FLUSH, LARGEST, packet
 from gitperch.transport.relay import beside, feed, relay
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, Sequence
 
     from gitperch.git import Git
     from gitperch.transport.answer import Answer
@@ -91,7 +91,7 @@ async def receive(git: Git, opened: Opened, body: Body, answer: Answer, protocol
 class Following:
     """Lines that a pusher at a terminal still waits for, and the end of git's answer behind them."""
 
-    def __init__(self, lines: AsyncIterator[str], body: Body, answer: Answer) -> None:
+    def __init__(self, lines: AsyncGenerator[str, None], body: Body, answer: Answer) -> None:
         self._lines = lines
         self._body = body
         self._answer = answer
@@ -99,7 +99,7 @@ class Following:
     async def tell(self) -> None:
         """Pass them on as they come, until they end or the client leaves."""
         with suppress(ClientGone):
-            async with beside(self._body.gone()):
+            async with aclosing(self._lines), beside(self._body.gone()):
                 async for line in self._lines:
                     await self._answer.write(_banded([line]))
             await self._answer.write(_banded([""]) + FLUSH)
