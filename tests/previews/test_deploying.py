@@ -208,3 +208,21 @@ def test_pushes_of_files_are_as_they_were(apps: Server, site: Site) -> None:
     url = next(line.split()[-1] for line in said.splitlines() if "Preview" in line)
     assert apps.get(url).text == "files"
     assert site.previews() == {}
+
+
+def test_while_a_version_is_built_the_old_one_is_woken_and_started_again(site: Site) -> None:
+    site.push(app("old"))
+    site.until("ready")
+    site.act("sleep")
+    site.until("sleeping")
+    oid = site.push(app("new", build="sleep 4"))
+    site.until("building", oid=oid)
+    assert site.text() == "old"
+    assert site.state() == "building"
+    before = site.text("id")
+    site.server.get(f"{site.url()}exit")
+    assert site.text("id") != before, "it was started again, and whoever asked has waited for that"
+    assert site.state() == "building"
+    site.until("ready", oid=oid)
+    assert site.text() == "new"
+    wait(lambda: running(site.server).count(site.previews()["main"]["serving"]) == 1, "one app")

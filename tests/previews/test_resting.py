@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gitperch_preview import PreviewPlugin
+from gitperch_preview.conductor import resting
+from support.house import runner
 from support.previews import Site, app, processes, running, wait
+from support.server import commit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from support.house import House
     from support.server import Server
 
 
@@ -70,21 +75,47 @@ def test_the_one_idle_longest_makes_room(own_apps: Callable[..., Server], tmp_pa
     assert len(running(site.server)) == 2
 
 
-def test_an_app_that_ends_is_started_again_but_not_for_ever(own_apps: Callable[..., Server], tmp_path: Path) -> None:
+def test_an_app_that_ends_is_started_again(own_apps: Callable[..., Server], tmp_path: Path) -> None:
     site = Site(own_apps(), tmp_path, "crashing")
     site.push(app("fragile"))
     site.until("ready")
     first = site.text("id")
     site.server.get(site.url() + "exit")
     wait(lambda: site.state() == "ready" and site.text("id") != first, "a new start")
-    # From now on it ends a moment after it has begun to listen.
-    dying = "import os, threading; threading.Timer(0.4, lambda: os._exit(9)).start()"
-    oid = site.push(app("doomed", before=dying))
-    failed = site.until("failed", oid=oid, seconds=60)
-    assert "6 times" in failed["problem"]
-    assert failed["serving"] is None
-    assert processes(site.server) == {}
-    assert site.log(failed).count("Starting python3") == 6
+
+
+def test_a_crash_loop_comes_to_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resting, "BACKOFF", 0.02)
+    files = app("doomed")
+    dying = "import threading; threading.Timer(0.3, lambda: os._exit(9)).start()"
+    files["app.py"] = str(files["app.py"]).replace("print(", f"{dying}\nprint(")
+    commit(tmp_path / "work", files)
+
+    async def test(it: House) -> None:
+        plugin = it.host.plugins.by_name["preview"]
+        assert isinstance(plugin, PreviewPlugin)
+        repo = await it.repository("doomed")
+        await it.host.git.run("fetch", "-q", str(tmp_path / "work"), "+refs/heads/main:refs/heads/main", path=repo.path)
+        await it.host.refs.observe(repo, ["refs/heads/main"], actor="alice", source="push")
+        stage = plugin.conductor.stage
+
+        def failed() -> str | None:
+            place = plugin.conductor.find(repo.id, "main")
+            return place.problem if place and place.state == "failed" else None
+
+        problem = await stage.news.until(failed, 40)
+        assert problem
+        assert "6 times" in problem
+        assert "exit status 9" in problem
+        branch = plugin.conductor.branch(repo.id, "main")
+        while branch.busy:
+            await stage.news.until(lambda: not branch.busy or None, 1)
+        assert not branch.running
+        log = stage.logs.path(repo.id, branch.newest.id).read_text()
+        assert log.count("Starting python3") == 6
+        assert {thing.kind for thing in await stage.runners["process"].things()} <= {"cache"}
+
+    runner(tmp_path / "data", monkeypatch, "gitperch_preview:PreviewPlugin")(test)
 
 
 def test_a_wake_that_fails_says_so(own_apps: Callable[..., Server], tmp_path: Path) -> None:

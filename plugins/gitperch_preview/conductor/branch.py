@@ -1,20 +1,22 @@
-"""One branch with an app: what is wanted of it, and the one task that brings it about, in order, when there is something to do."""
+"""One branch with an app: what is wanted of it, and the tasks that bring it about when there is something to do."""
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import functools
 import logging
 import time
 from typing import TYPE_CHECKING
 
 from gitperch_preview.conductor import states
+from gitperch_preview.conductor.lane import Lane
 from gitperch_preview.conductor.records import Gone
 from gitperch_preview.contract import RunnerError
 from gitperch_preview.vault import VaultError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    import asyncio
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from gitperch_preview.conductor.records import Record
     from gitperch_preview.conductor.stage import Stage
@@ -24,14 +26,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("gitperch.preview")
 
-# In the order in which they come when several are wanted.
-STEPS = ("remove", "recover", "clear", "stop", "deploy", "restart", "revive", "check", "wake", "rest", "sleep")
-# What a new wish ends half-way. A deployment that is ended so was replaced; waking and reviving are taken up again.
+DEPLOY = "deploy"
+# What is done with the version that serves, in the order in which it comes when several are wanted.
+STEPS = ("remove", "recover", "clear", "stop", "restart", "revive", "check", "wake", "rest", "sleep")
+# These are about all of a branch: nothing is deployed meanwhile, and what is being deployed is ended half-way.
+_ALONE = {"remove", "recover", "clear", "stop"}
+# What else a wish ends half-way. What is ended so is taken up again, unless whatever ended it thinks otherwise.
 _INTERRUPTS = {
     "remove": set(STEPS) - {"remove"},
-    "clear": {"deploy", "restart", "revive", "check", "wake"},
-    "stop": {"deploy", "restart", "revive", "check", "wake"},
-    "deploy": {"deploy", "restart", "revive", "wake"},
+    "clear": {"restart", "revive", "check", "wake"},
+    "stop": {"restart", "revive", "check", "wake"},
     "restart": {"revive", "wake"},
 }
 _UNFORESEEN = "Something went wrong in the server, not in the app; the server's log says what."
@@ -40,7 +44,8 @@ _UNFORESEEN = "Something went wrong in the server, not in the app; the server's 
 class Branch:
     """`place` is what the gateway sees; `newest` and `serving` are its records; `running` is the app that answers.
 
-    Only its own task changes these, but for `newest`, which a push replaces.
+    There are two lanes: a new version is deployed in one, while the other looks after the version that serves. They meet at the switch,
+    for which the second stands still. Only they change these, but for `newest`, which a push replaces.
     """
 
     def __init__(
@@ -51,24 +56,21 @@ class Branch:
         self.newest = newest
         self.serving = serving
         self.running: Running | None = None
-        self.starting: Running | None = None
-        """An app that was started and does not answer yet."""
         self.ended: Ended | None = None
         """How the app that answered came to its end."""
         self.crashes: list[float] = []
-        self.leftovers: dict[int, str] = {}
-        """Deployments (and their runners) of which something may be left that nobody needs."""
         self.calm_until = 0.0
         """By the event loop's clock: until when a build waits for further pushes."""
         self.burst_began = 0.0
         self.idle_seconds = 0.0
         """How long the app that answers may have no visitor; 0: for ever."""
+        self.upkeep = Lane()
+        self.deploying = Lane()
         self._steps = steps
-        # A branch that is made anew while the old one is being removed has a task of its own.
+        # A branch that is made anew while the old one is being removed has tasks of its own.
         self._task = f"preview branch {place.repo_id} {place.branch} {newest.id}"
         self._wishes: set[str] = set()
-        self._doing = ""
-        self._job: asyncio.Task[None] | None = None
+        self._switching = False
 
     @property
     def repo_id(self) -> int:
@@ -80,7 +82,7 @@ class Branch:
 
     @property
     def busy(self) -> bool:
-        return bool(self._doing or self._wishes)
+        return bool(self.upkeep.step or self.deploying.step or self._wishes)
 
     @property
     def can_sleep(self) -> bool:
@@ -88,16 +90,17 @@ class Branch:
         return self.running is not None and not self.busy and not self.place.open
 
     def wants(self, wish: str) -> bool:
-        return wish in self._wishes
+        """Whether this is wanted, or being done."""
+        return wish in self._wishes or wish in (self.upkeep.step, self.deploying.step)
 
     def wish(self, wish: str) -> None:
-        """One of STEPS is wanted; wishing twice is harmless."""
-        if self.stage.closing:
-            return
+        """DEPLOY, or one of STEPS, is wanted; wishing twice is harmless."""
         self._wishes.add(wish)
-        if self._job and self._doing in _INTERRUPTS.get(wish, ()):
-            self._job.cancel()
-        self.stage.host.tasks.start(self._task, self._work)
+        if self.upkeep.step in _INTERRUPTS.get(wish, ()):
+            self.upkeep.end()
+        if wish == DEPLOY or wish in _ALONE:
+            self.deploying.end()
+        self._go()
 
     def then(self, wish: str) -> None:
         """What the present step wants done after it."""
@@ -110,14 +113,14 @@ class Branch:
     def pushed(self, record: Record) -> None:
         """There is a newer deployment."""
         if self.newest.state not in (states.FAILED, states.STOPPED) and self.newest is not self.serving:
-            self.leftovers[self.newest.id] = self.newest.runner
+            self.deploying.leftovers[self.newest.id] = self.newest.runner
         self.newest = record
         self.show()
         if record.state == states.QUEUED:
-            self.granted("stop", "clear", "restart")
-            self.wish("deploy")
-        elif self._doing == "deploy" and self._job:
-            self._job.cancel()
+            self.granted("stop", "clear")
+            self.wish(DEPLOY)
+        else:
+            self.deploying.end()
 
     def show(self) -> None:
         """Let the gateway and the pages see what is."""
@@ -135,8 +138,7 @@ class Branch:
         """From now on `running` is asked, which is of `record`."""
         minutes = self.stage.host.config.previews.idle_minutes
         self.idle_seconds = minutes * 60 if recipe.idle is None else recipe.idle
-        self.serving, self.running, self.starting = record, running, None
-        self.ended = None
+        self.serving, self.running, self.ended = record, running, None
         self.granted("revive", "wake", "check")
         self.place.visited_at = time.time()
         self.stage.look.set()
@@ -155,62 +157,92 @@ class Branch:
         self.show()
         return running
 
-    async def _work(self) -> None:
-        while self._wishes:
-            step = self._doing = next(step for step in STEPS if step in self._wishes)
-            self._wishes.discard(step)
-            try:
-                async with asyncio.TaskGroup() as group:
-                    self._job = group.create_task(self._done(step))
-                if self._job.cancelled():
-                    self._wishes.add(step)  # to be taken up again, unless what ended it thinks otherwise
-            finally:
-                self._job = None
-            await self._tidied()
-            self._doing = ""
-            self.stage.news.tell()
+    @contextlib.asynccontextmanager
+    async def switching(self) -> AsyncIterator[None]:
+        """Inside, nothing is done with the version that served; what was still wanted of it is not wanted afterwards."""
+        self._switching = True
+        try:
+            self.upkeep.end()
+            while self.upkeep.step:
+                await self.stage.news.until(lambda: not self.upkeep.step or None, 10.0)
+            yield
+            self.granted(*set(STEPS) - _ALONE)
+        finally:
+            self._switching = False
+            self._go()
 
-    async def _done(self, step: str) -> None:
+    def _go(self) -> None:
+        """See that somebody does what is wanted."""
+        if self.stage.closing:
+            return
+        start = self.stage.host.tasks.start
+        if not self.upkeep.step and self._next():
+            start(self._task, functools.partial(self._work, self.upkeep, self._next))
+        if not self.deploying.step and self._deploys():
+            start(f"{self._task} deploys", functools.partial(self._work, self.deploying, self._deploys))
+
+    def _next(self) -> str:
+        """What is to be done next with the version that serves; "" for nothing now."""
+        step = next((step for step in STEPS if step in self._wishes), "")
+        return "" if self._switching or (step in _ALONE and self.deploying.step) else step
+
+    def _deploys(self) -> str:
+        waits = self.upkeep.step in _ALONE or self._wishes & _ALONE
+        return DEPLOY if DEPLOY in self._wishes and not waits else ""
+
+    async def _work(self, lane: Lane, choose: Callable[[], str]) -> None:
+        while step := choose():
+            self._wishes.discard(step)
+            lane.step = step
+            try:
+                if not await lane.run(self._done(lane, step)):
+                    self._wishes.add(step)
+                await self._tidied(lane)
+            finally:
+                lane.step, lane.record = "", None
+            self._settled()
+
+    def _settled(self) -> None:
+        """A step is over: others may have waited for that."""
+        if not (self.running or self.upkeep.step or self.deploying.step or "revive" in self._wishes):
+            self.stage.room.leave(self)
+        self._go()
+        self.stage.news.tell()
+
+    async def _done(self, lane: Lane, step: str) -> None:
         """One step. Whatever fails, the branch says so and lives on."""
         try:
             await self._steps[step](self)
         except Gone:
             pass  # replaced or removed, which brings a wish of its own
         except (RunnerError, VaultError) as error:
-            await self._failed(step, str(error))
+            await self._failed(lane, str(error))
         except Exception:
             log.exception("the step %s of the preview of %s in repository %d failed", step, self.name, self.repo_id)
-            await self._failed(step, _UNFORESEEN)
+            await self._failed(lane, _UNFORESEEN)
 
-    async def _failed(self, step: str, problem: str) -> None:
+    async def _failed(self, lane: Lane, problem: str) -> None:
         """What was on its way to be ready is not going to be. What could not even begin stays as it is, and says why."""
-        record = self.newest if step == "deploy" else self.serving or self.newest
+        record = lane.record or self.serving or self.newest
         begun = record.state in states.UNFINISHED
         if begun:
-            self.leftovers[record.id] = record.runner
+            lane.leftovers[record.id] = record.runner
         try:
             await self.move(record, states.FAILED if begun else record.state, problem=problem)
         except Gone:
             return
-        if not begun:
-            return
-        if self.serving is record:
+        if begun and self.serving is record:
             self.serving = None
 
-    async def _tidied(self) -> None:
+    async def _tidied(self, lane: Lane) -> None:
         """Remove what a step has left behind that failed or was ended half-way."""
-        starting, self.starting = self.starting, None
-        if starting:
-            record = next((r for r in (self.newest, self.serving) if r and r.id == starting.deployment_id), None)
-            runner = record.runner if record else self.leftovers.get(starting.deployment_id, "")
+        if lane.starting:
+            (runner, running), lane.starting = lane.starting, None
             try:
-                if runner:
-                    await self.stage.runners[runner].stop(starting)
+                await self.stage.runners[runner].stop(running)
             except Exception:
-                log.exception("the preview %d could not be stopped", starting.deployment_id)
-        for deployment_id, runner in list(self.leftovers.items()):
+                log.exception("the preview %d could not be stopped", running.deployment_id)
+        for deployment_id, runner in list(lane.leftovers.items()):
             self.stage.retiring.add(deployment_id)
-            del self.leftovers[deployment_id]
+            del lane.leftovers[deployment_id]
             await self.stage.discard(self.repo_id, deployment_id, runner)
-        if not self.running and not self.wants("revive"):
-            self.stage.room.leave(self)

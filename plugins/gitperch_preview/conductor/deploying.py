@@ -14,6 +14,7 @@ from gitperch_preview.contract import RunnerError
 
 if TYPE_CHECKING:
     from gitperch_preview.conductor.branch import Branch
+    from gitperch_preview.conductor.lane import Lane
     from gitperch_preview.conductor.records import Record
     from gitperch_preview.contract import Command, Deployment, Log, Recipe, Running
 
@@ -25,10 +26,11 @@ async def deploy(branch: Branch) -> None:
     record, stage = branch.newest, branch.stage
     if record.state != states.QUEUED:
         return
+    branch.deploying.record = record
     await _calm(branch)
     recipe = await stage.records.recipe(record.id)
     deployment = await stage.deployment(record, recipe)
-    branch.leftovers[record.id] = record.runner  # until it answers
+    branch.deploying.leftovers[record.id] = record.runner  # until it answers
     log = stage.logs.open(deployment)
     introduce(log, deployment)
     await until_usable(branch, record)
@@ -44,7 +46,7 @@ async def deploy(branch: Branch) -> None:
         await whole(_wait_for_room(branch, record, str(error)))
         return
     await branch.move(record, states.STARTING, built=True)
-    running, nth = await bring_up(branch, record, deployment, log, recipe.commands)
+    running, nth = await bring_up(branch, branch.deploying, record, deployment, log, recipe.commands)
     log.heading("Ready")
     await whole(_switch(branch, record, running, recipe, nth))
 
@@ -93,7 +95,7 @@ def _start_seconds(branch: Branch) -> float:
 
 
 async def bring_up(
-    branch: Branch, record: Record, deployment: Deployment, log: Log, commands: tuple[Command, ...]
+    branch: Branch, lane: Lane, record: Record, deployment: Deployment, log: Log, commands: tuple[Command, ...]
 ) -> tuple[Running, int]:
     """Start the app by the first of `commands` that stays up, and wait until it is well: the app, and which command that was.
 
@@ -107,14 +109,15 @@ async def bring_up(
         log.heading(f"Starting {command.line} ({command.source})" if command else "Starting")
 
         async def begin(command: Command | None = command) -> Running:
-            branch.starting = await runner.start(deployment, log, command)
-            return branch.starting
+            started = await runner.start(deployment, log, command)
+            lane.starting = record.runner, started
+            return started
 
         running = await whole(begin())
         problem = await healthy(running, deployment.recipe.health, host_name(deployment), _start_seconds(branch))
         if not problem:
             return running, nth
-        branch.starting = None
+        lane.starting = None
         ended = running.ended.done()
         reason = f"It ended before it answered: {plainly(problem)}." if ended else problem
         if not ended:
@@ -130,26 +133,28 @@ def plainly(sentence: str) -> str:
 
 async def _switch(branch: Branch, record: Record, running: Running, recipe: Recipe, nth: int) -> None:
     """The new version gets the host, and the old one goes."""
-    before, old = branch.serving, branch.running
-    await branch.stage.records.move(
-        record, states.READY, serves=True, command=nth, handle=json.dumps(dict(running.handle))
-    )
-    branch.leftovers.pop(record.id, None)
-    branch.crashes.clear()
-    branch.answers(record, running, recipe)
+    handle = json.dumps(dict(running.handle))
+    async with branch.switching():
+        before, old = branch.serving, branch.running
+        await branch.stage.records.move(record, states.READY, serves=True, command=nth, handle=handle)
+        branch.deploying.leftovers.pop(record.id, None)
+        branch.deploying.starting = None
+        branch.crashes.clear()
+        branch.answers(record, running, recipe)
     if before and before is not record:
         branch.stage.retire(before, old, branch.place)
 
 
 async def _wait_for_room(branch: Branch, record: Record, why: str) -> None:
-    """It is built, and sleeps until its first visitor; the old version, which slept too, goes."""
-    before = branch.serving
-    await branch.stage.records.move(record, states.SLEEPING, serves=True, built=True, problem=why)
-    branch.leftovers.pop(record.id, None)
-    branch.serving = record
-    branch.show()
+    """It is built, and sleeps until its first visitor; the old version goes."""
+    async with branch.switching():
+        before, old = branch.serving, branch.silent()
+        await branch.stage.records.move(record, states.SLEEPING, serves=True, built=True, problem=why)
+        branch.deploying.leftovers.pop(record.id, None)
+        branch.serving = record
+        branch.show()
     if before and before is not record:
-        branch.stage.retire(before, None, branch.place)
+        branch.stage.retire(before, old, branch.place)
 
 
 async def start_again(branch: Branch, record: Record, recipe: Recipe, log: Log, deployment: Deployment) -> None:
@@ -158,10 +163,11 @@ async def start_again(branch: Branch, record: Record, recipe: Recipe, log: Log, 
     if record.state != states.STARTING:
         await branch.move(record, states.STARTING)
     commands = recipe.commands[record.command :][:1]
-    running, _ = await bring_up(branch, record, deployment, log, commands)
+    running, _ = await bring_up(branch, branch.upkeep, record, deployment, log, commands)
     await whole(_back(branch, record, running, recipe))
 
 
 async def _back(branch: Branch, record: Record, running: Running, recipe: Recipe) -> None:
     await branch.stage.records.move(record, states.READY, serves=True, handle=json.dumps(dict(running.handle)))
+    branch.upkeep.starting = None
     branch.answers(record, running, recipe)

@@ -8,6 +8,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from gitperch_preview.conductor import states
+from gitperch_preview.conductor.branch import DEPLOY
 from gitperch_preview.conductor.deploying import until_usable
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ async def recover(branch: Branch) -> None:
         await stage.discard(newest.repo_id, newest.id, newest.runner)
         if newest.state != states.QUEUED:
             await branch.move(newest, states.QUEUED)
-        branch.then("deploy")
+        branch.then(DEPLOY)
 
 
 async def sweep(stage: Stage) -> None:

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from gitperch_preview.conductor import states
-from gitperch_preview.conductor.branch import STEPS
+from gitperch_preview.conductor.branch import DEPLOY, STEPS
 from gitperch_preview.conductor.deploying import plainly, start_again, until_usable
 from gitperch_preview.conductor.health import look
 from gitperch_preview.conductor.news import whole
@@ -55,16 +55,16 @@ async def wake(branch: Branch) -> None:
     waits = newest is not serving and newest.state in (states.SLEEPING, states.STOPPED)
     if serving and serving.built and not waits:
         await _start(branch, serving)
-    elif newest.state in (states.SLEEPING, states.STARTING, states.STOPPED, states.READY):
-        await _build(branch)
+    elif newest.state in (states.SLEEPING, states.STOPPED, states.READY) or newest is serving:
+        await _build(branch, newest)
 
 
-async def _build(branch: Branch) -> None:
-    """Begin the newest version from its beginning."""
-    if branch.serving is branch.newest:
+async def _build(branch: Branch, newest: Record) -> None:
+    """Begin the newest version from its beginning. Raises Gone where it is not the newest any more."""
+    await branch.move(newest, states.QUEUED)
+    if branch.serving is newest:
         branch.serving = None
-    await branch.move(branch.newest, states.QUEUED)
-    branch.then("deploy")
+    branch.then(DEPLOY)
 
 
 async def _start(branch: Branch, record: Record) -> None:
@@ -79,7 +79,7 @@ async def _start(branch: Branch, record: Record) -> None:
         there = {thing.deployment_id for thing in await stage.runner(record).things()}
         if record.id in there or record is not branch.newest:
             raise
-        await _build(branch)
+        await _build(branch, record)
 
 
 async def restart(branch: Branch) -> None:
@@ -143,33 +143,35 @@ async def check(branch: Branch) -> None:
 
 async def stop(branch: Branch) -> None:
     """End the app and whatever was on its way. What was built stays, until it is removed by its age."""
-    branch.granted(*STEPS)
-    record, running = branch.serving, branch.silent()
+    branch.granted(DEPLOY, *STEPS)
+    record, newest, running = branch.serving, branch.newest, branch.silent()
     if record and running:
         await whole(branch.stage.runner(record).stop(running))
-    newest = branch.newest
     if record and record is not newest and record.state != states.STOPPED:
         await branch.move(record, states.STOPPED, handle="")
     if newest.state in states.UNFINISHED and newest is not record:
-        branch.leftovers[newest.id] = newest.runner
+        branch.upkeep.leftovers[newest.id] = newest.runner
     if newest.state != states.STOPPED:
         await branch.move(newest, states.STOPPED, handle="", built=newest.built and newest is record)
+    for one in (record, newest):
+        if one:
+            branch.stage.logs.rest(one.repo_id, one.id)
 
 
 async def clear(branch: Branch) -> None:
     """As `stop`, and what was built goes too."""
+    records = [record for record in (branch.newest, branch.serving) if record]
     await stop(branch)
-    for record in (branch.newest, branch.serving):
-        if record:
-            branch.leftovers[record.id] = record.runner
-            record.built = False
-    await branch.stage.records.forget_built(branch.leftovers)
+    for record in records:
+        branch.upkeep.leftovers[record.id] = record.runner
+        record.built = False
+    await branch.stage.records.forget_built(branch.upkeep.leftovers)
     branch.serving = None
 
 
 async def remove(branch: Branch) -> None:
     """The branch, or its app, is gone, and its records with it: nothing stays of it but its leftovers, which go after this."""
-    branch.granted(*STEPS)
+    branch.granted(DEPLOY, *STEPS)
     running, record = branch.silent(), branch.serving
     if running and record:
         await whole(branch.stage.runner(record).stop(running))

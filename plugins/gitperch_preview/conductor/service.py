@@ -12,7 +12,7 @@ from gitperch.accounts.access import Viewer
 from gitperch.errors import Conflict
 from gitperch_preview import recipes
 from gitperch_preview.conductor import deploying, recovery, resting, states, stored
-from gitperch_preview.conductor.branch import Branch
+from gitperch_preview.conductor.branch import DEPLOY, Branch
 from gitperch_preview.conductor.clock import Clock
 from gitperch_preview.conductor.news import News
 from gitperch_preview.conductor.records import Asked, Gone, Records
@@ -50,7 +50,7 @@ STEPS: Mapping[str, Step] = {
     "recover": recovery.recover,
     "clear": resting.clear,
     "stop": resting.stop,
-    "deploy": deploying.deploy,
+    DEPLOY: deploying.deploy,
     "restart": resting.restart,
     "revive": resting.revive,
     "check": resting.check,
@@ -175,7 +175,7 @@ class Conductor:
         made = await self.stage.records.forget(repo_id, branch_name)
         branch = self.stage.branches.pop((repo_id, branch_name), None)
         if branch:
-            branch.leftovers |= made | {one.id: one.runner for one in (branch.newest, branch.serving) if one}
+            branch.upkeep.leftovers |= made | {one.id: one.runner for one in (branch.newest, branch.serving) if one}
             branch.wish("remove")
         await self._forget(repo_id, made)
         self._clock.sweep_soon()
@@ -256,7 +256,9 @@ class Conductor:
         if branch and place.upstream == upstream:
             branch.wish("check")
             # Until it is known whether that was an accident: the gateway then waits for the next start, or asks once more.
-            await self.stage.news.until(lambda: place.upstream != upstream or not branch.busy or None, CHECK_SECONDS)
+            await self.stage.news.until(
+                lambda: place.upstream != upstream or not branch.wants("check") or None, CHECK_SECONDS
+            )
 
     def tail(self, place: Place, lines: int) -> list[str]:
         secrets = self.stage.secrets.get(place.deployment_id)
