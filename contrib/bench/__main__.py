@@ -1,7 +1,7 @@
 """make bench: prints the tables of docs/performance.md.
 
-    python -m contrib.bench [--only pages|graph|search|insights|transport|gateway|memory] [--repo PATH] [--work FOLDER]
-                            [--rows fetch,large,…] [--apache]
+    python -m contrib.bench [--only pages|graph|search|insights|transport|gateway|deploys|memory] [--repo PATH] [--work FOLDER]
+                            [--rows fetch,large,…] [--apache] [--docker ADDRESS] [--image NAME]
 
 Each table is measured in one run, ours and git's own CGI in turn. Figures are medians unless they say otherwise.
 """
@@ -16,10 +16,10 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from contrib.bench import gateway, graph, insights, memory_limited, pages, searches, transport
+from contrib.bench import deploys, gateway, graph, insights, memory_limited, pages, searches, transport
 from contrib.bench.inputs import LARGE_COMMITS, Inputs
 
-TABLES = ("pages", "graph", "search", "insights", "transport", "gateway", "memory")
+TABLES = ("pages", "graph", "search", "insights", "transport", "gateway", "deploys", "memory")
 
 
 def main() -> None:
@@ -35,6 +35,8 @@ def main() -> None:
     parser.add_argument("--clone-rounds", type=int, default=3, help="of what takes seconds")
     parser.add_argument("--rows", default="", help=f"rows between servers, of: {','.join(transport.GROUPS)}")
     parser.add_argument("--apache", action="store_true", help="measure git http-backend behind Apache, too")
+    parser.add_argument("--docker", default="", help="the address of a Docker engine, for previews in containers")
+    parser.add_argument("--image", default="", help="the base image to use there; default the server's own")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="gitperch-bench-", dir=options.work))
     try:
@@ -69,6 +71,9 @@ def _bench(folder: Path, options: argparse.Namespace) -> None:
         print()
     if "gateway" in wanted:
         gateway.bench(folder / "gateway", inputs.small)
+        print()
+    if "deploys" in wanted:
+        deploys.bench(folder / "deploys", docker=options.docker, image=options.image, rounds=options.rounds)
         print()
     if "memory" in wanted:
         memory_limited.bench(folder / "memory", inputs)

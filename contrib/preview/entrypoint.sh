@@ -19,11 +19,13 @@
 # already what starts.
 set -eu
 
-# git asks this script for a name and a password, so that the token is in no argument, no URL and no configuration.
+# git asks this script for a name and a password, so that the token is in no argument, no URL and no configuration. Whoever else asks,
+# such as a server that the repository's own configuration names, is told nothing.
 if [ "${GITPERCH_ASKS-}" ]; then
 	case $1 in
-	Username*) echo preview ;;
-	Password*) printf '%s\n' "$GIT_TOKEN" ;;
+	"Username for '$GITPERCH_ASKS'"*) echo preview ;;
+	"Password for '${GITPERCH_ASKS%%://*}://preview@${GITPERCH_ASKS#*://}'"*) printf '%s\n' "$GIT_TOKEN" ;;
+	*) exit 1 ;;
 	esac
 	exit
 fi
@@ -64,23 +66,25 @@ take_job() { # read what the server left, and leave nothing of it for the reposi
 }
 
 ask_git() { # git that is told the token when it asks, follows no redirect, no hook and no submodule
-	GITPERCH_ASKS=1 GIT_TOKEN=${GIT_TOKEN-} GIT_ASKPASS=$0 GIT_TERMINAL_PROMPT=0 GIT_LFS_SKIP_SMUDGE=1 \
+	GITPERCH_ASKS=$origin GIT_TOKEN=${GIT_TOKEN-} GIT_ASKPASS=$0 GIT_TERMINAL_PROMPT=0 \
 		git -c core.hooksPath=/dev/null -c credential.helper= -c http.followRedirects=false -c transfer.bundleURI=false \
 		-c submodule.recurse=false -c protocol.allow=never -c protocol.http.allow=always -c protocol.https.allow=always \
-		-c advice.detachedHead=false "$@"
+		-c lfs.url="$GIT_CLONE_URL/info/lfs" "$@"
 }
 
 clone() {
 	: "${GIT_CLONE_URL:?says where to clone from}" "${GIT_BRANCH:?says which branch}"
+	origin=$(printf '%s' "$GIT_CLONE_URL" | sed 's|^\(https\{0,1\}://[^/]*\).*|\1|')
 	session=${SESSION_BRANCH:-$GIT_BRANCH} from=$GIT_BRANCH commit=${GIT_COMMIT-}
-	depth="--depth=${GIT_DEPTH:-1}"
-	[ "$depth" != --depth=0 ] || depth=--no-single-branch
+	depth=${GIT_DEPTH:-1}
+	[ "$depth" != 0 ] || depth=
 	if [ "$session" != "$GIT_BRANCH" ] &&
 		[ "$(ask_git ls-remote -- "$GIT_CLONE_URL" "refs/heads/$session")" ]; then
 		from=$session commit=
 	fi
 	say "Cloning $from"
-	ask_git clone --quiet --template= --no-checkout --no-tags --single-branch "$depth" --branch="$from" -- "$GIT_CLONE_URL" "$work" ||
+	ask_git clone --quiet --template= --no-checkout --no-tags --single-branch ${depth:+"--depth=$depth"} \
+		--branch="$from" -- "$GIT_CLONE_URL" "$work" ||
 		fail 71 "The branch $from could not be cloned."
 	cd "$work"
 	if [ "$commit" ] && [ "$commit" != "$(git rev-parse HEAD)" ]; then
@@ -92,7 +96,11 @@ clone() {
 	git symbolic-ref HEAD "refs/heads/$session"
 	git config "branch.$session.remote" origin
 	git config "branch.$session.merge" "refs/heads/$session"
-	ask_git reset --quiet --hard HEAD
+	if git lfs version >/dev/null 2>&1; then
+		ask_git -c filter.lfs.process="git-lfs filter-process" -c filter.lfs.required=true reset --quiet --hard HEAD
+	else
+		ask_git reset --quiet --hard HEAD
+	fi || fail 71 "The files of $session could not be checked out."
 	echo "       $session is at $(git rev-parse --short HEAD)"
 }
 

@@ -311,3 +311,38 @@ def test_24_without_root_a_container_sets_the_walls(
         assert not [name for name in engine.everything()["containers"] if "walls" in name]
 
     inside(test)
+
+
+def test_14_wrong_tokens_at_the_door_lock_nobody_out(inside: Inside, engine: Engine) -> None:
+    async def test(it: Yard) -> None:
+        deployment, log = await it.push({"app.py": SERVES})
+        running = await it.up(deployment, log)
+        container = str(running.handle["container"])
+        url = engine.run(container, "git", "-C", "/workspace", "remote", "get-url", "origin").strip()
+        guesses = "for i in $(seq 30); do git ls-remote ${0%%//*}//x:gpt_$i@${0#*//} 2>&1 | tail -n 1; done"
+        said = await asyncio.to_thread(engine.run, container, "sh", "-c", guesses, url)
+        assert "Too many" not in said
+        assert said.count("Authentication failed") == 30, said
+        alice = await it.house.token()
+        own = f"git ls-remote ${{0%%//*}}//alice:{alice}@${{0#*//}} 2>&1"
+        assert "Authentication failed" in await asyncio.to_thread(engine.run, container, "sh", "-c", own, url)
+        await it.up(*await it.push({"b": "1"}))  # another clone, from the same address
+
+    inside(test)
+
+
+def test_24_no_rule_is_left_when_the_last_network_is_gone(inside: Inside, engine: Engine) -> None:
+    def rules() -> str:
+        return subprocess.run(["iptables", "-w", "-S"], capture_output=True, text=True, check=True).stdout
+
+    async def test(it: Yard) -> None:
+        deployment, _ = await it.push({"app.py": SERVES})
+        await it.up(deployment, _)
+        name = engine.inspect(f"gitperch-{it.runner._names.managed}-1")["Config"]["Labels"]["gitperch.managed"][:6]
+        assert f"gp{name}-OUT" in await asyncio.to_thread(rules)
+        await it.runner.discard(deployment.id)
+        for thing in await it.runner.things():
+            await it.runner.remove(thing)
+        assert f"gp{name}" not in await asyncio.to_thread(rules)
+
+    inside(test)

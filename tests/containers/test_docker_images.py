@@ -187,3 +187,37 @@ def test_what_a_dockerfile_is_given_is_what_git_has_and_no_more(inside: Inside, 
         assert "SECRET" not in names
 
     inside(test)
+
+
+def test_the_base_image_is_built_when_it_is_first_needed_and_once(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = tmp_path / "shipped"
+    shipped.mkdir()
+    (shipped / "Dockerfile").write_text(f"FROM {engine.image}\nCOPY own.txt /own.txt\n")
+    (shipped / "own.txt").write_text("made here")
+    monkeypatch.setattr("gitperch_preview.runners.docker.images.shipped", lambda: shipped)
+
+    async def test(it: Yard) -> None:
+        deployment, log = await it.push({"app.py": SERVES})
+        running = await it.up(deployment, log)
+        assert "-----> Building the base image of previews, once" in log.text
+        assert engine.run(str(running.handle["container"]), "cat", "/own.txt") == "made here"
+        again, log = await it.push({"b": "1"})
+        await it.up(again, log)
+        assert "base image" not in log.text
+        assert not [thing for thing in await it.runner.things() if thing.kind == "image"]
+
+    inside_yard(engine, tmp_path, monkeypatch, IMAGE="gitperch-preview-base")(test)
+
+
+def test_a_base_image_that_cannot_be_had_is_said(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(it: Yard) -> None:
+        deployment, log = await it.push({"app.py": SERVES})
+        with pytest.raises(RunnerError, match="localhost:9"):
+            await it.runner.build(deployment, log)
+        assert "-----> Pulling localhost:9/none:1, once" in log.text
+
+    inside_yard(engine, tmp_path, monkeypatch, IMAGE="localhost:9/none:1")(test)

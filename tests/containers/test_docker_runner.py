@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import signal
 import time
+import urllib.request
 from typing import TYPE_CHECKING
 
 import pytest
 
 from gitperch_preview.contract import Command, Recipe, RunnerError
+from support.lfs import oid_of, pointer_to
 from support.yard import SERVES, START, answering, inside_yard, page
 
 if TYPE_CHECKING:
@@ -265,7 +268,9 @@ def test_a_build_that_is_cancelled_leaves_nothing_running(inside: Inside, engine
     inside(test)
 
 
-def test_the_engine_may_be_stopped_and_started(inside: Inside, engine: Engine) -> None:
+def test_the_engine_may_be_stopped_and_started(inside: Inside, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gitperch_preview.runners.docker.runner._AWAY_SECONDS", 0.5)
+
     async def test(it: Yard) -> None:
         deployment, log = await it.push({"app.py": SERVES})
         running = await it.up(deployment, log)
@@ -281,5 +286,88 @@ def test_the_engine_may_be_stopped_and_started(inside: Inside, engine: Engine) -
         again = await it.runner.start(deployment, log, START)
         await answering(again.upstream)
         await it.runner.stop(again)
+
+    inside(test)
+
+
+def test_large_files_of_git_lfs_come_through_the_same_door(inside: Inside) -> None:
+    async def test(it: Yard) -> None:
+        content = b"a large file\n" * 1000
+        files: dict[str, str | bytes] = {
+            "app.py": SERVES,
+            ".gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text\n",
+            "a.bin": pointer_to(content),
+        }
+        deployment, log = await it.push(files)
+        url = f"{it.house.url}/alice/shop.git/info/lfs/objects/batch"
+        await asyncio.to_thread(bring, url, await it.house.token(), content)
+        running = await it.up(deployment, log)
+        assert (await page(running.upstream, "/a.bin")).encode() == content
+
+    inside(test)
+
+
+def bring(url: str, token: str, content: bytes) -> None:
+    """Upload a large file as git-lfs does."""
+    media = "application/vnd.git-lfs+json"
+    asked = {"operation": "upload", "objects": [{"oid": oid_of(content), "size": len(content)}]}
+    headers = {"Authorization": f"Bearer {token}", "Accept": media, "Content-Type": media}
+    with urllib.request.urlopen(urllib.request.Request(url, json.dumps(asked).encode(), headers), timeout=10) as answer:
+        action = json.load(answer)["objects"][0]["actions"]["upload"]
+    request = urllib.request.Request(action["href"], content, action["header"], method="PUT")
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        assert answer.status == 200
+
+
+def test_an_app_that_never_stops_talking_neither_holds_up_the_server_nor_ends(inside: Inside) -> None:
+    async def test(it: Yard) -> None:
+        talks = Command("yes 'a line of an app that never stops talking' & exec python3 app.py", "test")
+        deployment, log = await it.push({"app.py": SERVES}, Recipe("process", commands=(talks,)))
+        running = await it.up(deployment, log)
+        longest, before = 0.0, time.monotonic()
+        for _ in range(100):
+            await asyncio.sleep(0.02)
+            longest, before = max(longest, time.monotonic() - before), time.monotonic()
+        assert longest < 1.0
+        assert "never stops" in log.text
+        began = time.monotonic()
+        await it.runner.stop(running)
+        assert time.monotonic() - began < 20
+        assert log.path.stat().st_size < 30 << 20
+
+    inside(test)
+
+
+def test_a_command_that_is_not_the_first_is_given_to_the_container_that_stayed(inside: Inside) -> None:
+    async def test(it: Yard) -> None:
+        fails = Command("exit 5", "package.json scripts.dev")
+        recipe = Recipe("process", commands=(fails, START))
+        deployment, log = await it.push({"app.py": SERVES}, recipe)
+        await it.runner.build(deployment, log)
+        running = await it.runner.start(deployment, log, fails)
+        assert (await running.ended).code == 5
+        running = await it.runner.start(deployment, log, START)
+        await answering(running.upstream)
+        await it.runner.stop(running)
+        again, log = await it.push({"b": "1"}, recipe)
+        await it.runner.build(again, log)
+        running = await it.runner.start(again, log, START)
+        await answering(running.upstream)
+        assert log.text.count("the app listens") <= 1
+
+    inside(test)
+
+
+def test_what_is_not_started_soon_after_its_build_ends_and_starts_all_the_same(
+    inside: Inside, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gitperch_preview.runners.docker.runner._STAY_SECONDS", 0.0)
+
+    async def test(it: Yard) -> None:
+        deployment, log = await it.push({"app.py": SERVES}, environment={"COLOUR": "red"})
+        running = await it.up(deployment, log)
+        assert "COLOUR=red" in engine.run(
+            str(running.handle["container"]), "sh", "-c", "cat /proc/*/environ | tr '\\0' '\\n'"
+        )
 
     inside(test)

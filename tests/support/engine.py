@@ -21,7 +21,7 @@ from typing import IO, Any
 from urllib.parse import quote
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gitperch-tests"
-PACKAGES = "git,ca-certificates,python3,python3-venv,nodejs,iptables,procps"
+PACKAGES = "git,git-lfs,ca-certificates,python3,python3-venv,nodejs,iptables,procps"
 NPM = "https://registry.npmjs.org/npm/-/npm-10.9.9.tgz"
 TRUSTED = (
     "etc/ssl/certs/ca-certificates.crt"  # what this machine trusts, its containers trust too: it may be behind a proxy

@@ -55,6 +55,8 @@ def walled(network: str, memory: int, cpus: float, processes: int) -> dict[str, 
         **limits(memory, cpus),
         "NetworkMode": network,
         "PidsLimit": processes,
+        "CpuShares": 512,  # half of what the server gets where both want all
+        "OomScoreAdj": 500,  # and it goes first where the machine's memory ends
         "CapDrop": ["ALL"],
         "SecurityOpt": ["no-new-privileges"],
         "Init": True,
@@ -84,6 +86,7 @@ def of_base(
         "TOLD": "1",
         "LANG": "C.UTF-8",
         "npm_config_update_notifier": "false",
+        "COREPACK_ENABLE_DOWNLOAD_PROMPT": "0",
         **{variable: f"{CACHES}/{folder}" for variable, folder in _CACHE_FOLDERS.items()},
     }
     caches = {

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import re
+from base64 import b64decode
 from typing import TYPE_CHECKING, Any
 
 import h11
@@ -28,11 +29,17 @@ _PASSED = {
     b"git-protocol",
     b"content-type",
     b"content-encoding",
+    b"content-length",
+    b"transfer-encoding",
     b"accept",
-    b"user-agent",
     b"accept-encoding",
+    b"range",
+    b"user-agent",
 }
-_TARGET = re.compile(rb"/([^/?]+/[^/?]+?)\.git/(?:info/refs\?service=git-upload-pack|git-upload-pack)")
+_TARGET = re.compile(
+    rb"/([^/?]+/[^/?]+?)\.git/"
+    rb"(?:info/refs\?service=git-upload-pack|git-upload-pack|info/lfs/objects/batch|info/lfs/objects/[0-9a-f]{64})"
+)
 _READ = 64 << 10
 _HEAD_LIMIT = 16 << 10
 _OPEN = 16  # connections at once to one site's door
@@ -71,7 +78,7 @@ class Doors:
         async def visit(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             try:
                 async with room:
-                    await self._visit(repo_id, reader, writer)
+                    await self._visit(repo_id, f"{address}:{self.port}", reader, writer)
             except (OSError, EOFError, TimeoutError, h11.ProtocolError) as error:
                 log.debug("a clone of a container ended: %s", error)
             finally:
@@ -98,8 +105,8 @@ class Doors:
             self._file.write_text(str(port), "ascii")
         return server
 
-    async def _visit(self, repo_id: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One request and its answer; git opens another connection for the next."""
+    async def _visit(self, repo_id: int, here: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One request and its answer; git opens another connection for the next. `here` is the door's own address."""
         guest = _Side(h11.Connection(h11.SERVER, max_incomplete_event_size=_HEAD_LIMIT), reader, writer)
         request = await guest.next()
         if not isinstance(request, h11.Request):
@@ -107,20 +114,38 @@ class Doors:
         repo = await self._host.repositories.by_id(repo_id)
         target = _TARGET.fullmatch(request.target)
         if not repo or not target or target[1].decode("utf-8", "replace").lower() != repo.full_name.lower():
-            await guest.refuse()
-            return
+            await guest.refuse(404, "Only this site's own repository can be cloned here.")
+        elif not await self._is_lent(repo_id, request):
+            await guest.refuse(401, "This is not the token of this preview, or it is over.")
+        else:
+            await self._through(guest, request, here)
+
+    async def _is_lent(self, repo_id: int, request: h11.Request) -> bool:
+        """Whether the token that is shown, if there is one, was lent for this repository.
+
+        A wrong one goes no further: the server counts those by address, and what comes from here has the address of this machine.
+        """
+        for name, value in request.headers:
+            scheme, _, rest = value.decode("latin-1").partition(" ")
+            if name == b"authorization" and scheme.lower() in ("basic", "bearer", "token"):
+                try:
+                    secret = b64decode(rest).decode("latin-1").partition(":")[2] if scheme.lower() == "basic" else rest
+                except ValueError:
+                    return False
+                grant = await self._host.tokens.check(secret.strip())
+                return grant is not None and grant.user_id is None and grant.repo_id == repo_id
+        return True
+
+    async def _through(self, guest: _Side, request: h11.Request, here: str) -> None:
         address, port = self._host.config.listen_address
-        inside = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(address, address)  # noqa: S104 -- where we listen
+        inside = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104 -- where we listen
         async with asyncio.timeout(_STALL_SECONDS):
             opened = await asyncio.open_connection(inside, port, limit=_READ)
         house = _Side(h11.Connection(h11.CLIENT), *opened)
         try:
-            headers = [(b"host", b"127.0.0.1"), (b"connection", b"close")]
-            headers += [
-                (name, value)
-                for name, value in request.headers
-                if name in _PASSED | {b"content-length", b"transfer-encoding"}
-            ]
+            # By the door's own name, so that addresses in an answer, of large files, lead through it again.
+            headers = [(b"host", here.encode()), (b"connection", b"close")]
+            headers += [(name, value) for name, value in request.headers if name in _PASSED]
             await house.send(h11.Request(method=request.method, target=request.target, headers=headers))
             async with asyncio.TaskGroup() as both:
                 asking = both.create_task(_pass_on(guest, house))
@@ -136,11 +161,12 @@ class Doors:
             server.close()
         self._doors.clear()
 
-    def shut(self, address: str) -> None:
-        """The network that `address` was in is gone."""
-        kept = self._doors.pop(address, None)
-        if kept:
-            kept[1].close()
+    def shut(self, repo_id: int | None) -> None:
+        """The network of this repository is gone."""
+        for address, (owner, server) in list(self._doors.items()):
+            if owner == repo_id:
+                server.close()
+                del self._doors[address]
 
 
 class _Side:
@@ -165,10 +191,11 @@ class _Side:
         async with asyncio.timeout(_STALL_SECONDS):
             await self._writer.drain()
 
-    async def refuse(self) -> None:
-        body = b"Only this site's own repository can be cloned here.\n"
+    async def refuse(self, status: int, words: str) -> None:
+        body = f"{words}\n".encode()
         headers = [("content-length", str(len(body))), ("content-type", "text/plain"), ("connection", "close")]
-        await self.send(h11.Response(status_code=404, headers=headers))
+        headers += [("www-authenticate", 'Basic realm="Gitperch"')] if status == 401 else []
+        await self.send(h11.Response(status_code=status, headers=headers))
         await self.send(h11.Data(data=body))
         await self.send(h11.EndOfMessage())
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
 OLDEST = (1, 41)  # 20.10, of Debian 12
+PING_SECONDS = 5.0
 SECONDS = 30.0  # for an answer that takes no work
 _READ = 64 << 10
 _ANSWER_LIMIT = 32 << 20
@@ -76,6 +77,14 @@ class Engine:
             )
         self._version = "v{}.{}".format(*max(OLDEST, oldest))
         return found
+
+    async def ping(self) -> None:
+        """Raises EngineGone where nobody answers."""
+        await self._call("GET", "/_ping", timeout=PING_SECONDS)
+
+    def forget(self) -> None:
+        """Agree on the API's version anew, at the next call."""
+        self._version = ""
 
     async def get(self, path: str, /, **query: Any) -> Any:
         return await self.call("GET", path, query=query)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import hashlib
 import io
 import re
 import tarfile
@@ -42,7 +44,8 @@ class Images:
         self._engine = engine
         self._names = names
         self._git = git
-        self.base = base
+        self.own = base == OWN_BASE
+        self.base = f"{base}:{_fingerprint(shipped() / 'Dockerfile')}" if self.own else base
         self._bringing = asyncio.Lock()
         self._building = asyncio.Semaphore(1)
 
@@ -57,17 +60,22 @@ class Images:
         async with self._bringing:
             if await self.find(self.base):
                 return
-            if self.base.partition(":")[0] == OWN_BASE:
+            if self.own:
                 log.heading("Building the base image of previews, once")
                 query = {"t": self.base, "labels": self._names.labels_alone, "rm": True, "forcerm": True}
                 await self._follow("/build", query, _packed(shipped()), log, _PULL_SECONDS)
+                await self._forget_older()
             else:
                 log.heading(f"Pulling {self.base}, once")
-                name, _, tag = self.base.partition("@")[0].rpartition(":")
-                if not name or "/" in tag:
-                    name, tag = self.base, "latest"
-                query = {"fromImage": name, "tag": self.base.partition("@")[2] or tag}
-                await self._follow("/images/create", query, None, log, _PULL_SECONDS)
+                await self._follow("/images/create", _reference(self.base), None, log, _PULL_SECONDS)
+
+    async def _forget_older(self) -> None:
+        """Remove base images of earlier versions that nothing is made of any more."""
+        for image in await self._engine.get("/images/json", filters={"reference": [OWN_BASE]}):
+            for tag in image.get("RepoTags") or ():
+                if tag != self.base:
+                    with contextlib.suppress(EngineError):
+                        await self._engine.delete(f"/images/{tag}")
 
     async def build(
         self, deployment: Deployment, log: Log, network: str, limits: Mapping[str, int], seconds: float
@@ -142,6 +150,18 @@ class Images:
         if layer and name:
             repository, _, tag = name.partition(":")
             await self._engine.call("POST", f"/images/{layer}/tag", query={"repo": repository, "tag": tag})
+
+
+def _fingerprint(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:12]
+
+
+def _reference(name: str) -> dict[str, str]:
+    """A name as `POST /images/create` has it: without a tag it would bring all of them."""
+    head, _, tag = name.rpartition(":")
+    if "@" in name or (head and "/" not in tag):
+        return {"fromImage": name}
+    return {"fromImage": name, "tag": "latest"}
 
 
 def exposed(image: Mapping[str, Any]) -> int | None:

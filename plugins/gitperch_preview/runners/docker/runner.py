@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from gitperch_preview.contract import Ended, RunnerError, Running, Thing, Upstream
 from gitperch_preview.runners.docker import containers, names, tidying
 from gitperch_preview.runners.docker.door import Doors
-from gitperch_preview.runners.docker.engine import Engine, EngineError
+from gitperch_preview.runners.docker.engine import Engine, EngineError, EngineGone
 from gitperch_preview.runners.docker.follow import Follower
 from gitperch_preview.runners.docker.images import Images, exposed
 from gitperch_preview.runners.docker.names import Names
@@ -34,6 +34,7 @@ log = logging.getLogger("gitperch.preview.docker")
 _FAILED = {71: "The branch could not be cloned", 72: "Installing failed", 73: "Building failed", 74: "Releasing failed"}
 _BUILD_SECONDS = 4 * 3600.0  # an outer bound; `previews.build_seconds` comes first
 _START_SECONDS = 60.0
+_AWAY_SECONDS, _AWAY_PAUSE = 30.0, 0.25
 _LOG_SECONDS = 5.0
 _STAY_SECONDS = 15.0  # of the 20 that the entry point waits
 _IMAGE = "image"
@@ -60,11 +61,16 @@ class DockerRunner:
         self._engine = Engine(settings.docker)
         self._images = Images(self._engine, self._names, host.git, settings.image)
         self._sites = Sites(self._engine, self._names, settings.networks)
-        self._walls = Walls(self._engine, self._names, settings.image, outside=bool(self._sites.own))
+        self._walls = Walls(self._engine, self._names, self._images.base, outside=bool(self._sites.own))
         self._doors = Doors(host, folder)
-        self._watch = Watch(self._engine, self._names, host, self._walls.forget)
+        self._watch = Watch(self._engine, self._names, host, self._forget)
         self._follower = Follower(self._engine, host, folder / "read")
         self._staying: dict[int, _Stayed] = {}  # by deployment
+
+    def _forget(self) -> None:
+        """The engine was away, and may be another, on a machine that was started anew."""
+        self._walls.forget()
+        self._engine.forget()
 
     async def usable(self) -> str:
         if not self._settings.docker:
@@ -127,6 +133,7 @@ class DockerRunner:
             self._staying[deployment.id] = _Stayed(dict(deployment.environment), time.monotonic() + _STAY_SECONDS)
 
     async def start(self, deployment: Deployment, log: Log, command: Command | None) -> Running:
+        await self._engine_there()
         if deployment.recipe.kind == _IMAGE:
             site, _ = await self._ground(deployment)
             container, port = await self._container_of_image(deployment, command, site)
@@ -178,9 +185,8 @@ class DockerRunner:
         if time.monotonic() > stayed.until:
             return False
         try:
-            await self._engine.call(
-                "POST", f"{path}/update", json=memory
-            )  # refused while its build's pages are more than that
+            # Refused while what its build holds is more than that.
+            await self._engine.call("POST", f"{path}/update", json=memory)
             if command != deployment.recipe.commands[0] or stayed.environment != deployment.environment:
                 await self._put(path.rpartition("/")[2], containers.starting(deployment, command))
             await self._engine.call("POST", f"{path}/kill", query={"signal": "SIGUSR1"})
@@ -198,6 +204,7 @@ class DockerRunner:
         return Running(deployment.id, Upstream(address, port), {"container": container, "port": port}, ended)
 
     async def adopt(self, deployment: Deployment, handle: Mapping[str, str | int]) -> Running | None:
+        await self._engine_there()
         listed = await self._engine.get("/containers/json", filters=self._names.of_preview(deployment.id))
         running = {str(container["Id"]) for container in listed}
         container, port = str(handle.get("container")), str(handle.get("port"))
@@ -226,12 +233,19 @@ class DockerRunner:
         return max(0, int(used["usage"]) - int(stats.get("total_inactive_file", stats.get("inactive_file", 0))))
 
     async def things(self) -> Sequence[Thing]:
-        return await tidying.things(self._engine, self._names)
+        found = await tidying.things(self._engine, self._names)
+        if any(thing.kind == tidying.NETWORK for thing in found):
+            await self._walls.again()
+        return found
 
     async def remove(self, thing: Thing) -> None:
         if thing.kind == tidying.NETWORK:
             await self._sites.leave(thing.name)
         await tidying.remove(self._engine, thing)
+        if thing.kind == tidying.NETWORK:
+            self._doors.shut(thing.repo_id)
+            if not await self._engine.get("/networks", filters=self._names.ours):
+                await self._walls.fall()
 
     async def discard(self, deployment_id: int) -> None:
         for container in await tidying.discard(self._engine, self._names, deployment_id):
@@ -243,6 +257,19 @@ class DockerRunner:
 
     async def close(self) -> None:
         await self._doors.close()
+
+    async def _engine_there(self) -> None:
+        """Wait a while for an engine that is being started anew, as by an update. Raises EngineGone where it stays away."""
+        until = time.monotonic() + _AWAY_SECONDS
+        while True:
+            try:
+                await self._engine.ping()
+            except EngineGone:
+                if time.monotonic() > until:
+                    raise
+            else:
+                return
+            await asyncio.sleep(_AWAY_PAUSE)
 
     async def _ground(self, deployment: Deployment) -> tuple[str, str]:
         """The site's network, walled off, and where to clone from inside."""
@@ -264,7 +291,15 @@ class DockerRunner:
 
     async def _create(self, deployment: Deployment, wanted: Mapping[str, Any], part: str = "") -> str:
         query = {"name": self._names.container(deployment.id, part)}
-        made = await self._engine.call("POST", "/containers/create", query=query, json=wanted)
+        for last in (False, True):
+            try:
+                made = await self._engine.call("POST", "/containers/create", query=query, json=wanted)
+                break
+            except EngineError as error:
+                if error.status != 409 or last:
+                    raise
+                # Whoever asked for it before was cancelled while the engine made it.
+                await self._engine.delete(f"/containers/{query['name']}", force=True, v=True)
         return str(made["Id"])
 
     async def _put(self, container: str, archive: bytes) -> None:

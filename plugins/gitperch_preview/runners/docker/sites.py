@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _PREFIX = 27  # 29 containers to a site
 _TRIES = 40
+_PAUSE_SECONDS = 0.1
 _CONTAINER = re.compile(r"/containers/([0-9a-f]{64})/")
 
 
@@ -84,10 +85,14 @@ class Sites:
             except EngineError as error:
                 if "br_netfilter" in str(error):  # then the engine cannot part containers on one bridge
                     wanted["Options"].pop("com.docker.network.bridge.enable_icc")
+                elif "same bridge name" in str(error) or error.status == 409:
+                    # Whoever asked for it before was cancelled, and the engine is not done with it.
+                    await asyncio.sleep(_PAUSE_SECONDS)
+                    if found := await self._engine.find(f"/networks/{wanted['Name']}"):
+                        return dict(found)
                 elif self._pool is None or "overlap" not in str(error):
                     raise
-        found: dict[str, Any] = await self._engine.get(f"/networks/{wanted['Name']}")
-        return found
+        return dict(await self._engine.get(f"/networks/{wanted['Name']}"))
 
     async def _taken(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
         networks = await self._engine.get("/networks")

@@ -31,6 +31,7 @@ class Walls:
         self._image = image
         self.need_image = outside or os.geteuid() != 0 or shutil.which("iptables") is None
         self._stands_for: tuple[str, ...] = ()
+        self._last: tuple[str, ...] = ()
         self._building = asyncio.Lock()
 
     async def stand(self, ports: Sequence[int], servers: Sequence[str] = ()) -> None:
@@ -38,8 +39,22 @@ class Walls:
 
         Raises RunnerError where that cannot be: then nothing must run.
         """
-        arguments = (self._names.walls, ",".join(map(str, sorted(ports))), ",".join(servers))
+        await self._set((self._names.walls, ",".join(map(str, sorted(ports))), ",".join(servers)))
+
+    async def again(self) -> None:
+        """See that they still stand, if they did: a firewall may have been loaded anew."""
+        if self._last and not self.need_image:
+            await self._set(self._last)
+
+    async def fall(self) -> None:
+        """Take them away: nothing is left that they were for."""
+        if self._last:
+            await self._set((self._names.walls, "down"))
+            self._last = ()
+
+    async def _set(self, arguments: tuple[str, ...]) -> None:
         async with self._building:
+            self._last = arguments
             if not self.need_image:  # quick enough to be sure: whoever loads a firewall anew throws ours away
                 await self._set_here(arguments)
             elif self._stands_for != arguments:

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Keeps the containers of one data folder to themselves: walls.sh NAME PORTS SERVERS
+# Keeps the containers of one data folder to themselves: walls.sh NAME PORTS SERVERS, or walls.sh NAME down to take it all away
 #
 # Run as root in the network namespace of the engine, before a container starts and as often as anybody likes. NAME begins the names of
 # their bridges. PORTS (separated by commas) of this machine are where they clone from; or else of SERVERS (the same), the addresses that
 # the server's own container has in their networks.
 set -eu
-name=$1 ports=$2 servers=$3
+name=$1 ports=$2 servers=${3-}
 open=$ports
 [ -z "$servers" ] || open=
 
@@ -21,6 +21,15 @@ done
 [ "$tables" ] || { echo "iptables is missing" >&2; exit 3; }
 forward=FORWARD
 ! "$tables" -w 10 -n -L DOCKER-USER >/dev/null 2>&1 || forward=DOCKER-USER
+
+if [ "$ports" = down ]; then
+	for pair in "FORWARD OUT" "DOCKER-USER OUT" "INPUT IN"; do
+		to=$name-${pair#* }
+		while "$tables" -w 10 -D "${pair% *}" -i "$name+" -j "$to" 2>/dev/null; do :; done
+		"$tables" -w 10 -F "$to" 2>/dev/null && "$tables" -w 10 -X "$to" 2>/dev/null || :
+	done
+	exit 0
+fi
 
 # OUT: to other machines. Nothing goes to another container; of link-local addresses, where clouds keep their metadata and its
 # credentials, only the name server that some have there.
