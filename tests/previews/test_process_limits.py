@@ -66,8 +66,8 @@ def test_processes_without_end_come_to_an_end(benched: Run, kind: str) -> None:
         await bench.runner.build(deployment, bench.log)
         running = await bench.runner.start(deployment, bench.log, Command("python3 many.py", kind))
         most = 0
-        until = time.monotonic() + 3
-        while time.monotonic() < until:
+        begun = time.monotonic()
+        while time.monotonic() < begun + (3 if most > 100 else 20):
             most = max(most, len(await asyncio.to_thread(marked, bench)))
             await asyncio.sleep(0.2)
         assert 100 < most < 400
