@@ -29,12 +29,16 @@ class Preview:
 
 @dataclass(frozen=True)
 class Address:
-    """What a host name means: a branch, or the beginning of a commit's oid, of a repository with the site label `site`."""
+    """What a host name means: a branch, or the beginning of a commit's oid, of a repository with the site label `site`.
+
+    `oid` is what was last announced of a branch: "" where it has just been pushed for the first time.
+    """
 
     repo_id: int
     site: str
     branch: str | None = None
     commit: str | None = None
+    oid: str = ""
 
 
 class Hosts:
@@ -54,12 +58,12 @@ class Hosts:
 
     async def find(self, label: str) -> Address | None:
         row = await self._db.row(
-            "SELECT h.repo_id, h.branch, s.label AS site FROM preview_hosts h JOIN preview_sites s USING (repo_id)"
+            "SELECT h.repo_id, h.branch, h.oid, s.label AS site FROM preview_hosts h JOIN preview_sites s USING (repo_id)"
             " WHERE h.label = ?",
             (label,),
         )
         if row:
-            return Address(row["repo_id"], row["site"], branch=row["branch"])
+            return Address(row["repo_id"], row["site"], branch=row["branch"], oid=row["oid"])
         parts = labels.commit_parts(label)
         row = parts and await self._db.row("SELECT repo_id FROM preview_sites WHERE label = ?", (parts[1],))
         return Address(row["repo_id"], parts[1], commit=parts[0]) if row and parts else None

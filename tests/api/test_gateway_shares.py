@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import socket
 import time
+from base64 import b64encode
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -116,6 +119,43 @@ def test_a_link_ends_with_the_branch_and_with_its_makers_access(apps: AppServer)
     assert see(apps, cookie, label="gone-secret").status == 302
 
 
+@pytest.mark.parametrize("long", [0, 20_000])
+def test_what_is_open_ends_when_its_link_is_revoked(apps: AppServer, long: int) -> None:
+    """A WebSocket, and an answer that goes on."""
+
+    def respond(line: Line, head: bytes) -> None:
+        if b"upgrade: websocket" in head.lower():
+            key = head.lower().partition(b"sec-websocket-key: ")[2].partition(b"\r\n")[0]
+            key = head[head.lower().index(key) :][: len(key)]
+            accept = b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())  # noqa: S324 -- RFC 6455
+            line.say(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n")
+            line.say(b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n")
+        else:
+            line.say(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n")
+        line.socket.recv(100)  # until it is ended
+
+    share = made(apps)
+    cookie = enter(apps, share["url"])
+    name = f"main-secret.localhost:{apps.port}"
+    fields = f"Host: {name}\r\nCookie: {cookie}\r\nX-Long: {'x' * long}\r\n"
+    upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    with serving(respond) as app:
+        apps.say("main", "ready", app.port)
+        with contextlib.ExitStack() as stack:
+            lines = [stack.enter_context(socket.create_connection(("127.0.0.1", apps.port), 15)) for _ in range(2)]
+            for line, more in zip(lines, ("", upgrade), strict=True):
+                line.sendall(f"GET / HTTP/1.1\r\n{fields}{more}\r\n".encode())
+                assert line.recv(1000).split()[1] in (b"200", b"101")
+            assert ask(apps, "DELETE", f"{API}/main/share/{share['id']}").status == 204
+            until = time.monotonic() + 9
+            for line in lines:
+                line.settimeout(max(until - time.monotonic(), 0.1))
+                while line.recv(1000):
+                    pass
+    apps.places.clear()
+    apps.say("none", "stopped")
+
+
 def test_guests_see_no_log(apps: AppServer) -> None:
     cookie = enter(apps, made(apps)["url"])
     apps.say("main", "building", log=["a line with what nobody else should read"])
@@ -124,6 +164,9 @@ def test_guests_see_no_log(apps: AppServer) -> None:
     assert "Building" in page.text
     for text in (page.text, see(apps, cookie, "/.gitperch/state").text):
         assert "a line with" not in text and "alice" not in text
+    apps.say("main", "failed", problem="a line with a reason")
+    assert "This preview failed" in see(apps, cookie, Accept="text/html").text
+    assert "a line with" not in see(apps, cookie, Accept="text/html").text
     with serving(lambda line, head: line.socket.shutdown(2)) as app:
         apps.say("main", "ready", app.port, log=["a line with what nobody else should read"])
         assert see(apps, cookie).status == 502

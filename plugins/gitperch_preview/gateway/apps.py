@@ -18,6 +18,8 @@ from gitperch_preview.gateway.heads import BadAnswer
 from gitperch_preview.gateway.pages import STATE, Pages, is_navigation
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from starlette.responses import Response
     from starlette.types import Receive, Scope, Send
 
@@ -33,12 +35,16 @@ _SAFE = ("GET", "HEAD", "OPTIONS")
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """Somebody who is let in. `place`: the branch's app, if it has one. `sees_log`: may read the repository, and so what its app says."""
+    """Somebody who is let in. `place`: the branch's app, if it has one. `sees_log`: may read the repository, and so what its app says.
+
+    `still` says, later, whether he would be let in then.
+    """
 
     repo: Repository
     branch: str
     place: Place | None
     sees_log: bool
+    still: Callable[[], Awaitable[bool]]
 
     @property
     def is_private(self) -> bool:
@@ -55,6 +61,7 @@ class Apps:
         self._waiting = 0
 
     def close(self) -> None:
+        self._pages.closing = True
         self._pools.close()
 
     async def serve(self, places: Places, visit: Visit, scope: Scope, receive: Receive, send: Send) -> Response | None:
@@ -80,38 +87,34 @@ class Apps:
             return self._pages.refused(scope, str(error))
         if visit.is_private and not _from_own_page(scope, request.host):
             return PlainTextResponse("This preview takes such requests from its own pages only.\n", 403)
-        problem: Exception | None = None
         for _ in range(2):
             upstream = place.upstream or await self._woken(places, place, scope)
             if not upstream:
-                break
+                return self._pages.absent(places, visit, place, scope)
             try:
-                await self._pass_on(upstream, request, scope, receive, send, private=visit.is_private)
-            except Unreachable as error:
+                await self._pass_on(upstream, request, visit, scope, receive, send)
+            except Unreachable:
                 # Nothing was sent, and nothing of the body was taken: whoever looks after the app says how it goes on.
-                problem = error
                 await places.unreachable(place, upstream)
                 if place.upstream == upstream:
                     break
-            except (Closed, Late, BadAnswer) as error:
+            except (Closed, Late, BadAnswer, headers.Refused) as error:
                 return self._pages.unanswered(places, visit, place, scope, error)
             else:
                 return None
-        if place.upstream is None:
-            return self._pages.absent(places, visit, place, scope)
-        return self._pages.unanswered(places, visit, place, scope, problem or Unreachable())
+        return self._pages.unanswered(places, visit, place, scope, Unreachable())
 
     async def _pass_on(
-        self, upstream: Upstream, request: headers.Request, scope: Scope, receive: Receive, send: Send, *, private: bool
+        self, upstream: Upstream, request: headers.Request, visit: Visit, scope: Scope, receive: Receive, send: Send
     ) -> None:
         if scope["type"] == "websocket":
             from gitperch_preview.gateway import sockets  # late: few need it
 
-            await sockets.relay(upstream, request, scope, receive, send, self._seconds)
+            await sockets.relay(upstream, request, scope, receive, send, self._seconds, visit.still)
         elif tunnel := scope["extensions"].get("gitperch.tunnel"):
-            await self._exchange.tunnel(upstream, request, tunnel, send, private=private)
+            await self._exchange.tunnel(upstream, request, tunnel, send, visit.still, private=visit.is_private)
         else:
-            await self._exchange.run(upstream, request, receive, send, private=private)
+            await self._exchange.run(upstream, request, receive, send, visit.still, private=visit.is_private)
 
     async def _woken(self, places: Places, place: Place, scope: Scope) -> Upstream | None:
         # Also where the newest commit failed: an earlier one may be asleep. What nothing can wake is said at once.

@@ -141,19 +141,15 @@ class Connection(asyncio.Protocol):
         return not self._pieces
 
     @property
+    def usable(self) -> bool:
+        """Whether it may be asked: it can have been ended without having heard of it yet."""
+        return bool(self._transport and not self._transport.is_closing() and not self._failure)
+
+    @property
     def lasting(self) -> bool:
         """Whether another request may go over it."""
         answer, body = self._answer, self._body
-        return bool(
-            self._transport
-            and not self._failure
-            and answer
-            and answer.lasting
-            and self._sent
-            and body
-            and body.over
-            and not body.rest
-        )
+        return bool(self.usable and answer and answer.lasting and self._sent and body and body.over and not body.rest)
 
     def rest(self) -> None:
         """Wait for the next request."""
@@ -203,7 +199,9 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         self._pool.lost(self)
-        if not self.over and not (exc is None and self._body and self._body.end()):
+        # What we have ended ourselves is not whole, even where only its end says how long it is.
+        ended = exc is None and not self._failure and self._body is not None and self._body.end()
+        if not self.over and not ended:
             self._fail(Closed(unheard=not self._heard))
         self._failure = self._failure or Closed(unheard=False)
         self._wake()
@@ -302,8 +300,10 @@ class Pools:
         pool = self._pools.get(upstream)
         if pool is None:
             pool = self._pools[upstream] = Pool()
-        if not fresh and pool.idle:
-            return pool.idle.pop()
+        while not fresh and pool.idle:
+            kept = pool.idle.pop()
+            if kept.usable:
+                return kept
         if len(pool.open) + pool.coming >= OPEN:
             raise Busy(f"This preview is answering {OPEN} requests at this moment. Try again shortly.")
         loop = asyncio.get_running_loop()

@@ -11,6 +11,7 @@ from gitperch_preview.gateway.connections import Closed
 from gitperch_preview.gateway.heads import BadAnswer
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from typing import Protocol
 
     from starlette.types import Receive, Send
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("gitperch.preview")
 
 if TYPE_CHECKING:
+    Still = Callable[[], Awaitable[bool]]
+    """Whether the client would be let in now."""
 
     class Tunnel(Protocol):
         """The client's connection (`gitperch.tunnel` among a scope's extensions)."""
@@ -34,6 +37,8 @@ if TYPE_CHECKING:
         async def write(self, data: bytes) -> None: ...
 
 
+STALL_SECONDS = 60.0  # a request's body may pause for so long
+GUARD_SECONDS = 5.0
 _REPEATABLE = frozenset(("GET", "HEAD", "OPTIONS"))
 
 
@@ -44,10 +49,13 @@ class Exchange:
         self._pools = pools
         self._seconds = seconds
 
-    async def run(self, upstream: Upstream, request: Request, receive: Receive, send: Send, *, private: bool) -> None:
-        """Have the request answered. Where nothing was sent yet: raises Unreachable, Busy, Closed, Late or BadAnswer.
+    async def run(
+        self, upstream: Upstream, request: Request, receive: Receive, send: Send, still: Still, *, private: bool
+    ) -> None:
+        """Have the request answered. Where nothing was sent yet: raises Unreachable, Busy, Closed, Late, BadAnswer or Refused.
 
-        An answer that ends too early is left without its end, so that nobody takes it for whole.
+        An answer that ends too early is left without its end, so that nobody takes it for whole. One that takes long ends with its
+        client, and when that is not let in any more.
         """
         whole = request.length == 0
         again = whole and request.method in _REPEATABLE
@@ -57,8 +65,8 @@ class Exchange:
         try:
             if whole:
                 connection.ask(request.method, request.head, self._seconds, whole=True)
-                connection.slow = lambda: tasks.append(asyncio.ensure_future(_watch(connection, receive)))
-            elif not await self._begin_body(connection, request, receive, tasks):
+                connection.slow = lambda: tasks.extend(_watched(connection, receive, still))
+            elif not await self._begin_body(connection, request, receive, still, tasks):
                 return
             try:
                 answer = await connection.answer()
@@ -68,7 +76,7 @@ class Exchange:
                 self._pools.release(upstream, connection)
                 connection = await self._pools.connection(upstream, fresh=True)
                 connection.ask(request.method, request.head, self._seconds, whole=True)
-                connection.slow = lambda: tasks.append(asyncio.ensure_future(_watch(connection, receive)))
+                connection.slow = lambda: tasks.extend(_watched(connection, receive, still))
                 answer = await connection.answer()
             await _bring(connection, answer, request, send, private=private)
         finally:
@@ -76,13 +84,15 @@ class Exchange:
                 task.cancel()
             self._pools.release(upstream, connection)
 
-    async def tunnel(self, upstream: Upstream, request: Request, tunnel: Tunnel, send: Send, *, private: bool) -> None:
+    async def tunnel(
+        self, upstream: Upstream, request: Request, tunnel: Tunnel, send: Send, still: Still, *, private: bool
+    ) -> None:
         """Open a WebSocket: byte for byte, so that pings, close codes, fragments and pauses are those of its two ends. Raises as `run`.
 
         An app that declines is answered for as to any other request.
         """
         connection = await self._pools.connection(upstream, fresh=True)
-        sending: asyncio.Future[None] | None = None
+        tasks: list[asyncio.Future[None]] = []
         try:
             connection.ask("GET", request.upgrading(), self._seconds, whole=True, upgrade=True)
             answer = await connection.answer()
@@ -92,42 +102,54 @@ class Exchange:
                 raise BadAnswer("it switched to another protocol than it was asked to")
             switched = [(b"connection", b"Upgrade"), (b"upgrade", b"websocket")]
             await tunnel.open([*switched, *headers.answer(answer, request, private=False)])
-            sending = asyncio.ensure_future(_send_on(tunnel, connection, self._seconds))
+            tasks.append(asyncio.ensure_future(_send_on(tunnel, connection, self._seconds)))
+            tasks.append(asyncio.ensure_future(_guard(connection, still)))
             while data := await connection.read():
                 await tunnel.write(data)
         except (ConnectionError, Closed):
             if not tunnel.opened:
                 raise
         finally:
-            if sending:
-                sending.cancel()
+            for task in tasks:
+                task.cancel()
             self._pools.release(upstream, connection)
         return None
 
     async def _begin_body(
-        self, connection: Connection, request: Request, receive: Receive, tasks: list[asyncio.Future[None]]
+        self,
+        connection: Connection,
+        request: Request,
+        receive: Receive,
+        still: Still,
+        tasks: list[asyncio.Future[None]],
     ) -> bool:
         """Send the head with the first of the body, and see to the rest. False: the client has gone."""
-        message = await receive()
+        try:
+            async with asyncio.timeout(STALL_SECONDS):
+                message = await receive()
+        except TimeoutError:
+            raise headers.Refused(f"Nothing of this request’s body came for {STALL_SECONDS:.0f} seconds.") from None
         if message["type"] == "http.disconnect":
             return False
         data, left, whole = _framed(message["body"], request.length, more=message.get("more_body", False))
         connection.ask(request.method, request.head + data, self._seconds, whole=whole)
         if whole:
-            connection.slow = lambda: tasks.append(asyncio.ensure_future(_watch(connection, receive)))
+            connection.slow = lambda: tasks.extend(_watched(connection, receive, still))
         else:
             tasks.append(asyncio.ensure_future(self._send_body(connection, left, receive)))
+            connection.slow = lambda: tasks.append(asyncio.ensure_future(_guard(connection, still)))
         return True
 
     async def _send_body(self, connection: Connection, left: int | None, receive: Receive) -> None:
         whole = False
         while not whole:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return connection.abort()
             try:
+                async with asyncio.timeout(STALL_SECONDS):
+                    message = await receive()
+                if message["type"] == "http.disconnect":
+                    return connection.abort()
                 data, left, whole = _framed(message["body"], left, more=message.get("more_body", False))
-            except headers.Refused:
+            except (TimeoutError, headers.Refused):
                 return connection.abort()
             await connection.write(data, self._seconds)
         connection.finish()
@@ -155,6 +177,21 @@ def _framed(data: bytes, left: int | None, *, more: bool) -> tuple[bytes, int | 
     if left < 0 or (left and not more):
         raise headers.Refused("The body of this request is not as long as its Content-Length says.")
     return data, left, not left
+
+
+def _watched(connection: Connection, receive: Receive, still: Still) -> list[asyncio.Future[None]]:
+    """The tasks that look after a request which takes long."""
+    return [asyncio.ensure_future(_watch(connection, receive)), asyncio.ensure_future(_guard(connection, still))]
+
+
+async def _guard(connection: Connection, still: Still) -> None:
+    """End what would outlast the right to see it."""
+    try:
+        while await still():  # noqa: ASYNC110 -- rights are asked for; nobody tells of all that ends them
+            await asyncio.sleep(GUARD_SECONDS)
+    except Exception:
+        log.exception("it cannot be said who may see what")
+    connection.abort()
 
 
 async def _watch(connection: Connection, receive: Receive) -> None:

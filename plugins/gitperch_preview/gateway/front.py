@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import secrets
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("gitperch.preview")
 
 ADDRESS_SECONDS = 1.0  # another process may delete a repository, or make it private
+NEW_SECONDS = 2.0  # a push is looked at in a tenth of that
 OWN = "/.gitperch/"
 """Paths of every preview that are the gateway's."""
 _READING = ("GET", "HEAD")
@@ -131,9 +134,30 @@ class Gateway:
             return notices.unknown(request.method)
         if visit.place and self.places:
             return await self._apps.serve(self.places, visit, scope, receive, send)
+        if not target.address.oid and await self._turned_out(target, label):
+            return await self._answer(label, scope, receive, send)
         if not reading:
             return notices.only_reading(request.method)
         return await self._static.answer(request, label, target)
+
+    async def _turned_out(self, target: Target, label: str) -> bool:
+        """Wait until it is known whether a branch that has just been pushed is an app; whether it is.
+
+        Its sources are not what its first visitor, a moment after the push, came to see.
+        """
+        address = target.address
+        if address.branch is None or not self.places:
+            return False
+        until = time.monotonic() + NEW_SECONDS
+        while time.monotonic() < until:
+            if self.places.find(address.repo_id, address.branch):
+                return True
+            now = await self._hosts.find(label)
+            if not now or now.oid:
+                break
+            await asyncio.sleep(0.02)
+        self._targets.drop(label)
+        return False
 
     async def _visit(self, target: Target | None, label: str, connection: HTTPConnection) -> Visit | None:
         """Who may come in, and to what; None: this visitor may not, or there is nothing."""
@@ -142,11 +166,17 @@ class Gateway:
         let_in = repo is not None and await self.door.is_let_in(visitor, repo)
         if not target or not repo or not (let_in or doorkeeper.is_open(repo)):
             return None
+
+        async def still() -> bool:
+            now = await self.target(label)
+            if not now or now.repo.id != repo.id:
+                return False
+            return doorkeeper.is_open(now.repo) or await self.door.is_let_in(visitor, now.repo)
+
         branch = target.address.branch
         place = self.places.find(repo.id, branch) if self.places and branch is not None else None
-        return Visit(
-            repo, branch or "", place, sees_log=not repo.private or bool(let_in and visitor and not visitor.is_guest)
-        )
+        sees_log = not repo.private or bool(let_in and visitor and not visitor.is_guest)
+        return Visit(repo, branch or "", place, sees_log, still)
 
     async def _socket(self, label: str, scope: Scope, receive: Receive, send: Send) -> None:
         target = await self.target(label) if _LABEL.fullmatch(label) else None

@@ -30,6 +30,7 @@ _NOT_ASKED = (
 )
 # `date` is the server's to say; the others are orders to a web server in front, which this is not.
 _NOT_ANSWERED = _HOP | frozenset((b"date", b"alt-svc", b"x-sendfile"))
+_OURS_TOO = (b"cookie", b"authorization")
 _PASS, _DROP, _LOOK = 0, 1, 2
 _REQUEST_LINE = re.compile(rb"[A-Z][!-~]{0,31} (?:/[!-~]*|\*) HTTP/1\.1")
 _FIELDS = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t -~\x80-\xff]*\r\n)+")
@@ -71,7 +72,7 @@ def _asked_kind(name: bytes) -> int:
     plain = name.replace(b"_", b"-")
     if plain in _NOT_ASKED or plain.startswith((b"x-forwarded-", b"proxy-")):
         return _DROP
-    return _LOOK if plain in (b"cookie", b"authorization") else _PASS
+    return _LOOK if plain in _OURS_TOO else _PASS
 
 
 def _answered_kind(name: bytes) -> int:
@@ -93,6 +94,7 @@ async def request(scope: Scope, is_person: Callable[[str], Awaitable[bool]]) -> 
     `is_person` says whether somebody of that name has an account here.
     """
     lines: list[bytes] = []
+    cookies: list[bytes] = []  # in HTTP/2 one by one
     ends: list[tuple[bytes, bytes]] = []  # what ends here, some of which has a say
     for name, value in scope["headers"]:
         kind = _asked.get(name)
@@ -102,9 +104,13 @@ async def request(scope: Scope, is_person: Callable[[str], Awaitable[bool]]) -> 
             lines.append(b"%b: %b\r\n" % (name, value))
         elif kind == _DROP:
             ends.append((name, value))
-        elif kept := without_ours(value) if name.endswith(b"e") else await _foreign(value, is_person):
-            lines.append(b"%b: %b\r\n" % (name, kept))
-    host, length = _framing(ends, scope["http_version"])
+        elif name == b"cookie":
+            cookies.append(without_ours(value))
+        elif name == b"authorization" and (kept := await _foreign(value, is_person)):
+            lines.append(b"authorization: %b\r\n" % kept)
+    if any(cookies):
+        lines.append(b"cookie: %b\r\n" % b"; ".join(filter(None, cookies)))
+    host, length = _framing(ends, "1.1" if scope["type"] == "websocket" else scope["http_version"])
     if named := _named(ends):
         lines = [line for line in lines if line.partition(b":")[0] not in named]
     return _request(scope, host, lines, length)

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, PlainTextResponse
 
 from gitperch_preview import notices
 from gitperch_preview.gateway.connections import Late
+from gitperch_preview.gateway.headers import Refused
 from gitperch_preview.gateway.live import LIFE, STILL
 from gitperch_preview.keep import Kept
 
@@ -68,16 +69,19 @@ class Pages:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._polls = 0
+        self.closing = False
         self._tails: Kept[tuple[int, str, int], list[str]] = Kept(100, LOOK_SECONDS)
 
     def absent(self, places: Places, visit: Visit, place: Place, scope: Scope) -> Response:
         """Nothing serves. A page that turns into the app by itself when one does."""
         seen = str(self._now(places, visit, place)["seen"])
         status = 502 if place.state == "failed" else 503
-        return self._page(visit, scope, self._lines(places, visit, place), _words(place), status, seen)
+        return self._page(visit, scope, self._lines(places, visit, place), _words(visit, place), status, seen)
 
     def unanswered(self, places: Places, visit: Visit, place: Place, scope: Scope, error: Exception) -> Response:
-        """The app runs, as far as is known, and gave no answer, or none that can be passed on."""
+        """The app runs, as far as is known, and gave no answer, or none that can be passed on; or it could not be asked."""
+        if isinstance(error, Refused):
+            return self.refused(scope, str(error))
         words = Words("The app gave no answer", f"It was asked, and {error}.", "✕", "failed")
         if isinstance(error, Late):
             seconds = self._host.config.previews.answer_seconds
@@ -103,7 +107,7 @@ class Pages:
         try:
             while True:
                 now = self._now(places, visit, place)
-                if now["seen"] != seen or loop.time() > until or self._polls > POLLS:
+                if now["seen"] != seen or loop.time() > until or self.closing or self._polls > POLLS:
                     return JSONResponse(now, headers=_SECRET)
                 if not waking.done():
                     await asyncio.wait((waking,), timeout=LOOK_SECONDS)
@@ -114,7 +118,7 @@ class Pages:
             waking.cancel()
 
     def _now(self, places: Places, visit: Visit, place: Place) -> dict[str, object]:
-        words = _words(place)
+        words = _words(visit, place)
         lines = self._lines(places, visit, place)
         over = place.upstream is not None
         seen = hashlib.sha256(
@@ -150,7 +154,7 @@ class Pages:
         name = visit.repo.full_name if visit.sees_log else ""
         what = f"<code>{escape(visit.branch)}</code> of {escape(name)}" if name else ""
         body = (
-            f'<p id="text">{escape(words.text)}</p><p id="state" class="{words.kind}" data-seen="{seen}">'
+            f'<p id="text" role="status">{escape(words.text)}</p><p id="state" class="{words.kind}" data-seen="{seen}">'
             f'<span id="mark" aria-hidden="true">{words.mark}</span><span>{what}</span><time id="time"></time></p>'
             f'<pre id="log" tabindex="0" aria-label="The last lines of its log"{"" if lines else " hidden"}>'
             f"{escape(chr(10).join(lines))}</pre>"
@@ -160,9 +164,10 @@ class Pages:
         return notices.living(scope["method"], status, words.title, body, links, headers, life)
 
 
-def _words(place: Place) -> Words:
+def _words(visit: Visit, place: Place) -> Words:
     words = _WORDS.get(place.state, _WORDS["starting"])
-    return replace(words, text=place.problem) if place.state == "failed" and place.problem else words
+    says_why = place.state == "failed" and place.problem and visit.sees_log
+    return replace(words, text=place.problem) if says_why else words
 
 
 def _plain(line: str) -> str:

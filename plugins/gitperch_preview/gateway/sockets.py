@@ -6,6 +6,7 @@ The others are tunnels (`Exchange.tunnel`). Loaded when it is needed: `websocket
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Any
 
 from websockets.asyncio.client import ClientConnection
@@ -16,13 +17,18 @@ from websockets.uri import parse_uri
 
 from gitperch_preview.gateway import headers
 from gitperch_preview.gateway.connections import CONNECT_SECONDS, Late, Unreachable
+from gitperch_preview.gateway.exchange import GUARD_SECONDS
 from gitperch_preview.gateway.heads import Answer, BadAnswer
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from starlette.types import Receive, Scope, Send
     from websockets.http11 import Request as Handshake
 
     from gitperch_preview.contract import Upstream
+
+log = logging.getLogger("gitperch.preview")
 
 LONGEST = 32 << 20  # bytes of a message, which has to be whole here
 _CLOSE_SECONDS = 5.0
@@ -49,7 +55,13 @@ class _Client(ClientProtocol):
 
 
 async def relay(
-    upstream: Upstream, request: headers.Request, scope: Scope, receive: Receive, send: Send, seconds: float
+    upstream: Upstream,
+    request: headers.Request,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    seconds: float,
+    still: Callable[[], Awaitable[bool]],
 ) -> None:
     """Open the WebSocket of `scope` at the app, and pass messages on until either end closes.
 
@@ -66,7 +78,7 @@ async def relay(
     answer = Answer(101, cookies, 0, chunked=False, lasting=False)
     own = headers.answer(answer, request, private=False)
     await send({"type": "websocket.accept", "subprotocol": app.subprotocol, "headers": own})
-    sending = asyncio.ensure_future(_to_app(app, receive))
+    sending, guard = asyncio.ensure_future(_to_app(app, receive)), asyncio.ensure_future(_guard(app, still))
     try:
         while True:
             message = await app.recv()
@@ -78,6 +90,7 @@ async def relay(
             await send({"type": "websocket.close", "code": 1000 if code == 1005 else code, "reason": reason})
     finally:
         sending.cancel()
+        guard.cancel()
         app.transport.abort()
     return None
 
@@ -115,6 +128,15 @@ async def _opened(
 
 def _cookies(app: ClientConnection) -> list[str]:
     return app.response.headers.get_all("Set-Cookie") if app.response else []
+
+
+async def _guard(app: ClientConnection, still: Callable[[], Awaitable[bool]]) -> None:
+    try:
+        while await still():  # noqa: ASYNC110 -- as there
+            await asyncio.sleep(GUARD_SECONDS)
+    except Exception:
+        log.exception("it cannot be said who may see what")
+    app.transport.abort()
 
 
 async def _to_app(app: ClientConnection, receive: Receive) -> None:

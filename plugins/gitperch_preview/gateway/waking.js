@@ -36,6 +36,8 @@
         if (!answer.ok || answer.redirected) return location.reload();
         const news = /** @type {News} */ (await answer.json());
         if (news.ready) return location.reload();
+        // Nothing new, sooner than the server would usually say so: it has much to do.
+        if (news.seen === state.dataset.seen) await pause(1000);
         show(news);
       } catch {
         await pause(1000);
