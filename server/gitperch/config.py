@@ -74,6 +74,7 @@ class PreviewSettings:
     builds: int = setting(1, "builds at once; further ones wait, those of each repository in turn")
     running: int = setting(5, "previews with an app that run at once; the one idle longest sleeps to make room")
     memory: str = setting("256m", "memory that one app may use, unless its branch says otherwise")
+    memory_max: str = setting("512m", "the most that a branch may ask for")
     idle_minutes: float = setting(60.0, "an app without visitors for so long sleeps until the next one; 0: never")
     stop_days: float = setting(14.0, "an app neither pushed to nor visited for so long is stopped; 0: never")
     merged_days: float = setting(2.0, "the same for a branch that is merged into the default branch; 0: never")
@@ -106,6 +107,10 @@ class PreviewSettings:
     @property
     def memory_bytes(self) -> int:
         return size("previews.memory", self.memory)
+
+    @property
+    def memory_max_bytes(self) -> int:
+        return size("previews.memory_max", self.memory_max)
 
     @property
     def disk_free_bytes(self) -> int:
@@ -233,6 +238,7 @@ def _check_previews(previews: PreviewSettings) -> None:
         if getattr(previews, name) < 1:
             raise ConfigError(f"previews.{name} is {getattr(previews, name)}; it has to be 1 at least.")
     size("previews.memory", previews.memory)
+    size("previews.memory_max", previews.memory_max)
     size("previews.disk_free", previews.disk_free)
     for name, least in (("build_megabytes", 16), ("cpus", 0.01), ("processes", 16)):
         if getattr(previews, name) < least:

@@ -38,6 +38,12 @@ def test_a_pushed_app_answers_at_its_address(site: Site) -> None:
     assert site.url() in page.text
 
 
+def test_a_branch_gets_no_more_memory_than_the_server_allows(site: Site) -> None:
+    said = site.said(app("hungry", toml='memory = "64g"\n'))
+    assert "memory: 512 MB, the most that this server allows (previews.memory_max)" in said
+    assert site.state() == "ready"
+
+
 def test_a_script_reads_what_was_found_and_does_not_wait(site: Site) -> None:
     commit(site.work, app("slow", before="import time; time.sleep(3)"))
     begun = time.monotonic()

@@ -77,6 +77,8 @@ def introduce(log: Log, deployment: Deployment) -> None:
     log.heading(following.heading(deployment.branch, deployment.recipe))
     for line in deployment.recipe.found:
         log.line(line)
+    if (deployment.recipe.memory or 0) > deployment.memory:
+        log.line(f"memory: {deployment.memory >> 20} MB, the most that this server allows (previews.memory_max)")
 
 
 async def _build(branch: Branch, record: Record, deployment: Deployment, log: Log) -> None:

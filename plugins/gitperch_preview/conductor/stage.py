@@ -79,10 +79,15 @@ class Stage:
             label=label,
             url=url,
             recipe=recipe,
-            memory=recipe.memory or self.host.config.previews.memory_bytes,
+            memory=self._memory(recipe),
             environment=environment,
             secrets=secrets,
         )
+
+    def _memory(self, recipe: Recipe) -> int:
+        """Bytes: what the branch asks for, as far as this server allows it."""
+        settings = self.host.config.previews
+        return min(recipe.memory, settings.memory_max_bytes) if recipe.memory else settings.memory_bytes
 
     async def _environment(self, record: Record, recipe: Recipe, url: str) -> tuple[dict[str, str], tuple[str, ...]]:
         def generate(name: str) -> str:
