@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from typing import TYPE_CHECKING
 
 from support.previews import app, checkouts, processes, running, wait
-from support.server import commit
+from support.server import commit, free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -221,7 +222,9 @@ def test_while_a_version_is_built_the_old_one_is_woken_and_started_again(site: S
     site.until("ready")
     site.act("sleep")
     site.until("sleeping")
-    oid = site.push(app("new", build="sleep 4"))
+    gate = free_port()
+    knock = f"python3 -c 'import socket; socket.create_connection((\"127.0.0.1\", {gate}))' 2>/dev/null"
+    oid = site.push(app("new", build=f"until {knock}; do sleep 0.1; done"))
     site.until("building", oid=oid)
     assert site.text() == "old"
     assert site.state() == "building"
@@ -229,6 +232,7 @@ def test_while_a_version_is_built_the_old_one_is_woken_and_started_again(site: S
     site.server.get(f"{site.url()}exit")
     assert site.text("id") != before, "it was started again, and whoever asked has waited for that"
     assert site.state() == "building"
-    site.until("ready", oid=oid)
+    with socket.create_server(("127.0.0.1", gate)):
+        site.until("ready", oid=oid)
     assert site.text() == "new"
     wait(lambda: running(site.server).count(site.previews()["main"]["serving"]) == 1, "one app")
