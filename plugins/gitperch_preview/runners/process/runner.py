@@ -332,13 +332,16 @@ def _environment(deployment: Deployment, found: Cell, home: Home) -> dict[str, s
             "npm_config_cache": f"{seen.cache}/npm",
             "npm_config_audit": "false",
             "npm_config_fund": "false",
-            "npm_config_store_dir": f"{seen.cache}/pnpm",
             "YARN_CACHE_FOLDER": f"{seen.cache}/yarn",
             "BUN_INSTALL_CACHE_DIR": f"{seen.cache}/bun",
             "PIP_CACHE_DIR": f"{seen.cache}/pip",
             "UV_CACHE_DIR": f"{seen.cache}/uv",
             "POETRY_CACHE_DIR": f"{seen.cache}/poetry",
         }
+        if any(
+            "pnpm" in command.line for command in deployment.recipe.install
+        ):  # npm complains about what it does not know
+            given["npm_config_store_dir"] = f"{seen.cache}/pnpm"
     return given | dict(deployment.environment)
 
 
