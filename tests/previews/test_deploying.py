@@ -236,3 +236,24 @@ def test_while_a_version_is_built_the_old_one_is_woken_and_started_again(site: S
         site.until("ready", oid=oid)
     assert site.text() == "new"
     wait(lambda: running(site.server).count(site.previews()["main"]["serving"]) == 1, "one app")
+
+
+NODE = """
+const http = require("http");
+const server = http.createServer((request, response) => response.end(request.url === "/healthz" ? "well" : "node " + process.version));
+setTimeout(() => server.listen(process.env.PORT, process.env.HOST), 300);
+"""
+
+
+def test_a_node_app_is_asked_for_its_health(site: Site) -> None:
+    settings = '[preview]\nhealth = "/healthz"\n'
+    package = '{"name": "shop", "private": true, "scripts": {"start": "node server.js"}}'
+    said = site.said({"server.js": NODE, "package.json": package, "gitperch.toml": settings})
+    assert "Building main (package.json scripts.start)" in said
+    assert f"=====> {site.url()}" in said
+    assert site.text().startswith("node v")
+    sick = {"server.js": NODE.replace("response.end(", "response.writeHead(500).end(")}
+    site.push({**sick, "gitperch.toml": '[preview]\nhealth = {path = "/healthz", attempts = 30, pause = 0.2}\n'})
+    failed = site.until("failed", seconds=60)
+    assert "GET /healthz was answered with 500" in failed["problem"]
+    assert site.text().startswith("node v")
