@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import http.client
 import json
@@ -11,10 +12,13 @@ import subprocess
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from contrib.bench.servers import GIT, PASSWORD, Gitperch, free_port
 from contrib.bench.table import milliseconds, row
+
+from gitperch_preview.runners.docker import tidying
+from gitperch_preview.runners.docker.engine import Engine
+from gitperch_preview.runners.docker.names import Names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +48,6 @@ class Site:
     name: str
     work: Path
     files: dict[str, str]
-    url: str = ""
     pushes: int = field(default=0)
 
     def __post_init__(self) -> None:
@@ -62,9 +65,8 @@ class Site:
                 (self.work / name).write_text(text)
         _git("add", "--all", cwd=self.work)
         _git("commit", "--quiet", "-m", text, cwd=self.work)
-        _git("push", "--quiet", self.server.push_url(f"bench/{self.name}"), "HEAD:refs/heads/main", cwd=self.work)
+        _git("push", "--quiet", self.server.push_url(self.name), "HEAD:refs/heads/main", cwd=self.work)
         began = time.perf_counter()
-        self.url = self.url or self._address()
         return self._until(text, began)
 
     def wake(self) -> float:
@@ -77,7 +79,7 @@ class Site:
         return self._until(f"push {self.pushes}", time.perf_counter())
 
     def _until(self, text: str, began: float) -> float:
-        host = urlsplit(self.url).netloc
+        host = f"main-{self.name}.localhost:{self.server.port}"
         connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
         while True:
             connection.request("GET", "/", headers={"Host": host, "Accept": "text/plain"})
@@ -87,12 +89,6 @@ class Site:
             if time.perf_counter() > began + WAIT_SECONDS:
                 raise RuntimeError(f"{text} of {self.name} is not there after {WAIT_SECONDS} s: {self._previews()}")
             time.sleep(LOOK_SECONDS)
-
-    def _address(self) -> str:
-        return str(self._previews()["main"]["url"]) if "index.html" not in self.files else self._static()
-
-    def _static(self) -> str:
-        return f"http://main-{self.name}.localhost:{self.server.port}/"
 
     def _previews(self) -> dict[str, dict[str, str]]:
         return {each["branch"]: each for each in json.loads(self._api("GET", ""))["previews"]}
@@ -128,6 +124,15 @@ def bench(folder: Path, *, docker: str, image: str, rounds: int) -> None:
             times = [site.push() - over for _ in range(rounds + 1)][1:]
             row(f"{kind}: ready, over the app's own time", milliseconds(times))
             row(f"{kind}: awake, over the app's own time", milliseconds([site.wake() - over for _ in range(rounds)]))
+    if docker:
+        asyncio.run(_tidy(docker, server.data))
+
+
+async def _tidy(docker: str, data: Path) -> None:
+    """Containers outlive their server; these are not to."""
+    engine, names = Engine(docker), Names(data / "plugins" / "preview" / "docker")
+    for thing in await tidying.things(engine, names):
+        await tidying.remove(engine, thing)
 
 
 def _own_time(folder: Path) -> list[float]:
@@ -156,4 +161,4 @@ def _own_time(folder: Path) -> list[float]:
 
 
 def _git(*arguments: str, cwd: Path) -> None:
-    subprocess.run(["git", *arguments], cwd=cwd, env=GIT, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["git", *arguments], cwd=cwd, env=GIT, check=True, capture_output=True)
