@@ -31,8 +31,11 @@ async function get(url, accept, signal) {
   return response;
 }
 
-/** @param {Response} response */
-async function sentence(response) {
+/**
+ * What the server says of an answer that is not a success.
+ * @param {Response} response
+ */
+export async function sentence(response) {
   const fallback = `The server answered ${response.status}.`;
   try {
     if (response.headers.get("content-type")?.startsWith("text/html")) {

@@ -11,18 +11,21 @@ from typing import TYPE_CHECKING, ClassVar
 from gitperch.errors import AppError
 from gitperch.events import Event, RefsUpdated, RepositoryChanged, RepositoryCreated, RepositoryDeleted
 from gitperch.git import refs
-from gitperch.plugin import BranchLink, Mode, Plugin
+from gitperch.plugin import BranchLink, Mode, Plugin, Tab
 from gitperch_preview import labels, routes, sites
 from gitperch_preview.conductor import api, following
 from gitperch_preview.conductor.following import Told
 from gitperch_preview.conductor.service import AT_ONCE, Conductor, Pushed
 from gitperch_preview.events import EnvironmentChanged, PreviewChanged
 from gitperch_preview.gateway import Gateway
-from gitperch_preview.hosts import Hosts
+from gitperch_preview.hosts import Hosts, Preview
 from gitperch_preview.keep import Kept
 from gitperch_preview.logs import Logs
 from gitperch_preview.logs import routes as log_routes
 from gitperch_preview.logs.records import Records
+from gitperch_preview.pages import routes as pages
+from gitperch_preview.pages.store import Store
+from gitperch_preview.pages.words import PATH, address
 from gitperch_preview.runners.docker import DockerRunner
 from gitperch_preview.runners.process import ProcessRunner
 from gitperch_preview.vault import Vault
@@ -84,6 +87,7 @@ class PreviewPlugin(Plugin):
         self.vault = Vault(host)
         await self.vault.check()
         self.logs = Logs(host.folder(self.name) / "logs", host.config.previews.log_max_bytes)
+        self._store = Store(host.db)
         self._settling = asyncio.Lock()
         self._said: Kept[int, tuple[list[Told], list[str]]] = Kept(100, _SAID_SECONDS)
         folder = host.folder(self.name)
@@ -112,7 +116,11 @@ class PreviewPlugin(Plugin):
             *vault_routes.routes(self._host, self.vault),
             *vault_page.routes(self.vault),
             *api.routes(self._host, self.conductor),
+            *pages.routes(self._host, self.conductor, self._store, self.gateway.door.shares),
         ]
+
+    async def tabs(self, repository: Repository) -> Sequence[Tab]:
+        return [Tab(PATH, "Previews")] if self._store.any(repository.id) else []
 
     async def site(self, hostname: str) -> ASGIApp | None:
         label = self.hosts.label_of(hostname)
@@ -185,7 +193,9 @@ class PreviewPlugin(Plugin):
     async def branch_links(self, repository: Repository, branches: Sequence[str]) -> Mapping[str, BranchLink]:
         previews = await self.hosts.previews(repository, branches)
         return {
-            branch: BranchLink("Preview", self._url(preview.label), preview.state or None)
+            branch: BranchLink(
+                "Preview", self._url(preview.label), preview.state or None, self._about(repository, preview)
+            )
             for branch, preview in previews.items()
         }
 
@@ -195,6 +205,10 @@ class PreviewPlugin(Plugin):
         if not state:
             return None
         return BranchLink("Preview", self._url(labels.commit_label(oid, await self.hosts.site(repository))), READY)
+
+    @staticmethod
+    def _about(repository: Repository, preview: Preview) -> str:
+        return address(repository, preview.branch) if preview.state else ""
 
     def _url(self, label: str) -> str:
         return self._host.config.preview_url(label)

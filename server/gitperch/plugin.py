@@ -51,12 +51,22 @@ class Mode(Enum):
 class BranchLink:
     """What a plugin adds to a branch wherever branches are listed, or to a commit: a labelled address and a state.
 
-    `state` is one of queued, building, starting, ready, sleeping, failed, stopped; None draws no dot.
+    `state` is one of queued, building, starting, ready, sleeping, failed, stopped; None draws no dot. `about` is the address of a page of
+    this host that says more of it.
     """
 
     label: str
     url: str
     state: str | None = None
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class Tab:
+    """A page beside a repository's others, at `/OWNER/NAME/PATH`, and what it is called. It is drawn with `path` as its tab."""
+
+    path: str
+    label: str
 
 
 @dataclass(frozen=True)
@@ -122,6 +132,10 @@ class Plugin:
     async def site(self, hostname: str) -> ASGIApp | None:
         """The application that answers for `hostname` (lower case, no port); None when this plugin does not know it."""
         return None
+
+    async def tabs(self, repository: Repository) -> Sequence[Tab]:
+        """Pages of its own beside the repository's others. It is asked for every page: be quick."""
+        return ()
 
     async def remote_lines(self, event: RefsUpdated) -> Sequence[str]:
         """Lines for the terminal of whoever just pushed. Runs before the lanes; has one second."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gitperch.delivery import EventLog
     from gitperch.events import RefsUpdated
     from gitperch.host import Host
-    from gitperch.plugin import BranchLink
+    from gitperch.plugin import BranchLink, Tab
     from gitperch.repositories import Repository
 
 log = logging.getLogger("gitperch.plugins")
@@ -174,6 +174,10 @@ class Plugins:
         for plugin in self.by_name.values():
             links |= await plugin.branch_links(repository, branches)
         return links
+
+    async def tabs(self, repository: Repository) -> list[Tab]:
+        """The plugins' pages beside a repository's others."""
+        return [tab for plugin in self.by_name.values() for tab in await plugin.tabs(repository)]
 
     async def page_data(self, repository: Repository, page: str) -> str | None:
         """What a page's script begins with; of the first plugin that has something."""

@@ -68,12 +68,12 @@ def wait(found: Callable[[], Any], what: str, seconds: float = 20.0) -> Any:
 class Site:
     """One repository of a server, and a work tree to push from."""
 
-    def __init__(self, server: Server, folder: Path, name: str) -> None:
+    def __init__(self, server: Server, folder: Path, name: str, visibility: str = "--public") -> None:
         self.server = server
         self.name = name
         self.work = folder / name
         self.remote = server.remote(f"{server.admin}/{name}")
-        server.cli("repo", "add", f"{server.admin}/{name}", "--public")
+        server.cli("repo", "add", f"{server.admin}/{name}", visibility)
 
     def push(self, files: dict[str, str | bytes], branch: str = "main", *options: str) -> str:
         """Commit `files` and push them as `branch`; the new commit."""

@@ -84,20 +84,20 @@ async def shown(conductor: Conductor, branch: Branch) -> dict[str, Any]:
         "serving": branch.serving.id if branch.running and branch.serving else None,
         "runner": newest.runner,
         "isolation": await conductor.isolation(newest.runner),
-        "memory": await _memory(branch),
+        "memory": await memory(branch),
         "open": place.open,
         "created_at": newest.created_at,
         "visited_at": place.visited_at,
     }
 
 
-async def _memory(branch: Branch) -> int | None:
-    """Bytes that its app uses; None where none runs, or where that cannot be found out soon."""
+async def memory(branch: Branch, seconds: float = MEMORY_SECONDS) -> int | None:
+    """Bytes that its app uses; None where none runs, or where that cannot be found out within `seconds`."""
     running, record = branch.running, branch.serving
     if not running or not record:
         return None
     try:
-        async with asyncio.timeout(MEMORY_SECONDS):
+        async with asyncio.timeout(seconds):
             return await branch.stage.runner(record).memory(running)
     except Exception:  # noqa: BLE001 -- an engine that does not answer is no reason to show nothing
         return None

@@ -175,16 +175,21 @@ class Records:
             states.check(before.state, state)
             now = time.time()
             values = {"problem": "", **columns, "state": state}
-            if state in _TIMES:
-                values[_TIMES[state]] = now
             if state in (states.FAILED, states.QUEUED):  # nothing of it is left that could be started
                 values |= {"built": 0, "handle": "", "ready_at": None}
+            if state == states.QUEUED:
+                values |= {"building_at": None, "starting_at": None}
                 connection.execute("UPDATE preview_apps SET serving = NULL WHERE serving = ?", (record.id,))
             names = ", ".join(f"{name} = ?" for name in values)
             connection.execute(
                 f"UPDATE preview_deployments SET {names} WHERE id = ?",  # noqa: S608 -- our own names
                 (*values.values(), record.id),
             )
+            if column := _TIMES.get(state):
+                again = (
+                    "" if column == "ended_at" else f" AND {column} IS NULL"
+                )  # the others tell of its first way to ready
+                connection.execute(f"UPDATE preview_deployments SET {column} = ? WHERE id = ?{again}", (now, record.id))  # noqa: S608
             if serves:
                 connection.execute(
                     "UPDATE preview_deployments SET state = 'stopped', built = 0, handle = '', ended_at = ? WHERE id ="

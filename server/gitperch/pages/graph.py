@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from gitperch.git import GitError, commits
@@ -38,7 +37,7 @@ class Graph:
             return page.response("graph.html", "graph")
         branches, recent = await self._head(page.host.git, page.repository)
         links = await links_of(page.host, page.repository, branches)
-        branch_links = {name: dataclasses.asdict(link) for name, link in links.items()}
+        branch_links = {name: {"url": link.url, "state": link.state} for name, link in links.items()}
         # An address that says more has its own first rows, which its script asks for.
         first = None if request.url.query else await data_of_page(page.host, page.repository, "graph")
         return page.response("graph.html", "graph", recent=recent, branch_links=branch_links, first=first)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gitperch.host import Host
-    from gitperch.plugin import BranchLink
+    from gitperch.plugin import BranchLink, Tab
     from gitperch.repositories import Repository
 
 log = logging.getLogger("gitperch.pages")
@@ -33,6 +33,16 @@ async def links_of(host: Host, repository: Repository, branches: Sequence[str]) 
     except Exception:
         log.exception("the links of %s are missing on a page", repository.full_name)
         return {}
+
+
+async def tabs_of(host: Host, repository: Repository) -> Sequence[Tab]:
+    """The plugins' pages beside the repository's others."""
+    try:
+        async with asyncio.timeout(SECONDS):
+            return await host.plugins.tabs(repository)
+    except Exception:
+        log.exception("tabs of %s are missing on a page", repository.full_name)
+        return []
 
 
 async def data_of_page(host: Host, repository: Repository, page: str) -> Markup | None:

@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Any
 from gitperch.errors import BadRequest, NotFound
 from gitperch.git import names, refs
 from gitperch.host import host_of
+from gitperch.pages.links import tabs_of
 from gitperch.pages.visitor import sender
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from starlette.requests import Request
     from starlette.responses import Response
 
     from gitperch.accounts.access import Permission, Viewer
     from gitperch.host import Host
+    from gitperch.plugin import Tab
     from gitperch.repositories import Repository
 
 
@@ -32,6 +34,7 @@ class RepositoryPage:
     repository: Repository
     rank: int
     branches_count: int
+    tabs: Sequence[Tab] = ()
 
     @property
     def root(self) -> str:
@@ -56,6 +59,7 @@ class RepositoryPage:
             "head": repository.head,
             "branches_count": self.branches_count,
             "empty": self.empty,
+            "tabs": self.tabs,
             "settings_pages": host.plugins.settings_pages,
         }
         return host.templates.response(self.request, template, status, headers, **(every | context))
@@ -75,7 +79,8 @@ async def open_repository(request: Request, permission: Permission = "read") -> 
     viewer = await sender(request)
     repository = await host.access.repository(viewer, owner, name, permission)
     rank = await host.access.permission(viewer, repository)
-    return RepositoryPage(request, host, viewer, repository, rank, await _branches_count(host, repository))
+    count, tabs = await _branches_count(host, repository), await tabs_of(host, repository)
+    return RepositoryPage(request, host, viewer, repository, rank, count, tabs)
 
 
 async def _branches_count(host: Host, repository: Repository) -> int:

@@ -1,0 +1,3 @@
+"""The pages about previews: all of a repository, and one."""
+
+from __future__ import annotations
