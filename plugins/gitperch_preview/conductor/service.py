@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("gitperch.preview")
 
 CHECK_SECONDS = 3.0
+CLOSE_SECONDS = 4.5  # a plugin has five to stop
 USABLE_SECONDS = 60.0
 RECIPE_SECONDS = 30.0
 AT_ONCE = 8  # new apps in one push that start by themselves; of more, each waits for its first visitor
@@ -117,11 +118,17 @@ class Conductor:
 
     async def stop(self) -> None:
         await self._clock.note()
-        for runner in self.stage.runners.values():
-            try:
+        await asyncio.gather(*(self._close(runner) for runner in self.stage.runners.values()))
+
+    @staticmethod
+    async def _close(runner: Runner) -> None:
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
                 await runner.close()
-            except Exception:
-                log.exception("the runner %s did not close", runner.name)
+        except TimeoutError:
+            log.warning("the runner %s did not end all in %s s; the next start does", runner.name, CLOSE_SECONDS)
+        except Exception:
+            log.exception("the runner %s did not close", runner.name)
 
     def _add(self, newest: Record, serving: Record | None, visited_at: float) -> Branch:
         place = Place(newest.repo_id, newest.branch, newest.id, newest.state, problem=newest.problem)

@@ -55,6 +55,8 @@ class Slots:
 
     def _leave(self) -> None:
         self._free += 1
+        # Whose task was cancelled a moment ago still stands in the row.
+        self._waiting = [one for one in self._waiting if not one[1].done()]
         if not self._waiting:
             self._turns.clear()  # nobody waits, so nobody's turn was before another's
             return
