@@ -1,6 +1,6 @@
 """make bench: prints the tables of docs/performance.md.
 
-    python -m contrib.bench [--only pages|graph|search|insights|transport|gateway|deploys|memory] [--repo PATH] [--work FOLDER]
+    python -m contrib.bench [--only pages|graph|search|insights|transport|gateway|previews|memory] [--repo PATH] [--work FOLDER]
                             [--rows fetch,large,…] [--apache] [--docker ADDRESS] [--image NAME]
 
 Each table is measured in one run, ours and git's own CGI in turn. Figures are medians unless they say otherwise.
@@ -16,10 +16,10 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from contrib.bench import deploys, gateway, graph, insights, memory_limited, pages, searches, transport
+from contrib.bench import gateway, graph, insights, memory_limited, pages, previews, searches, transport
 from contrib.bench.inputs import LARGE_COMMITS, Inputs
 
-TABLES = ("pages", "graph", "search", "insights", "transport", "gateway", "deploys", "memory")
+TABLES = ("pages", "graph", "search", "insights", "transport", "gateway", "previews", "memory")
 
 
 def main() -> None:
@@ -72,8 +72,8 @@ def _bench(folder: Path, options: argparse.Namespace) -> None:
     if "gateway" in wanted:
         gateway.bench(folder / "gateway", inputs.small)
         print()
-    if "deploys" in wanted:
-        deploys.bench(folder / "deploys", docker=options.docker, image=options.image, rounds=options.rounds)
+    if "previews" in wanted:
+        previews.bench(folder / "previews", previews.Options(options.rounds, options.docker, options.image))
         print()
     if "memory" in wanted:
         memory_limited.bench(folder / "memory", inputs)
