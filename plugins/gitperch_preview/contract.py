@@ -5,6 +5,7 @@ States are those of `gitperch.plugin.BranchLink`: queued → building → starti
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from gitperch.repositories import Repository
 
+_PATH = re.compile(r'export PATH="[^"]*"; ')
+
 
 @dataclass(frozen=True)
 class Command:
@@ -22,6 +25,11 @@ class Command:
 
     line: str
     source: str
+
+    @property
+    def shown(self) -> str:
+        """The line as people know it: without what only has its programs found."""
+        return _PATH.sub("", self.line)
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,7 @@ async def bring_up(
     for nth, command in enumerate(commands or (None,)):
         if nth:
             log.line(f"{reason} Trying the next command.")
-        log.heading(f"Starting {command.line} ({command.source})" if command else "Starting")
+        log.heading(f"Starting {command.shown} ({command.source})" if command else "Starting")
 
         async def begin(command: Command | None = command) -> Running:
             started = await runner.start(deployment, log, command)

@@ -99,11 +99,11 @@ class DockerRunner:
             await self._images.bring_base(log)
         site, _ = await self._ground(deployment)
         for command in recipe.build:
-            log.line(f"{command.line} ({command.source}) is left out: the {recipe.dockerfile} says how it is built")
+            log.line(f"{command.shown} ({command.source}) is left out: the {recipe.dockerfile} says how it is built")
         limits = containers.build_limits(self._build_memory(deployment), self._settings.cpus)
         await self._images.build(deployment, log, site, limits, _BUILD_SECONDS)
         if recipe.release:
-            log.heading(f"Releasing: {recipe.release.line} ({recipe.release.source})")
+            log.heading(f"Releasing: {recipe.release.shown} ({recipe.release.source})")
             wanted = containers.of_image(
                 deployment, self._names, containers.PORT, recipe.release, self._limits(deployment, site)
             )

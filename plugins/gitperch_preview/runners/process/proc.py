@@ -1,4 +1,4 @@
-"""What the kernel says of processes (proc(5)). Nothing here waits; a look at all of them takes milliseconds and belongs in a thread.
+"""What the kernel says of processes (proc(5)). A look at all of them takes milliseconds and belongs in a thread.
 
 Everything that is started for a deployment has `GITPERCH_DEPLOYMENT=FOLDER.DEPLOYMENT.RUN` in its first environment. FOLDER stands for
 one data folder, so that two servers on one machine leave each other's processes alone; RUN is another each time something is started.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,12 +18,17 @@ if TYPE_CHECKING:
 
 MARKER = "GITPERCH_DEPLOYMENT"
 _MARKED = f"{MARKER}=".encode()
+_PF_KTHREAD = 0x00200000  # include/linux/sched.h
+_EXEC_SECONDS = 0.01
 _ENVIRONMENT = 256 << 10  # bytes of an environment that are looked at; the marker stands in front
 
 
 @dataclass(frozen=True)
 class Process:
-    """`started` is in clock ticks since the boot: with `pid` it names one process for as long as the machine runs."""
+    """`started` is in clock ticks since the boot: with `pid` it names one process for as long as the machine runs.
+
+    `kernel`: it is a thread of the kernel's own.
+    """
 
     pid: int
     parent: int
@@ -30,6 +36,7 @@ class Process:
     started: int
     threads: int
     zombie: bool
+    kernel: bool
 
 
 def process(pid: int) -> Process | None:
@@ -43,7 +50,9 @@ def process(pid: int) -> Process | None:
         return None
     # A process whose first thread has ended looks like a zombie, but its others go on.
     gone = fields[0] in (b"Z", b"X") and int(fields[17]) <= 1
-    return Process(pid, int(fields[1]), int(fields[3]), int(fields[19]), int(fields[17]), gone)
+    return Process(
+        pid, int(fields[1]), int(fields[3]), int(fields[19]), int(fields[17]), gone, bool(int(fields[6]) & _PF_KTHREAD)
+    )
 
 
 def alive() -> list[Process]:
@@ -54,10 +63,17 @@ def alive() -> list[Process]:
 
 def marker(pid: int) -> str:
     """What the marker of `pid` says, "" without one, and where this server may not look."""
+    return _marker(_environment(pid))
+
+
+def _environment(pid: int) -> bytes:
     try:
-        environment = _read(f"/proc/{pid}/environ", _ENVIRONMENT)
+        return _read(f"/proc/{pid}/environ", _ENVIRONMENT)
     except OSError:
-        return ""
+        return b"-"
+
+
+def _marker(environment: bytes) -> str:
     for value in environment.split(b"\0"):
         if value.startswith(_MARKED):
             return value.removeprefix(_MARKED).decode("ascii", "replace")
@@ -66,7 +82,11 @@ def marker(pid: int) -> str:
 
 def marked(beginning: str) -> dict[int, str]:
     """Every process whose marker begins with `beginning`, and the marker."""
-    found = {one.pid: marker(one.pid) for one in alive()}
+    known = {one.pid: _environment(one.pid) for one in alive() if not one.kernel}
+    if becoming := [pid for pid, environment in known.items() if not environment]:
+        time.sleep(_EXEC_SECONDS)  # one that is just becoming another program has none for a moment (execve(2))
+        known |= {pid: _environment(pid) for pid in becoming}
+    found = {pid: _marker(environment) for pid, environment in known.items()}
     return {pid: text for pid, text in found.items() if text.startswith(beginning)}
 
 

@@ -125,7 +125,7 @@ class ProcessRunner:
     async def _step(
         self, title: str, deployment: Deployment, found: Cell, home: Home, command: Command, log: Log
     ) -> None:
-        log.heading(f"{title}: {command.line} ({command.source})")
+        log.heading(f"{title}: {command.shown} ({command.source})")
         memory = max(deployment.memory, self._host.config.previews.build_megabytes << 20)
         environment = _environment(deployment, found, home)
         run = await self._start(found, deployment, self._spec(deployment, home, command, environment, memory, log))
@@ -135,9 +135,9 @@ class ProcessRunner:
             run.kill()
         if ended.code:
             full = shutil.disk_usage(home.app).free < checkout.SPARE
-            raise RunnerError(f"`{command.line}` failed. {ended.reason}{' The disk is full.' if full else ''}")
+            raise RunnerError(f"`{command.shown}` failed. {ended.reason}{' The disk is full.' if full else ''}")
         if ended.oom:
-            raise RunnerError(f"`{command.line}` failed. {ended.reason}")
+            raise RunnerError(f"`{command.shown}` failed. {ended.reason}")
 
     async def start(self, deployment: Deployment, log: Log, command: Command | None) -> Running:
         with self._held(deployment):
