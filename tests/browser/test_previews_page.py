@@ -168,7 +168,7 @@ def test_a_failure_says_what_happened_and_what_still_answers(signed_in: Page, si
     site.push(app("bad", build="echo no such module; exit 7"))
     main = row(page, "main")
     expect(main).to_contain_text("Failed", timeout=LISTENS)
-    expect(main).to_contain_text("`echo no such module; exit 7` failed")
+    expect(main).to_contain_text("echo no such module; exit 7 failed")
     expect(main).to_contain_text(f"Still {good[:8]} answers, the version before.")
     assert site.text() == "good"
     main.get_by_role("link", name="Log of main").click()
@@ -265,6 +265,24 @@ def test_the_graph_and_the_branches_show_each_change_and_a_click_opens_the_previ
     expect(branches.get_by_role("link", name="Ready", exact=True)).to_be_visible()
     branches.get_by_role("link", name="Ready", exact=True).click()
     expect(branches.get_by_role("log")).to_contain_text("hello from alive")
+
+
+def test_what_a_repository_says_is_text(signed_in: Page, site: Site) -> None:
+    page, branch = signed_in, "odd/<svg/onload=alert(1)>#100%&\"'"
+    page.on("dialog", lambda dialog: pytest.fail(dialog.message))
+    site.push(
+        app("odd", before="print('<img src=x onerror=alert(2)>', '\\x1b[31;1mred\\x1b[0m', '\\x1b]0;title\\x07')"),
+        branch,
+    )
+    site.until("ready", branch)
+    page.goto(f"{site.server.url}/alice/{site.name}/previews")
+    page.get_by_role("link", name=branch, exact=True).click()
+    log = page.get_by_role("log")
+    expect(log).to_contain_text("<img src=x onerror=alert(2)> red")
+    expect(log.locator(".sgr-1.sgr-bold")).to_have_text("red")
+    page.get_by_role("button", name="Sleep").click()
+    expect(page.get_by_role("heading", name="Sleeping")).to_be_visible()
+    assert site.state(branch) == "sleeping"
 
 
 def test_nothing_is_wider_than_a_phone(signed_in: Page, site: Site) -> None:

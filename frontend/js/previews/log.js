@@ -5,7 +5,8 @@ import { createPainter } from "./sgr.js";
 const LINES = 2000; // that are asked for first; the download has all
 const KEPT = 5000;
 const NEAR = 12; // px from the end that count as the end
-const AGAIN = 5000; // ms before another try where the log was refused
+const AGAIN = 5000; // ms before another try where the log was refused; twice that before the next
+const LONGEST = 60_000;
 const QUIET = 1500; // ms in which what was there already comes, which nobody wants read aloud
 const KINDS = /** @type {const} */ ([["-----> ", "log-step"], ["=====> ", "log-done"], [" !     ", "log-wrong"]]);
 
@@ -31,6 +32,7 @@ export function createLog({ box, more, note }) {
   let atEnd = true;
   let over = false;
   let missed = 0;
+  let pause = AGAIN;
   /** @type {number | undefined} */
   let timer;
 
@@ -43,6 +45,7 @@ export function createLog({ box, more, note }) {
       if (!offset) clear();
       offset = event.lastEventId.split(":")[1] ?? "";
       note.textContent = "";
+      pause = AGAIN;
       waiting += event.data;
       frame ||= requestAnimationFrame(flush);
     };
@@ -56,7 +59,8 @@ export function createLog({ box, more, note }) {
       if (opened.readyState !== EventSource.CLOSED) return; // it tries again by itself
       close();
       note.textContent = "The log cannot be read at the moment. Trying again.";
-      timer = setTimeout(connect, AGAIN);
+      timer = setTimeout(connect, pause);
+      pause = Math.min(LONGEST, pause * 2);
     };
   }
 

@@ -12,7 +12,8 @@ export function createPreview(root) {
   const { branch = "" } = root.dataset;
   const box = root.querySelector(".log");
   const dialog = root.querySelector("dialog.preview-share");
-  const log = box instanceof HTMLElement ? createLog({ box, more: find(root, ".log-more", HTMLButtonElement), note: find(root, ".log-end", HTMLElement) }) : null;
+  // Without an address where it is the server has said why it cannot be read.
+  const log = box instanceof HTMLElement && box.dataset.stream ? createLog({ box, more: find(root, ".log-more", HTMLButtonElement), note: find(root, ".log-end", HTMLElement) }) : null;
   const share = dialog instanceof HTMLDialogElement ? createShare(root, dialog) : null;
   const follow = createFollow({
     root,
