@@ -47,7 +47,7 @@ def test_what_runs_lives_on_when_the_server_is_killed(own_apps: Callable[..., Se
     site.until("ready")
     assert site.text("id") == before
     assert site.server.get(site.url() + "exit").status
-    wait(lambda: site.state() == "ready" and site.text("id") != before, "its end is noticed")
+    site.another(before)
     settled(site)
 
 

@@ -32,7 +32,7 @@ def test_settings_reach_an_app_and_a_change_starts_it_again(apps: Server, site: 
     before = site.text("id")
     assert site.text("env?COLOUR") == "green"
     apps.cli("env", "set", full_name, "COLOUR=indigo-secret", "--secret")
-    wait(lambda: site.state() == "ready" and site.text("id") != before, "a new start")
+    site.another(before)
     assert site.text("env?COLOUR") == "indigo-secret"
     shown = apps.get(f"{site.api}/main/log", user=apps.admin)
     assert "the colour is" in site.log(site.previews()["main"])

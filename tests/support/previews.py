@@ -140,6 +140,16 @@ class Site:
     def url(self, branch: str = "main") -> str:
         return str(self.previews()[branch]["url"])
 
+    def another(self, before: str, branch: str = "main") -> str:
+        """What the process at the preview's address says of itself, once that is another one than `before`."""
+
+        def found() -> str:
+            answer = self.server.get(self.url(branch) + "id", headers={"Accept": "text/plain"})
+            # Whoever asks in the moment of its end may be told that it gave no answer.
+            return answer.text if answer.status == 200 and answer.text != before else ""
+
+        return str(wait(found, "another process"))
+
     def text(self, path: str = "", branch: str = "main") -> str:
         """What the preview's address answers, once it does."""
         answer = self.server.get(self.url(branch).rstrip("/") + "/" + path, headers={"Accept": "text/plain"})

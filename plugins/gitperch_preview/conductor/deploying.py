@@ -121,7 +121,7 @@ async def bring_up(
             return running, nth
         lane.starting = None
         ended = running.ended.done()
-        reason = f"It ended before it answered: {plainly(problem)}." if ended else problem
+        reason = f"{plainly(problem)}. It had not answered yet." if ended else problem
         if not ended:
             await whole(runner.stop(running))
             break

@@ -173,33 +173,9 @@ class Records:
             if before.state != record.state:
                 raise Gone  # replaced, in a transaction that this task has not heard of yet
             states.check(before.state, state)
-            now = time.time()
-            values = {"problem": "", **columns, "state": state}
-            if state in (states.FAILED, states.QUEUED):  # nothing of it is left that could be started
-                values |= {"built": 0, "handle": "", "ready_at": None}
-            if state == states.QUEUED:
-                values |= {"building_at": None, "starting_at": None}
-                connection.execute("UPDATE preview_apps SET serving = NULL WHERE serving = ?", (record.id,))
-            names = ", ".join(f"{name} = ?" for name in values)
-            connection.execute(
-                f"UPDATE preview_deployments SET {names} WHERE id = ?",  # noqa: S608 -- our own names
-                (*values.values(), record.id),
-            )
-            if column := _TIMES.get(state):
-                again = (
-                    "" if column == "ended_at" else f" AND {column} IS NULL"
-                )  # the others tell of its first way to ready
-                connection.execute(f"UPDATE preview_deployments SET {column} = ? WHERE id = ?{again}", (now, record.id))  # noqa: S608
+            _write(connection, record.id, state, columns)
             if serves:
-                connection.execute(
-                    "UPDATE preview_deployments SET state = 'stopped', built = 0, handle = '', ended_at = ? WHERE id ="
-                    " (SELECT serving FROM preview_apps WHERE repo_id = ? AND branch = ? AND serving <> ?)",
-                    (now, record.repo_id, record.branch, record.id),
-                )
-                connection.execute(
-                    "UPDATE preview_apps SET serving = ? WHERE repo_id = ? AND branch = ?",
-                    (record.id, record.repo_id, record.branch),
-                )
+                _serve(connection, record)
             after = _read(connection, record.id)
             newest = connection.execute("SELECT 1 FROM preview_apps WHERE newest = ?", (record.id,)).fetchall()
             if not newest:
@@ -260,6 +236,40 @@ class Records:
         """Note (when, repository, branch) of last visits."""
         async with self._db.write() as tx:
             await tx.executemany("UPDATE preview_apps SET visited_at = ? WHERE repo_id = ? AND branch = ?", visits)
+
+
+def _write(connection: sqlite3.Connection, deployment_id: int, state: str, columns: dict[str, Any]) -> None:
+    values = {"problem": "", **columns, "state": state}
+    if state in (states.FAILED, states.QUEUED):  # nothing of it is left that could be started
+        values |= {"built": 0, "handle": "", "ready_at": None}
+        connection.execute("UPDATE preview_apps SET serving = NULL WHERE serving = ?", (deployment_id,))
+    if state == states.QUEUED:
+        values |= {"building_at": None, "starting_at": None}
+    names = ", ".join(f"{name} = ?" for name in values)
+    connection.execute(
+        f"UPDATE preview_deployments SET {names} WHERE id = ?",  # noqa: S608 -- our own names
+        (*values.values(), deployment_id),
+    )
+    if column := _TIMES.get(state):
+        # But for its end, they tell of its first way to ready.
+        again = "" if column == "ended_at" else f" AND {column} IS NULL"
+        connection.execute(
+            f"UPDATE preview_deployments SET {column} = ? WHERE id = ?{again}",  # noqa: S608 -- our own names
+            (time.time(), deployment_id),
+        )
+
+
+def _serve(connection: sqlite3.Connection, record: Record) -> None:
+    """From now on it is the one that answers, and the one that did is over."""
+    connection.execute(
+        "UPDATE preview_deployments SET state = 'stopped', built = 0, handle = '', ended_at = ? WHERE id ="
+        " (SELECT serving FROM preview_apps WHERE repo_id = ? AND branch = ? AND serving <> ?)",
+        (time.time(), record.repo_id, record.branch, record.id),
+    )
+    connection.execute(
+        "UPDATE preview_apps SET serving = ? WHERE repo_id = ? AND branch = ?",
+        (record.id, record.repo_id, record.branch),
+    )
 
 
 def _read(connection: sqlite3.Connection, deployment_id: int) -> Record:

@@ -99,7 +99,7 @@ async def revive(branch: Branch) -> None:
     record, stage = branch.serving, branch.stage
     if not record or branch.running:
         return
-    reason = branch.ended.reason if branch.ended else "nothing answered at its port any more"
+    reason = branch.ended.reason if branch.ended else "Nothing answered at its port any more"
     recipe = await stage.records.recipe(record.id)
     deployment = await stage.deployment(record, recipe)
     log = stage.logs.open(deployment)
@@ -115,7 +115,7 @@ async def revive(branch: Branch) -> None:
                 f" The last time: {plainly(reason)}."
             )
         pause = BACKOFF * 2 ** (len(branch.crashes) - 1)
-        log.heading(f"It ended by itself: {plainly(reason)}. It starts again in {pause:g} s")
+        log.heading(f"{plainly(reason)}. It starts again in {pause:g} s")
         await asyncio.sleep(pause)
         try:
             await start_again(branch, record, recipe, log, deployment)
