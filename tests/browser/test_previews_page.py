@@ -267,6 +267,40 @@ def test_the_graph_and_the_branches_show_each_change_and_a_click_opens_the_previ
     expect(branches.get_by_role("log")).to_contain_text("hello from alive")
 
 
+def test_a_branch_that_is_deleted_leaves_the_list_and_its_page_says_so(
+    signed_in: Page, site: Site, complaints: Complaints
+) -> None:
+    complaints.expect("404")
+    page, one = signed_in, signed_in.context.new_page()
+    site.push({"index.html": "stays"})
+    site.push(app("goes"), "feature/brief")
+    site.until("ready", "feature/brief")
+    page.goto(f"{site.server.url}/alice/{site.name}/previews")
+    one.goto(f"{site.server.url}/alice/{site.name}/previews/feature/brief")
+    expect(one.get_by_role("log")).to_contain_text("hello from goes")
+    site.delete("feature/brief")
+    expect(row(page, "feature/brief")).to_have_count(0)
+    expect(row(page, "main")).to_be_visible()
+    expect(one.get_by_role("alert")).to_contain_text("There is no preview of a branch 'feature/brief'")
+    expect(one.get_by_text("This log is not kept any more.")).to_be_visible()
+
+
+def test_a_page_goes_on_after_a_restart_of_the_server(signed_in: Page, site: Site, complaints: Complaints) -> None:
+    complaints.expect("ERR_", "WebSocket connection", "Failed to load resource")
+    page = signed_in
+    site.push(app("again"))
+    site.until("ready")
+    page.goto(f"{site.server.url}/alice/{site.name}/previews/main")
+    log = page.get_by_role("log")
+    expect(log).to_contain_text("hello from again")
+    site.server.restart()
+    expect(log.get_by_text("hello from again")).to_have_count(2, timeout=LISTENS)
+    expect(page.get_by_role("heading", name="Ready")).to_be_visible(timeout=LISTENS)
+    expect(page.locator("#live")).to_have_text("Live", timeout=LISTENS)
+    page.get_by_role("button", name="Sleep").click()
+    expect(page.get_by_role("heading", name="Sleeping")).to_be_visible()
+
+
 def test_what_a_repository_says_is_text(signed_in: Page, site: Site) -> None:
     page, branch = signed_in, "odd/<svg/onload=alert(1)>#100%&\"'"
     page.on("dialog", lambda dialog: pytest.fail(dialog.message))

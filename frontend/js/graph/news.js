@@ -34,6 +34,7 @@ export function createNews({ store, arrivals, cursor, refs, list, links, reopen,
     if (message.type === "preview.changed") {
       if (message.url) links.set(message.branch, { url: message.url, state: message.state });
       else links.delete(message.branch);
+      refs.expire(); // cards say it, too
       list.relabel();
     } else if (message.type === "resync") {
       refs.expire();
