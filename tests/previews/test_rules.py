@@ -118,10 +118,10 @@ def test_a_merged_branch_is_stopped_sooner(own_apps: Callable[..., Server], tmp_
 
 
 def test_without_room_the_new_version_sleeps_and_says_why(own_apps: Callable[..., Server], tmp_path: Path) -> None:
-    server = own_apps(running=1, start_seconds=2)
+    server = own_apps(running=1, start_seconds=5)
     site = Site(server, tmp_path, "tight")
     files = app("busy")
-    files["app.py"] = str(files["app.py"]).replace("def do_GET(self):", "def do_GET(self):\n        time.sleep(5)")
+    files["app.py"] = str(files["app.py"]).replace("def do_GET(self):", "def do_GET(self):\n        time.sleep(8)")
     files["app.py"] = "import time\n" + str(files["app.py"])
     site.push(files)
     site.until("ready")
@@ -163,6 +163,16 @@ def test_who_leaves_ends_the_following_and_not_the_build(apps: Server, site: Sit
     pushing.communicate(timeout=10)
     site.until("ready", oid=oid)
     assert site.text() == "followed"
+
+
+def test_a_push_follows_no_longer_than_it_is_told_to(own_apps: Callable[..., Server], tmp_path: Path) -> None:
+    site = Site(own_apps(push_seconds=1), tmp_path, "patient")
+    begun = time.monotonic()
+    said = site.said(app("slow", build="sleep 6"), "feature/slow")
+    assert time.monotonic() - begun < 6
+    assert f"It goes on by itself: {site.server.url}/alice/patient/previews/feature/slow" in said
+    assert f"=====> {site.url('feature/slow')}" in said
+    site.until("ready", "feature/slow")
 
 
 def test_many_may_follow_and_pushes_still_have_their_places(apps: Server, tmp_path: Path) -> None:

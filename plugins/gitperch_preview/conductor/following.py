@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gitperch_preview.conductor import states
-from gitperch_preview.conductor.stage import page
 from gitperch_preview.logs.reading import Reader
+from gitperch_preview.pages.words import address
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -100,7 +100,8 @@ def _ending(stage: Stage, repo: Repository, each: Told, outcome: str | None) -> 
             serves = branch and branch.place.upstream
             return [*problem, *([f"{_INDENT}The version before stays at {each.url}"] if serves else [])]
         case None:
-            return [f"{_STEP}It goes on without you: {page(stage, repo)}", there]
+            page = stage.host.config.base_url + address(repo, each.branch)
+            return [f"{_STEP}It goes on by itself: {page}", there]
     return [f"{_WRONG}A newer push has replaced this one."]
 
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gitperch.host import Host
-    from gitperch.repositories import Repository
     from gitperch_preview.conductor.branch import Branch
     from gitperch_preview.conductor.records import Record, Records
     from gitperch_preview.conductor.room import Room
@@ -152,8 +151,3 @@ class Stage:
 def host_name(deployment: Deployment) -> str:
     """What browsers say in `Host`."""
     return urlsplit(deployment.url).netloc
-
-
-def page(stage: Stage, repo: Repository) -> str:
-    """Where a person reads more about a repository's previews."""
-    return f"{stage.host.config.base_url}/{repo.full_name}/previews"
