@@ -38,6 +38,12 @@ def site(server: Server, tmp_path: Path, request: pytest.FixtureRequest) -> Site
     return Site(server, tmp_path, request.node.name.removeprefix("test_").replace("_", "-")[:24].strip("-"))
 
 
+@pytest.fixture(autouse=True)
+def leaving(complaints: Complaints) -> None:
+    """Whoever follows a link at once leaves before the page has its socket."""
+    complaints.expect("WebSocket is closed before the connection is established")
+
+
 def row(page: Page, branch: str) -> Locator:
     return page.locator(f'.preview-row[data-part="{branch}"]')
 
