@@ -115,7 +115,7 @@ class OnePage:
         idle = previews.idle_minutes * 60 if recipe.idle is None else recipe.idle
         command = next(iter(recipe.commands[branch.newest.command :]), None)
         return Runs(
-            command.line if command else "",
+            command.shown if command else "",
             command.source if command else recipe.dockerfile,
             megabytes(recipe.memory or previews.memory_bytes),
             patience(idle) if idle else "",
