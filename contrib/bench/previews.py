@@ -25,6 +25,7 @@ from contrib.bench.table import milliseconds, row
 from gitperch_preview.runners.docker import tidying
 from gitperch_preview.runners.docker.engine import Engine
 from gitperch_preview.runners.docker.names import Names
+from gitperch_preview.runners.process.cell import SYSTEM_PATH
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -166,16 +167,23 @@ def _by_hand(site: Site, text: str) -> tuple[float, float]:
     shutil.rmtree(folder, ignore_errors=True)
     git(site.work, "clone", "--quiet", str(site.work), str(folder))
     began = time.perf_counter()
-    subprocess.run(["/bin/sh", "-c", AS_APPS, "sh", BUILD], cwd=folder, env=GIT, check=True, start_new_session=True)
+    subprocess.run(
+        ["/bin/sh", "-c", AS_APPS, "sh", BUILD], cwd=folder, env=_environment(), check=True, start_new_session=True
+    )
     built = time.perf_counter() - began
     return built, _started(folder, text)
+
+
+def _environment() -> dict[str, str]:
+    """The programs that apps have: not those that somebody has put in front of them."""
+    return GIT | {"PATH": ":".join(SYSTEM_PATH)} if os.geteuid() == 0 else GIT
 
 
 def _started(folder: Path, text: str) -> float:
     """Seconds until the app in `folder` answers; then it is ended."""
     port = free_port()
     began = time.perf_counter()
-    environment = GIT | {"PORT": str(port), "HOST": "127.0.0.1"}
+    environment = _environment() | {"PORT": str(port), "HOST": "127.0.0.1"}
     app = subprocess.Popen(
         ["/bin/sh", "-c", AS_APPS, "sh", f"exec {START}"],
         cwd=folder,

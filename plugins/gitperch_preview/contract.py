@@ -107,11 +107,15 @@ class Upstream:
 
 @dataclass(frozen=True)
 class Ended:
-    """An app is over. `reason` is a sentence: the exit status in words, or that it had no memory left (`oom`)."""
+    """An app is over. `reason` is a sentence: the exit status in words, or that it had no memory left (`oom`).
+
+    `final`: nothing of its deployment is left that could be started again, and it would only end the same way.
+    """
 
     code: int | None
     oom: bool
     reason: str
+    final: bool = False
 
 
 @dataclass(frozen=True)

@@ -124,6 +124,7 @@ async def bring_up(
         reason = f"{plainly(problem)}. It had not answered yet." if ended else problem
         if not ended:
             await whole(runner.stop(running))
+        if not ended or running.ended.result().final:
             break
     raise RunnerError(reason)
 

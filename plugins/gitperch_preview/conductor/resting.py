@@ -105,6 +105,8 @@ async def revive(branch: Branch) -> None:
     log = stage.logs.open(deployment)
     if record.state != states.STARTING:
         await branch.move(record, states.STARTING)
+    if branch.ended and branch.ended.final:
+        raise RunnerError(reason)
     while True:
         await until_usable(branch, record)
         now = time.monotonic()

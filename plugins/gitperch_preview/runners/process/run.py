@@ -9,6 +9,7 @@ import os
 import secrets
 import signal
 import subprocess
+import time
 from typing import TYPE_CHECKING
 
 from gitperch_preview.contract import Ended, RunnerError
@@ -16,7 +17,7 @@ from gitperch_preview.runners.process import proc, words
 from gitperch_preview.runners.process.cell import SYSTEM_PATH, exports
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Mapping
 
     from gitperch_preview.runners.process.cell import Cell, Spec
     from gitperch_preview.runners.process.cgroups import Group, Limits
@@ -45,6 +46,9 @@ class Run:
         self.ended: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
         self.problem = ""  # why the server ended it
         self.oom = False
+        self.final = False
+        self.afterwards: Callable[[], Awaitable[None]] | None = None
+        """What is done when nothing of it runs any more, before anybody hears of its end."""
         self.leader: proc.Watched | None = None
         self.init: proc.Watched | None = None
         self._cell = cell
@@ -177,6 +181,12 @@ class Run:
         return True
 
     @property
+    def began_at(self) -> float:
+        """Unix seconds."""
+        since_boot = self._led.started / os.sysconf("SC_CLK_TCK")
+        return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + since_boot
+
+    @property
     def _led(self) -> proc.Watched:
         assert self.leader  # noqa: S101 -- it was started or adopted
         return self.leader
@@ -226,6 +236,8 @@ class Run:
                 ended = self._told(code)
                 if self.group:
                     await emptied(self.group)
+                if self.afterwards:
+                    await self.afterwards()
                 for watched in (self.leader, self.init):
                     if watched:
                         watched.close()
@@ -269,7 +281,7 @@ class Run:
         oom = self.oom or bool(self.group and (self.group.out_of_memory() or (killed and not self.group.path.exists())))
         if oom:
             return Ended(code, oom=True, reason=words.no_memory(self.limits.memory))
-        return Ended(code, oom=False, reason=self.problem or words.exited(code))
+        return Ended(code, oom=False, reason=self.problem or words.exited(code), final=self.final)
 
 
 async def emptied(group: Group) -> None:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gitperch_preview.contract import RunnerError, Running, Thing, Upstream
-from gitperch_preview.runners.process import checkout, dependencies, proc
+from gitperch_preview.runners.process import checkout, dependencies, filling, proc
 from gitperch_preview.runners.process.cell import Cell, Spec, cell
 from gitperch_preview.runners.process.cgroups import Limits
 from gitperch_preview.runners.process.places import Places, bytes_in
@@ -284,6 +284,10 @@ class ProcessRunner:
 
         run.ended.add_done_callback(over)
         self._host.tasks.start(f"preview process {run.unit}", functools.partial(_followed, run))
+        if self._opened:
+            self._host.tasks.start(
+                "preview processes' disk", functools.partial(filling.look, self._runs, self._opened[1])
+            )
 
     def _of(self, running: Running) -> list[Run]:
         name = running.handle.get("name")

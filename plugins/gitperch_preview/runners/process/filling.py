@@ -1,0 +1,76 @@
+"""Whoever fills the disk is ended before nobody can push any more, and what it wrote is removed at once.
+
+The free space is looked at often, which costs next to nothing; who has taken it, only when little is left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import stat
+from typing import TYPE_CHECKING
+
+from gitperch_preview.runners.process.checkout import SPARE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from gitperch_preview.runners.process.places import Places
+    from gitperch_preview.runners.process.run import Run
+
+LOOK_SECONDS = 0.25
+LATER_SECONDS = 10.0  # after a look that found nobody to blame
+MUCH = 32 << 20
+PROBLEM = "It had filled the server's disk, and was ended; what it wrote is gone."
+
+
+async def look(runs: Mapping[int, set[Run]], places: Places) -> None:
+    """Go on as long as there are `runs` (by their deployments)."""
+    while runs:
+        await asyncio.sleep(LOOK_SECONDS)
+        if shutil.disk_usage(places.root).free < SPARE and not await _ended(runs, places):
+            await asyncio.sleep(LATER_SECONDS)
+
+
+async def _ended(runs: Mapping[int, set[Run]], places: Places) -> bool:
+    """End the one that has written the most since it began; False where none has written much."""
+    written = {
+        number: await asyncio.to_thread(_written, list(those), places.deployment(number))
+        for number, those in list(runs.items())
+    }
+    most = max(written, key=lambda number: written[number], default=0)
+    those = [run for run in runs.get(most, ()) if not run.ended.done()]
+    if not those or written[most] < MUCH:
+        return False
+
+    async def emptied() -> None:
+        await places.remove(places.deployment(most))
+
+    for run in those:
+        run.final, run.problem, run.afterwards = True, PROBLEM, emptied
+        run.kill()
+    await asyncio.wait([run.ended for run in those])
+    return True
+
+
+def _written(runs: list[Run], folder: Path) -> int:
+    """Bytes on disk of what has changed in `folder` since the first of `runs` began, and of what they hold open without a name."""
+    since = min(run.began_at for run in runs)
+    total = 0
+    for _, _, names, descriptor in os.fwalk(folder, follow_symlinks=False):
+        for name in names:
+            with contextlib.suppress(OSError):
+                found = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+                total += found.st_blocks * 512 if found.st_ctime >= since else 0
+    device = folder.stat().st_dev
+    nameless = {}
+    for pid in {pid for run in runs for pid in run.pids()}:
+        with contextlib.suppress(OSError):
+            for name in os.listdir(f"/proc/{pid}/fd"):  # noqa: PTH208 -- names alone
+                found = os.stat(f"/proc/{pid}/fd/{name}")  # noqa: PTH116
+                if stat.S_ISREG(found.st_mode) and not found.st_nlink and found.st_dev == device:
+                    nameless[found.st_ino] = found.st_blocks * 512
+    return total + sum(nameless.values())
