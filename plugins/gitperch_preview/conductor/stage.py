@@ -78,12 +78,12 @@ class Stage:
             label=label,
             url=url,
             recipe=recipe,
-            memory=self._memory(recipe),
+            memory=self.memory(recipe),
             environment=environment,
             secrets=secrets,
         )
 
-    def _memory(self, recipe: Recipe) -> int:
+    def memory(self, recipe: Recipe) -> int:
         """Bytes: what the branch asks for, as far as this server allows it."""
         settings = self.host.config.previews
         return min(recipe.memory, settings.memory_max_bytes) if recipe.memory else settings.memory_bytes

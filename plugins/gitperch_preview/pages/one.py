@@ -117,7 +117,7 @@ class OnePage:
         return Runs(
             command.shown if command else "",
             command.source if command else recipe.dockerfile,
-            megabytes(recipe.memory or previews.memory_bytes),
+            megabytes(self._conductor.stage.memory(recipe)),
             patience(idle) if idle else "",
         )
 
