@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MARKER = "GITPERCH_DEPLOYMENT"
 _MARKED = f"{MARKER}=".encode()
 _PF_KTHREAD = 0x00200000  # include/linux/sched.h
-_EXEC_SECONDS = 0.01
+_EXEC_SECONDS = 0.01  # a process that is just becoming another program has no environment for a moment (execve(2))
 _ENVIRONMENT = 256 << 10  # bytes of an environment that are looked at; the marker stands in front
 
 
@@ -63,7 +63,11 @@ def alive() -> list[Process]:
 
 def marker(pid: int) -> str:
     """What the marker of `pid` says, "" without one, and where this server may not look."""
-    return _marker(_environment(pid))
+    environment = _environment(pid)
+    if not environment:
+        time.sleep(_EXEC_SECONDS)
+        environment = _environment(pid)
+    return _marker(environment)
 
 
 def _environment(pid: int) -> bytes:
@@ -84,7 +88,7 @@ def marked(beginning: str) -> dict[int, str]:
     """Every process whose marker begins with `beginning`, and the marker."""
     known = {one.pid: _environment(one.pid) for one in alive() if not one.kernel}
     if becoming := [pid for pid, environment in known.items() if not environment]:
-        time.sleep(_EXEC_SECONDS)  # one that is just becoming another program has none for a moment (execve(2))
+        time.sleep(_EXEC_SECONDS)
         known |= {pid: _environment(pid) for pid in becoming}
     found = {pid: _marker(environment) for pid, environment in known.items()}
     return {pid: text for pid, text in found.items() if text.startswith(beginning)}
