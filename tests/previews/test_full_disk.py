@@ -42,12 +42,13 @@ def free(server: Server) -> int:
     return found.f_bavail * found.f_frsize
 
 
-def test_a_build_that_fills_the_disk_fails_alone(server: Server, tmp_path: Path) -> None:
+@pytest.mark.parametrize("line", [FILL, 'mkdir -p "$npm_config_cache" && cat /dev/zero > "$npm_config_cache/filling"'])
+def test_a_build_that_fills_the_disk_fails_alone(server: Server, tmp_path: Path, line: str) -> None:
     site = Site(server, tmp_path, "builder")
     site.push(app("before"))
     site.until("ready")
     room = free(server)
-    site.push(app("greedy", build=FILL))
+    site.push(app("greedy", build=line))
     failed = site.until("failed")
     assert "disk is full" in failed["problem"]
     assert site.text() == "before"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,13 +13,14 @@ from gitperch_preview.conductor.news import whole
 from gitperch_preview.events import PreviewChanged
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterable, Sequence
 
     from gitperch.db import Row
     from gitperch.host import Host
     from gitperch_preview.contract import Recipe
 
+# What a preview has become is not lost on a full disk: whoever fills it is ended in less time than this.
+FULL_TRIES, FULL_PAUSE = 30, 0.5
 _COLUMNS = "id, repo_id, branch, oid, runner, state, problem, actor, secrets, built, command, handle, created_at"
 _REPLACED = "A newer push replaced it."
 _TIMES = {
@@ -165,7 +168,19 @@ class Records:
         """Bring a deployment to `state`, with other columns of its row. `serves`: from now on it is the one that answers, and the one
         that did is over. Not to be stopped half-way. Raises Gone, also where a newer deployment has ended this one.
         """
-        await whole(self._move(record, state, serves, columns))
+        await whole(self._moved(record, state, serves, columns))
+
+    async def _moved(self, record: Record, state: str, serves: bool, columns: dict[str, Any]) -> None:
+        for _ in range(FULL_TRIES):
+            try:
+                await self._move(record, state, serves, columns)
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+                    raise
+                await asyncio.sleep(FULL_PAUSE)
+            else:
+                return
+        await self._move(record, state, serves, columns)
 
     async def _move(self, record: Record, state: str, serves: bool, columns: dict[str, Any]) -> None:
         def moved(connection: sqlite3.Connection) -> tuple[Record, PreviewChanged | None]:

@@ -15,24 +15,27 @@ from typing import TYPE_CHECKING
 from gitperch_preview.runners.process.checkout import SPARE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
     from gitperch_preview.runners.process.places import Places
     from gitperch_preview.runners.process.run import Run
 
 LOOK_SECONDS = 0.25
-LATER_SECONDS = 10.0  # after a look that found nobody to blame
+LATER_SECONDS = 2.0  # after a look that found nobody to blame, but perhaps a cache
 MUCH = 32 << 20
 PROBLEM = "It had filled the server's disk, and was ended; what it wrote is gone."
 
 
-async def look(runs: Mapping[int, set[Run]], places: Places) -> None:
-    """Go on as long as there are `runs` (by their deployments)."""
-    while runs:
+async def look(runs: Mapping[int, set[Run]], places: Places, free: Callable[[int], Awaitable[int]]) -> None:
+    """Go on as long as there are `runs` (by their deployments), and once more. `free(bytes)` removes what can be made again."""
+    some = True
+    while some:
+        some = bool(runs)
         await asyncio.sleep(LOOK_SECONDS)
         if shutil.disk_usage(places.root).free < SPARE and not await _ended(runs, places):
-            await asyncio.sleep(LATER_SECONDS)
+            await free(SPARE)
+            await asyncio.sleep(LATER_SECONDS if runs else 0)
 
 
 async def _ended(runs: Mapping[int, set[Run]], places: Places) -> bool:

@@ -286,7 +286,7 @@ class ProcessRunner:
         self._host.tasks.start(f"preview process {run.unit}", functools.partial(_followed, run))
         if self._opened:
             self._host.tasks.start(
-                "preview processes' disk", functools.partial(filling.look, self._runs, self._opened[1])
+                "preview processes' disk", functools.partial(filling.look, self._runs, self._opened[1], self.free)
             )
 
     def _of(self, running: Running) -> list[Run]:
