@@ -19,7 +19,8 @@ const NO_ACCESS = 1008;
 export function createLive({ path, onMessage, onState }) {
   /** @type {WebSocket | null} */
   let socket = null;
-  let after = -1;
+  // A page says how far it knows; one that does not starts from the greeting.
+  let after = Number(document.getElementById("live")?.dataset.after || -1);
   let attempt = 0;
   /** @type {number | undefined} */
   let timer;

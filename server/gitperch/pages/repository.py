@@ -35,6 +35,8 @@ class RepositoryPage:
     rank: int
     branches_count: int
     tabs: Sequence[Tab] = ()
+    event: int = 0
+    """The newest event before anything was read for this page: a page that lives asks for what came after."""
 
     @property
     def root(self) -> str:
@@ -60,6 +62,7 @@ class RepositoryPage:
             "branches_count": self.branches_count,
             "empty": self.empty,
             "tabs": self.tabs,
+            "event": self.event,
             "settings_pages": host.plugins.settings_pages,
         }
         return host.templates.response(self.request, template, status, headers, **(every | context))
@@ -78,9 +81,10 @@ async def open_repository(request: Request, permission: Permission = "read") -> 
         ) from None
     viewer = await sender(request)
     repository = await host.access.repository(viewer, owner, name, permission)
+    event = await host.events.last_id(repository.id)
     rank = await host.access.permission(viewer, repository)
     count, tabs = await _branches_count(host, repository), await tabs_of(host, repository)
-    return RepositoryPage(request, host, viewer, repository, rank, count, tabs)
+    return RepositoryPage(request, host, viewer, repository, rank, count, tabs, event)
 
 
 async def _branches_count(host: Host, repository: Repository) -> int:
