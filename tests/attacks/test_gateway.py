@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import time
@@ -246,7 +247,8 @@ def _over_http_2(apps: AppServer, headers: dict[str, str]) -> int | None:
                     return None
                 if isinstance(event, DataReceived):
                     client.acknowledge_received_data(event.flow_controlled_length, 1)
-            line.sendall(client.data_to_send())
+            with contextlib.suppress(ConnectionError):  # closed already, perhaps; what was said before is still read
+                line.sendall(client.data_to_send())
     return status
 
 

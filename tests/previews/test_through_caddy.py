@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -10,7 +11,7 @@ import pytest
 from websockets.sync.client import connect
 
 from support.caddy import HOST, PREVIEWS, in_front_of_a_server
-from support.previews import QUICK, Site, app
+from support.previews import QUICK, Site, app, wait
 from support.server import git
 
 if TYPE_CHECKING:
@@ -82,7 +83,12 @@ def test_an_app_is_there_over_https_and_its_socket_outlives_ten_pushes_to_other_
         # They make room for each other, and not the one that somebody is with.
         for branch, number in (("right", 9), ("left", 8)):
             host = urlsplit(site.url(branch)).hostname or ""
-            assert front.get(host, Accept="text/plain") == (200, f"{number}")
+            # An older version may still answer while the newest is built.
+            wait(functools.partial(_says, front, host, f"{number}"), f"the newest of {branch}")
         assert site.state() == "ready"
         socket.send("still here")
         assert socket.recv(20) == "still here"
+
+
+def _says(front: Front, host: str, text: str) -> bool:
+    return front.get(host, Accept="text/plain") == (200, text)
