@@ -104,7 +104,7 @@ class Streamed(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with self._git.children.turn(client_address(HTTPConnection(scope))):
-            gone = asyncio.ensure_future(_gone(receive))
+            gone = asyncio.ensure_future(gone_from(receive))
             try:
                 await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
                 with contextlib.suppress(_LeftError):
@@ -140,7 +140,8 @@ class _LeftError(Exception):
     """Nobody reads any more."""
 
 
-async def _gone(receive: Receive) -> None:
+async def gone_from(receive: Receive) -> None:
+    """Returns when the client has left."""
     while (await receive())["type"] != "http.disconnect":
         pass
 

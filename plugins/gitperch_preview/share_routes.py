@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from typing import TYPE_CHECKING, Any
 
-from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from gitperch.errors import BadRequest, NotFound, TooLarge
+from gitperch.errors import NotFound
+from gitperch.pages.forms import SECONDS, json_object, read_body
 from gitperch.pages.repository import open_repository
 
 if TYPE_CHECKING:
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
     from gitperch_preview.hosts import Hosts
     from gitperch_preview.shares import Share, Shares
 
-_LIMIT, _SECONDS = 4096, 30.0  # of a body
+_LIMIT = 4096  # bytes of a body
 _HOURS = 24
 _PRIVATE = {"cache-control": "no-store"}
 
@@ -72,19 +70,10 @@ def routes(host: Host, hosts: Hosts, shares: Shares) -> Sequence[BaseRoute]:
 
 
 async def _document(request: Request) -> dict[str, Any]:
-    body = bytearray()
-    try:
-        async with asyncio.timeout(_SECONDS):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > _LIMIT:
-                    raise TooLarge('The body is too large. It says no more than {"hours": 24}.')
-    except (TimeoutError, ClientDisconnect):
-        raise BadRequest(f"The body did not arrive within {_SECONDS:.0f} seconds; no link was made.") from None
-    try:
-        document = json.loads(body or b"{}")
-    except (ValueError, RecursionError):
-        document = None
-    if not isinstance(document, dict):
-        raise BadRequest('The body has to be JSON such as {"hours": 24}; no link was made.')
-    return document
+    body = await read_body(
+        request,
+        _LIMIT,
+        'The body is too large. It says no more than {"hours": 24}.',
+        f"The body did not arrive within {SECONDS:.0f} seconds; no link was made.",
+    )
+    return json_object(body or b"{}", 'The body has to be JSON such as {"hours": 24}; no link was made.')

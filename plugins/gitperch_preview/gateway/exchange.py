@@ -6,6 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
+from gitperch_preview.delivery import gone_from
 from gitperch_preview.gateway import headers
 from gitperch_preview.gateway.connections import Closed
 from gitperch_preview.gateway.heads import BadAnswer
@@ -196,8 +197,7 @@ async def _guard(connection: Connection, still: Still) -> None:
 
 async def _watch(connection: Connection, receive: Receive) -> None:
     """End the request when its client has gone."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
+    await gone_from(receive)
     connection.abort()
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
+from gitperch_preview.delivery import gone_from
 from gitperch_preview.logs.reading import follow, until_now
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class LogStream(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         if scope["method"] != "HEAD":
-            gone = asyncio.ensure_future(_gone(receive))
+            gone = asyncio.ensure_future(gone_from(receive))
             try:
                 async with self._places or nullcontext():
                     with self._reader:
@@ -107,8 +108,3 @@ class LogStream(Response):
             lines = "".join(f"data: {line}\n" for line in text.split("\n"))
             text = f"id: {self._deployment_id}:{piece.end}\n{lines}\n"
         return text.encode("utf-8", "replace")
-
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass

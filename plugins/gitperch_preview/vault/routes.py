@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from typing import TYPE_CHECKING, Any
 
-from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from gitperch.errors import BadRequest, NotFound, TooLarge
+from gitperch.errors import BadRequest, NotFound
+from gitperch.pages.forms import SECONDS, json_object, read_body
 from gitperch.pages.repository import open_repository
 from gitperch_preview.vault import rules
 
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
     from gitperch_preview.vault.service import Setting, Vault
 
 _BODY_LIMIT = 6 * rules.VALUE_LIMIT + 1024  # JSON may write each character as \uXXXX
-_BODY_SECONDS = 30.0
 _PRIVATE = {"cache-control": "no-store"}
 
 
@@ -87,19 +84,10 @@ def _shown(setting: Setting) -> dict[str, Any]:
 
 
 async def _document(request: Request) -> dict[str, Any]:
-    body = bytearray()
-    try:
-        async with asyncio.timeout(_BODY_SECONDS):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > _BODY_LIMIT:
-                    raise TooLarge(f"A value can have {rules.VALUE_LIMIT} bytes at most; nothing was set.")
-    except (TimeoutError, ClientDisconnect):
-        raise BadRequest(f"The value did not arrive within {_BODY_SECONDS:.0f} seconds; nothing was set.") from None
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        document = None
-    if not isinstance(document, dict):
-        raise BadRequest('The body has to be JSON such as {"value": "…", "secret": true}; nothing was set.')
-    return document
+    body = await read_body(
+        request,
+        _BODY_LIMIT,
+        f"A value can have {rules.VALUE_LIMIT} bytes at most; nothing was set.",
+        f"The value did not arrive within {SECONDS:.0f} seconds; nothing was set.",
+    )
+    return json_object(body, 'The body has to be JSON such as {"value": "…", "secret": true}; nothing was set.')

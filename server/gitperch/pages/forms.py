@@ -1,9 +1,10 @@
-"""Forms as browsers send them, read within limits."""
+"""What browsers and programs send in a body, read within limits."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from starlette.requests import ClientDisconnect
@@ -33,25 +34,47 @@ class Form(dict[str, str]):
         return bool(self[name])
 
 
-async def read_form(request: Request) -> Form:
-    """The urlencoded form in the body, after its `csrf` has been checked.
-
-    Raises TooLarge above `LIMIT` bytes, BadRequest for what is no such form, Forbidden for another site's or session's.
-    """
+async def read_body(request: Request, limit: int, too_large: str, late: str) -> bytes:
+    """The whole body, at most `limit` bytes within `SECONDS`. Raises TooLarge and BadRequest with these sentences."""
     body = bytearray()
     try:
         async with asyncio.timeout(SECONDS):
             async for chunk in request.stream():
                 body += chunk
-                if len(body) > LIMIT:
-                    raise TooLarge(f"The form is larger than {LIMIT} bytes; nothing was changed.")
+                if len(body) > limit:
+                    raise TooLarge(too_large)
     except (TimeoutError, ClientDisconnect):
-        raise BadRequest(f"The form did not arrive within {SECONDS:.0f} seconds; nothing was changed.") from None
+        raise BadRequest(late) from None
+    return bytes(body)
+
+
+def json_object(body: bytes, wrong: str) -> dict[str, Any]:
+    """The JSON object in a body. Raises BadRequest with the sentence `wrong` for anything else."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise BadRequest(wrong)
+    return document
+
+
+async def read_form(request: Request) -> Form:
+    """The urlencoded form in the body, after its `csrf` has been checked.
+
+    Raises TooLarge above `LIMIT` bytes, BadRequest for what is no such form, Forbidden for another site's or session's.
+    """
+    body = await read_body(
+        request,
+        LIMIT,
+        f"The form is larger than {LIMIT} bytes; nothing was changed.",
+        f"The form did not arrive within {SECONDS:.0f} seconds; nothing was changed.",
+    )
     kind = request.headers.get("content-type", "").partition(";")[0].strip()
     if kind != "application/x-www-form-urlencoded":
         raise BadRequest("This address takes forms (application/x-www-form-urlencoded) only.")
     try:
-        fields = parse_qsl(bytes(body).decode("ascii"), keep_blank_values=True, max_num_fields=FIELDS)
+        fields = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=FIELDS)
     except ValueError:
         raise BadRequest("The form cannot be read; load its page again and send it once more.") from None
     form = Form(fields)

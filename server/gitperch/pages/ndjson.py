@@ -15,6 +15,7 @@ from starlette.responses import Response
 from gitperch.accounts.access import client_address
 from gitperch.errors import AppError, Busy
 from gitperch.git import GitError
+from gitperch.pages.leaving import gone_from
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Coroutine, Mapping
@@ -61,7 +62,7 @@ class Ndjson(Response):
                 await send({"type": "http.response.body", "body": b""})
                 return
             passing = asyncio.ensure_future(self._pass(send, packed))
-            gone = asyncio.ensure_future(_gone(receive))
+            gone = asyncio.ensure_future(gone_from(receive))
             try:
                 await asyncio.wait((passing, gone), return_when=asyncio.FIRST_COMPLETED)
             finally:
@@ -113,15 +114,10 @@ def _line(value: Mapping[str, Any]) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode("ascii") + b"\n"
 
 
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
 async def while_here(request: Request, work: Coroutine[Any, Any, T]) -> T:
     """The result of `work`, which is cancelled when the client leaves. Raises Busy then, for nobody to read."""
     working = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(_gone(request.receive))
+    gone = asyncio.ensure_future(gone_from(request.receive))
     try:
         await asyncio.wait((working, gone), return_when=asyncio.FIRST_COMPLETED)
     finally:
