@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, WebSocketRoute
 
     from support.server import Server
 
@@ -58,6 +58,35 @@ def test_commits_arrive_while_the_page_is_open(graph: GraphPage, server: Server,
     expect(graph.row(1).locator(".chip")).to_contain_text("main")
     expect(graph.grid).to_have_attribute("aria-rowcount", "33")
     assert graph.page.evaluate("window.neverReloaded")
+
+
+def test_the_keyboard_stays_at_its_commit_when_the_page_has_to_look_itself_what_is_new(
+    graph: GraphPage, server: Server, work: Path
+) -> None:
+    news: list[str | bytes] = []
+
+    def without_the_graph(socket: WebSocketRoute) -> None:
+        def hear(message: str | bytes) -> None:
+            news.append(message)
+            told = [each for each in news if "graph.changed" not in str(each)]
+            if "hello" in str(message) or len(told) < len(news):  # then the server has the graph that they tell of
+                for each in told:
+                    socket.send(each)
+
+        socket.connect_to_server().on_message(hear)
+
+    graph.page.route_web_socket(re.compile("/api/"), without_the_graph)
+    graph.open()
+    for _ in range(5):
+        graph.page.keyboard.press("j")
+    current = graph.grid.locator("[data-current]")
+    expect(current).to_contain_text("Note 25")
+    commit(work, {"garden.txt": "sown"}, "Sow")
+    commit(work, {"garden.txt": "watered"}, "Water")
+    push(server, work)
+    expect(graph.row(1)).to_contain_text("Water")
+    expect(current).to_contain_text("Note 25")
+    expect(graph.row(7)).to_have_attribute("data-current", "")
 
 
 def test_who_scrolled_away_keeps_the_place_and_is_told(graph: GraphPage, server: Server, work: Path) -> None:

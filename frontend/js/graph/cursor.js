@@ -8,19 +8,27 @@
  * @param {() => void} options.onChange
  */
 export function createCursor({ store, viewport, grid, onChange }) {
-  let row = -1;
+  let height = -1; // stays as it is when commits arrive above it
+  let oid = ""; // "" until its row is here
   const listeners = new AbortController();
+
+  function row() {
+    if (height < 0) return -1;
+    oid ||= store.at(height)?.oid ?? "";
+    return Math.max(-1, store.total - 1 - height);
+  }
 
   /** @param {number} next */
   function place(next) {
-    row = Math.max(0, Math.min(store.total - 1, next));
+    height = store.total - 1 - Math.max(0, Math.min(store.total - 1, next));
+    oid = "";
     onChange();
   }
 
   grid.addEventListener(
     "focus",
     () => {
-      if (row < 0 && store.total && grid.matches(":focus-visible")) place(Math.ceil(viewport.view.top));
+      if (row() < 0 && store.total && grid.matches(":focus-visible")) place(Math.ceil(viewport.view.top));
     },
     { signal: listeners.signal },
   );
@@ -28,7 +36,7 @@ export function createCursor({ store, viewport, grid, onChange }) {
   return {
     /** -1 until the keyboard or the pointer has been used */
     get row() {
-      return row;
+      return row();
     },
 
     place,
@@ -37,20 +45,19 @@ export function createCursor({ store, viewport, grid, onChange }) {
     move(rows) {
       if (!store.total) return;
       const { top, count } = viewport.view;
-      if (row < 0) row = rows > 0 ? Math.ceil(top) - 1 : Math.ceil(top) + 1;
-      else if (Number.isFinite(rows) && (row < top - count || row > top + 2 * count)) row = Math.ceil(top); // scrolled away from it
-      place(row + rows);
-      viewport.show(row);
+      let from = row();
+      if (from < 0) from = rows > 0 ? Math.ceil(top) - 1 : Math.ceil(top) + 1;
+      else if (Number.isFinite(rows) && (from < top - count || from > top + 2 * count)) from = Math.ceil(top); // scrolled away from it
+      place(from + rows);
+      viewport.show(row());
     },
 
-    /** @param {number} rows have come above it */
-    grown(rows) {
-      if (row >= 0) row += rows;
-    },
-
-    /** The graph is another one. */
-    refresh() {
-      if (row >= 0) place(row);
+    /** The graph is another one: the same commit, or where it was when it is not in this one. */
+    async refresh() {
+      if (height < 0 || (oid && store.at(height)?.oid === oid)) return;
+      const [was, at] = [height, store.total - 1 - height];
+      const next = oid ? await store.find(oid).catch(() => at) : at;
+      if (height === was) place(next);
     },
 
     destroy() {

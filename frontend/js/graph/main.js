@@ -63,7 +63,6 @@ export function createGraph(root) {
         settings,
         keys,
         arrivals,
-        cursor,
         list,
         links: context.links,
         defaultRef,
@@ -287,7 +286,7 @@ export function createGraph(root) {
     column.reset();
     focus.reset();
     active.draw();
-    cursor.refresh();
+    void cursor.refresh();
     outline.refresh();
     minimap.redraw();
     if (!store.total) nothing();

@@ -8,14 +8,13 @@ const CATCH_UP = 400; // ms that missed events have to arrive after the connecti
  * @param {object} options
  * @param {ReturnType<typeof import("./store.js").createStore>} options.store
  * @param {ReturnType<typeof import("./arrivals.js").createArrivals>} options.arrivals
- * @param {ReturnType<typeof import("./cursor.js").createCursor>} options.cursor
  * @param {{expire: () => void}} options.refs whoever keeps something of refs
  * @param {ReturnType<typeof import("./list.js").createList>} options.list
  * @param {import("./chips.js").Links} options.links
  * @param {() => Promise<void>} options.reopen load again what the server has, and stay where we are
  * @param {() => void} options.onChange
  */
-export function createNews({ store, arrivals, cursor, refs, list, links, reopen, onChange }) {
+export function createNews({ store, arrivals, refs, list, links, reopen, onChange }) {
   let greeted = false;
   /** @type {number | undefined} */
   let catchingUp;
@@ -54,7 +53,6 @@ export function createNews({ store, arrivals, cursor, refs, list, links, reopen,
     if (outcome === "rebuilt") return void reopen();
     arrivals.grown(message.added);
     arrivals.rowsArrived();
-    cursor.grown(message.added);
     onChange();
   }
 

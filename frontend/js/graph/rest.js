@@ -23,7 +23,6 @@ import { createSettingsMenu } from "./settings-menu.js";
  * @param {ReturnType<typeof import("./settings.js").createSettings>} options.settings
  * @param {ReturnType<typeof import("./keys.js").createKeys>} options.keys
  * @param {ReturnType<typeof import("./arrivals.js").createArrivals>} options.arrivals
- * @param {ReturnType<typeof import("./cursor.js").createCursor>} options.cursor
  * @param {ReturnType<typeof import("./list.js").createList>} options.list
  * @param {import("./chips.js").Links} options.links
  * @param {() => string} options.defaultRef
@@ -32,7 +31,7 @@ import { createSettingsMenu } from "./settings-menu.js";
  * @param {() => void} options.onClose the button that closes the details
  * @param {() => void} options.onResize
  */
-export function createRest({ graph, repository, panel, view, settings, keys, arrivals, cursor, list, links, defaultRef, reopen, onGrown, onClose, onResize }) {
+export function createRest({ graph, repository, panel, view, settings, keys, arrivals, list, links, defaultRef, reopen, onGrown, onClose, onResize }) {
   const { root, api, store } = graph;
   const details = createDetails({
     panel,
@@ -51,7 +50,7 @@ export function createRest({ graph, repository, panel, view, settings, keys, arr
   const finding = createFinding({ root, repository, graph });
   const help = createHelp({ dialog: find(root, "dialog.graph-help", HTMLDialogElement), button: root.querySelector(".graph-help-button"), keys });
   const refs = { expire: () => [finding, filters].forEach((part) => part.expire()) };
-  const news = createNews({ store, arrivals, cursor, refs, list, links, reopen, onChange: onGrown });
+  const news = createNews({ store, arrivals, refs, list, links, reopen, onChange: onGrown });
   const badge = createBadge(find(document, "#live", HTMLElement));
   const live = createLive({ path: `${api}/live`, onState: badge.show, onMessage: news.hear });
   details.show(graph.selected);
