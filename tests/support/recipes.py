@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,6 +20,15 @@ if TYPE_CHECKING:
     from gitperch_preview.contract import Recipe
 
 Files = dict[str, str | bytes]
+
+# What command lines begin and end with.
+NODE_PATH = 'export PATH="$PWD/node_modules/.bin:$PATH"; '
+FLAGS = "--host $HOST --port $PORT --strictPort"
+VITE = f"{NODE_PATH}vite {FLAGS}"
+PNPM = "$(command -v pnpm || echo npx --yes pnpm@10)"
+YARN = "$(command -v yarn || echo npx --yes yarn@1)"
+BUN = "$(command -v bun || echo npx --yes bun@latest)"
+VENV_PATH = 'export PATH="$PWD/.venv/bin:$PATH"; '
 
 
 def found(
@@ -49,6 +59,11 @@ def found(
 def lines(recipe: Recipe) -> list[str]:
     """The commands that it would start, in their order."""
     return [command.line for command in recipe.commands]
+
+
+def package(scripts: dict[str, str], **more: Any) -> str:
+    """A package.json."""
+    return json.dumps({"scripts": scripts, **more})
 
 
 def _commit(path: Path, files: Files, links: dict[str, str]) -> str:
