@@ -139,7 +139,7 @@ class Config:
         "",
         "file with the key that settings of previews are sealed with; default DATA/vault.key, made when it is needed",
     )
-    demo: bool = setting(False, "make the demo repository demo/garden at the first start")
+    demo: bool = setting(False, "make the demo repositories demo/garden and demo/birdhouse at the first start")
     git: GitSettings = field(default_factory=GitSettings)
     delivery: DeliverySettings = field(default_factory=DeliverySettings)
     accounts: AccountSettings = field(default_factory=AccountSettings)

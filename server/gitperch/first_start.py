@@ -46,7 +46,7 @@ class Welcome:
 
 
 async def prepare(host: Host) -> Welcome:
-    """Make an administrator where nobody could sign in, and the demo repository where it is asked for and was never made."""
+    """Make an administrator where nobody could sign in, and the demo's repositories where they are asked for and were never made."""
     password = None
     if not await host.people.exist():
         password = generate_password()
@@ -58,7 +58,8 @@ async def prepare(host: Host) -> Welcome:
     if host.config.demo and not await host.people.find("demo"):
         from gitperch import demo  # late: needed once in a server's life
 
-        await host.refs.observe(await demo.make(host), actor="demo", source="import")
+        for repository in await demo.make(host):
+            await host.refs.observe(repository, actor="demo", source="import")
     return Welcome(host.config.base_url, password=password, ssh=_ssh(host.config))
 
 

@@ -66,7 +66,8 @@ def test_every_part_of_the_plugin_contract_is_documented() -> None:
 
 
 def test_only_the_configuration_reads_the_environment() -> None:
-    allowed = {"cli/main.py", "git/process.py"}  # the one hands it to the loader, the other gives git its PATH
+    # The first hands it to the loader, the second gives git its PATH, the third is a file of the demo's.
+    allowed = {"cli/main.py", "git/process.py", "demo/birdhouse/app.py"}
     for path in OURS:
         if "os.environ" in path.read_text("utf-8"):
             assert str(path.relative_to(ROOT / "server" / "gitperch")) in allowed, path

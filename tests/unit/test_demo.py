@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gitperch.demo import content, history, pages, render, scene, stream
+from gitperch.demo import birdhouse, content, history, pages, render, scene, stream
 from support.server import git
 
 if TYPE_CHECKING:
@@ -116,7 +116,17 @@ def test_the_same_moment_gives_the_same_history(told: history.History) -> None:
 
 def test_it_is_drawn_in_a_second() -> None:
     begun = time.perf_counter()
-    command = [sys.executable, "-m", "gitperch.demo", str(NOW)]
+    command = [sys.executable, "-m", "gitperch.demo", "garden", str(NOW)]
     done = subprocess.run(command, capture_output=True, check=True, timeout=60)
     assert done.stdout.endswith(b"done\n")
     assert time.perf_counter() - begun < 3  # a second on a quiet machine; others may be testing too
+
+
+def test_the_birdhouse_is_a_whole_repository_too(tmp_path: Path) -> None:
+    path = tmp_path / "birdhouse.git"
+    assert git("init", "--quiet", "--bare", str(path)).returncode == 0
+    data = b"".join(birdhouse.stream(NOW))
+    subprocess.run(["git", "fast-import", "--quiet", "--done"], cwd=path, input=data, check=True, timeout=60)
+    assert not git("fsck", "--full", "--strict", cwd=path).stdout
+    assert lines(path, "for-each-ref", "--format=%(refname)") == ["refs/heads/main", "refs/heads/night"]
+    assert len(lines(path, "rev-list", "--all")) == len(birdhouse.COMMITS)
