@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitperch_preview.logs import cap
@@ -14,7 +16,6 @@ from gitperch_preview.logs.writing import FileLog
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Container, Iterable
-    from pathlib import Path
 
     from gitperch_preview.contract import Deployment
 
@@ -80,7 +81,11 @@ class Logs:
             await asyncio.sleep(BUSY_SECONDS if busy else LOOK_SECONDS)
 
     def _too_long(self) -> list[Path]:
-        return [path for path in self._folder.glob("*/*.log") if _on_disk(path) > self._max_bytes + _BLOCKS]
+        return [path for path in self._all() if _on_disk(path) > self._max_bytes + _BLOCKS]
+
+    def _all(self) -> list[Path]:
+        """Not by `glob`, which raises where a repository's folder vanishes while it is looked into."""
+        return [Path(top) / name for top, _, names in os.walk(self._folder) for name in names if name.endswith(".log")]
 
     def _forget(self, path: Path) -> None:
         self._left_out.pop(path, None)
@@ -133,7 +138,7 @@ class Logs:
     async def sweep(self, known: Callable[[], Awaitable[Container[int]]]) -> None:
         """Remove what belongs to none of the deployments whose ids `known()` gives. It is asked after the files were listed: a
         deployment is recorded before it has a log."""
-        found = await asyncio.to_thread(lambda: [p for p in self._folder.glob("*/*.log") if p.stem.isdecimal()])
+        found = await asyncio.to_thread(lambda: [path for path in self._all() if path.stem.isdecimal()])
         ids = await known() if found else ()
         for path in found:
             if int(path.stem) not in ids:

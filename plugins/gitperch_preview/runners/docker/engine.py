@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -24,6 +25,7 @@ OLDEST = (1, 41)  # 20.10, of Debian 12
 PING_SECONDS = 5.0
 SECONDS = 30.0  # for an answer that takes no work
 _READ = 64 << 10
+_PAUSE_SECONDS = 0.1
 _ANSWER_LIMIT = 32 << 20
 _DROPPED = (OSError, EOFError, h11.RemoteProtocolError)
 
@@ -104,13 +106,18 @@ class Engine:
 
     async def delete(self, path: str, /, **query: Any) -> bool:
         """Whether it was there. Raises EngineError where it cannot go."""
-        try:
-            await self.call("DELETE", path, query=query, timeout=2 * SECONDS)
-        except EngineError as error:
-            if error.status != 404:
-                raise
-            return False
-        return True
+        until = time.monotonic() + SECONDS
+        while True:
+            try:
+                await self.call("DELETE", path, query=query, timeout=2 * SECONDS)
+            except EngineError as error:
+                if error.status == 404:
+                    return False
+                if "already in progress" not in str(error) or time.monotonic() > until:
+                    raise
+                await asyncio.sleep(_PAUSE_SECONDS)  # it is gone once somebody else is done with removing it
+            else:
+                return True
 
     async def find(self, path: str, /, **query: Any) -> Any:
         """As `get`; None where there is no such thing."""

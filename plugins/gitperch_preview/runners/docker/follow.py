@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import re
@@ -90,9 +91,14 @@ class Follower:
                 file.unlink(missing_ok=True)
 
     async def _follow(self, container: str, path: Path) -> None:
-        position = os.open(self._folder / container, os.O_RDWR)
-        file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
+        with contextlib.ExitStack() as opened:
+            try:
+                position = os.open(self._folder / container, os.O_RDWR)
+                opened.callback(os.close, position)
+                file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+                opened.callback(os.close, file)
+            except FileNotFoundError:
+                return  # the container, or its preview with all logs, was removed before a word was read
             while True:
                 try:
                     await self._read(container, file, position)
@@ -106,9 +112,6 @@ class Follower:
                 except EngineGone as error:
                     log.info("the log of container %s stopped: %s", container[:12], error)
                 await asyncio.sleep(_BACKOFF_SECONDS)
-        finally:
-            os.close(position)
-            os.close(file)
 
     async def _read(self, container: str, file: int, position: int) -> None:
         last = int(os.pread(position, 32, 0).strip(b"\0\n ") or b"0")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
-import os
 import re
 import socket
 from dataclasses import dataclass
@@ -25,7 +24,8 @@ if TYPE_CHECKING:
 _PREFIX = 27  # 29 containers to a site
 _TRIES = 40
 _PAUSE_SECONDS = 0.1
-_CONTAINER = re.compile(r"/containers/([0-9a-f]{64})/")
+# Of a mount (proc_pid_mountinfo(5)) the fourth field is what is mounted, the fifth where.
+_CONTAINER = re.compile(r"^\S+ \S+ \S+ \S*/containers/([0-9a-f]{64})/\S+ /etc/(?:hostname|hosts|resolv\.conf) ", re.M)
 
 
 @dataclass(frozen=True)
@@ -130,9 +130,12 @@ class Sites:
 
 
 def own_container(read: Callable[[], str] = lambda: Path("/proc/self/mountinfo").read_text("utf-8")) -> str:
-    """The id of the container that this process is in; "" outside. Engines mount files into each, from a folder with its id."""
+    """The id of the container that this process is in; "" outside. Engines mount files over each one's /etc, from a folder with its id.
+
+    Other mounts may be of other containers: those of an engine on this machine, or in this container, are to be seen as well.
+    """
     try:
-        found = _CONTAINER.search(read()) if Path("/.dockerenv").exists() or os.getpid() == 1 else None
+        found = _CONTAINER.search(read())
     except OSError:
         return ""
     return found[1] if found else ""

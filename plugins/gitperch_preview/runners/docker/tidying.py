@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import TYPE_CHECKING, Any
 
 from gitperch_preview.contract import Thing
@@ -21,6 +22,7 @@ log = logging.getLogger("gitperch.preview.docker")
 CONTAINER, NETWORK, VOLUME, IMAGE = "container", "network", "volume", "image"
 _PATHS = {CONTAINER: "/containers/", NETWORK: "/networks/", VOLUME: "/volumes/", IMAGE: "/images/"}
 _DISK_SECONDS = 100.0
+_OWN_SECONDS = 2 * _DISK_SECONDS
 _EMPTY = "find /caches -mindepth 1 -delete"
 
 
@@ -33,7 +35,7 @@ async def things(engine: Engine, names: Names) -> list[Thing]:
         engine.get("/volumes", **filters),
         engine.get("/images/json"),
     )
-    found = [_thing(CONTAINER, each["Id"], each) for each in listed[0]]
+    found = [_thing(CONTAINER, each["Id"], each) for each in listed[0] if not _at_work(each)]
     found += [_thing(NETWORK, each["Name"], each) for each in listed[1]]
     found += [_thing(VOLUME, each["Name"], each) for each in listed[2].get("Volumes") or ()]
     for image in listed[3]:  # what a failed build left has a name, and no label yet
@@ -41,6 +43,13 @@ async def things(engine: Engine, names: Names) -> list[Thing]:
             if (deployment_id := names.deployment_of(tag)) is not None:
                 found.append(Thing(IMAGE, tag, number(image.get("Labels"), REPOSITORY_ID), deployment_id))
     return found
+
+
+def _at_work(container: Mapping[str, Any]) -> bool:
+    """Whether it is the server's own and of the moment (walls, an emptied cache): it goes by itself, or is seen once it is old."""
+    labels = container.get("Labels")
+    nobodys = number(labels, REPOSITORY_ID) is None and number(labels, PREVIEW) is None
+    return nobodys and time.time() - int(container.get("Created") or 0) < _OWN_SECONDS
 
 
 def _thing(kind: str, name: str, described: Mapping[str, Any]) -> Thing:

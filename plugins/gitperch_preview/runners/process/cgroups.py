@@ -119,7 +119,14 @@ class Groups:
         if self._base:
             return [Group(path) for path in self._base.glob(f"{beginning}*") if path.is_dir()]
         mount, _ = _where(os.getpid())
-        return [Group(path) for path in mount.rglob(f"{beginning}*.scope")] if mount else []
+        # Not `rglob`, which raises where another's group vanishes while it is looked into.
+        walk = os.walk(mount) if mount else ()
+        return [
+            Group(Path(top) / name)
+            for top, names, _ in walk
+            for name in names
+            if name.startswith(beginning) and name.endswith(".scope")
+        ]
 
 
 async def groups(name: str) -> Groups | None:

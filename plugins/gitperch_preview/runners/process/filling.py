@@ -13,6 +13,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from gitperch_preview.runners.process.checkout import SPARE
+from gitperch_preview.runners.process.places import bytes_in
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -41,8 +42,8 @@ async def look(runs: Mapping[int, set[Run]], places: Places, free: Callable[[int
 async def _ended(runs: Mapping[int, set[Run]], places: Places) -> bool:
     """End the one that has written the most since it began; False where none has written much."""
     written = {
-        number: await asyncio.to_thread(_written, list(those), places.deployment(number))
-        for number, those in list(runs.items())
+        number: await asyncio.to_thread(_written, those, places.deployment(number))
+        for number, those in [(number, list(those)) for number, those in runs.items()]
     }
     most = max(written, key=lambda number: written[number], default=0)
     those = [run for run in runs.get(most, ()) if not run.ended.done()]
@@ -60,15 +61,15 @@ async def _ended(runs: Mapping[int, set[Run]], places: Places) -> bool:
 
 
 def _written(runs: list[Run], folder: Path) -> int:
-    """Bytes on disk of what has changed in `folder` since the first of `runs` began, and of what they hold open without a name."""
-    since = min(run.began_at for run in runs)
-    total = 0
-    for _, _, names, descriptor in os.fwalk(folder, follow_symlinks=False):
-        for name in names:
-            with contextlib.suppress(OSError):
-                found = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
-                total += found.st_blocks * 512 if found.st_ctime >= since else 0
-    device = folder.stat().st_dev
+    """Bytes on disk of what has changed in `folder` since the first of `runs` began, and of what they hold open without a name.
+
+    0 where `folder` is gone: they have ended meanwhile.
+    """
+    try:
+        device = folder.stat().st_dev
+    except FileNotFoundError:
+        return 0
+    total = bytes_in(folder, min(run.began_at for run in runs))
     nameless = {}
     for pid in {pid for run in runs for pid in run.pids()}:
         with contextlib.suppress(OSError):

@@ -164,13 +164,15 @@ def _move(path: Path, to: Path) -> None:
         path.rename(to)
 
 
-def bytes_in(folder: Path) -> int:
-    """What the files in it take on disk. For a thread."""
+def bytes_in(folder: Path, since: float = 0) -> int:
+    """What the files in it that have changed `since` (Unix seconds) take on disk; 0 where it is gone. For a thread."""
     total = 0
-    for _, _, names, descriptor in os.fwalk(folder, onerror=None, follow_symlinks=False):
-        for name in names:
-            with contextlib.suppress(OSError):
-                total += os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_blocks * 512
+    with contextlib.suppress(FileNotFoundError):  # `folder` itself: what vanishes in it is passed over
+        for _, _, names, descriptor in os.fwalk(folder, onerror=None, follow_symlinks=False):
+            for name in names:
+                with contextlib.suppress(OSError):
+                    found = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+                    total += found.st_blocks * 512 if found.st_ctime >= since else 0
     return total
 
 

@@ -10,6 +10,7 @@ import secrets
 import signal
 import subprocess
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gitperch_preview.contract import Ended, RunnerError
@@ -236,6 +237,8 @@ class Run:
                 ended = self._told(code)
                 if self.group:
                     await emptied(self.group)
+                if self.final:  # perhaps since it ended by itself
+                    ended = replace(ended, reason=self.problem, final=True)
                 if self.afterwards:
                     await self.afterwards()
                 for watched in (self.leader, self.init):
@@ -281,7 +284,7 @@ class Run:
         oom = self.oom or bool(self.group and (self.group.out_of_memory() or (killed and not self.group.path.exists())))
         if oom:
             return Ended(code, oom=True, reason=words.no_memory(self.limits.memory))
-        return Ended(code, oom=False, reason=self.problem or words.exited(code), final=self.final)
+        return Ended(code, oom=False, reason=self.problem or words.exited(code))
 
 
 async def emptied(group: Group) -> None:

@@ -126,6 +126,7 @@ class ProcessRunner:
         self, title: str, deployment: Deployment, found: Cell, home: Home, command: Command, log: Log
     ) -> None:
         log.heading(f"{title}: {command.shown} ({command.source})")
+        _, places = await self._open()
         memory = max(deployment.memory, self._host.config.previews.build_megabytes << 20)
         environment = _environment(deployment, found, home)
         run = await self._start(found, deployment, self._spec(deployment, home, command, environment, memory, log))
@@ -133,8 +134,10 @@ class ProcessRunner:
             ended = await run.finish()
         finally:
             run.kill()
+        if ended.final:  # what it wrote is removed already
+            raise RunnerError(f"`{command.shown}` was ended. {ended.reason}")
         if ended.code:
-            full = shutil.disk_usage(home.app).free < checkout.SPARE
+            full = shutil.disk_usage(places.root).free < checkout.SPARE
             raise RunnerError(f"`{command.shown}` failed. {ended.reason}{' The disk is full.' if full else ''}")
         if ended.oom:
             raise RunnerError(f"`{command.shown}` failed. {ended.reason}")
