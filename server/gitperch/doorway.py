@@ -74,13 +74,15 @@ class Doorway:
         if self._trusted and scope.get("client") and scope["client"][0] in self._trusted:
             _believe(scope, headers, self._trusted)
         name = host_name(headers.get("host", ""))
-        if name in self._own or _is_address(name) or scope["path"] == "/healthz":
+        if name in self._own or _is_address(name):
             if self.git and scope["type"] == "http" and _GITS.fullmatch(scope["path"]):
                 return await self._gits(self.git, scope, receive, send)
             return await self._app(scope, receive, send)
         host: Host = self._app.state.host
         if site := await host.plugins.site(name):
             return await site(scope, receive, send)
+        if scope["path"] == "/healthz":  # whoever looks after the server may not know its name
+            return await self._app(scope, receive, send)
         if scope["type"] == "websocket":
             return await WebSocketClose(1008)(scope, receive, send)
         text = f"Nothing is served here under the name {name[:200]!r}. If it should be, set base_url to it.\n"

@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 _HOP = frozenset(
     (b"connection", b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade", b"proxy", b"http2-settings")
 )
-# `expect`: whoever waits for 100 has it from the server already.
-_NOT_ASKED = (
-    _HOP
-    | frozenset((b"host", b"content-length", b"expect", b"forwarded", b"x-real-ip", b"x-client-ip", b"true-client-ip"))
-    | {b"sec-websocket-extensions"}
+# Where apps look for their visitor's address, of all that proxies ever called it (Rack, PHP and Node's `request-ip` among them).
+_ADDRESSES = frozenset(
+    b"forwarded forwarded-for x-forwarded x-real-ip x-client-ip client-ip true-client-ip x-cluster-client-ip cf-connecting-ip"
+    b" cf-connecting-ipv6 fastly-client-ip x-appengine-user-ip x-original-forwarded-for x-original-host x-remote-addr via".split()
 )
+# `expect`: whoever waits for 100 has it from the server already.
+_NOT_ASKED = _HOP | _ADDRESSES | frozenset((b"host", b"content-length", b"expect", b"sec-websocket-extensions"))
 # `date` is the server's to say; the others are orders to a web server in front, which this is not.
 _NOT_ANSWERED = _HOP | frozenset((b"date", b"alt-svc", b"x-sendfile"))
 _OURS_TOO = (b"cookie", b"authorization")
@@ -35,13 +36,17 @@ _PASS, _DROP, _LOOK = 0, 1, 2
 _REQUEST_LINE = re.compile(rb"[A-Z][!-~]{0,31} (?:/[!-~]*|\*) HTTP/1\.1")
 _FIELDS = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t -~\x80-\xff]*\r\n)+")
 _LENGTH = re.compile(rb"\d{1,18}")
+# What follows the name would be in every link that an app makes of it: `name:@elsewhere`.
+_HOST = re.compile(rb"[A-Za-z0-9._-]+(?::\d{1,5})?")
 # Whatever prefix a browser may have let it have.
 _OUR_COOKIE = re.compile(rb"[\s=]*(?:__(?:host|secure)-)?gitperch", re.IGNORECASE)
 _TOKEN = b"gpt_"
 
 _asked: dict[bytes, int] = {}
 _answered: dict[bytes, int] = {}
-_KNOWN = 1000
+_KNOWN, _LONGEST_KNOWN = 1000, 64  # names, and bytes of one: strangers choose them
+# Of `Clear-Site-Data`. Cookies would go for all names below the domain that somebody has registered, the host's with them.
+_OWN_DATA = frozenset((b'"cache"', b'"storage"', b'"executionContexts"', b'"prefetchCache"', b'"prerenderCache"'))
 
 
 class Refused(Exception):
@@ -78,12 +83,12 @@ def _asked_kind(name: bytes) -> int:
 def _answered_kind(name: bytes) -> int:
     if name in _NOT_ANSWERED or name.startswith((b"proxy-", b"x-accel-")):
         return _DROP
-    return _LOOK if name in (b"set-cookie", b"content-length") else _PASS
+    return _LOOK if name in (b"set-cookie", b"content-length", b"clear-site-data") else _PASS
 
 
 def _kind(known: dict[bytes, int], make: Callable[[bytes], int], name: bytes) -> int:
     kind = make(name)
-    if len(known) < _KNOWN:
+    if len(known) < _KNOWN and len(name) <= _LONGEST_KNOWN:
         known[name] = kind
     return kind
 
@@ -121,8 +126,8 @@ def _framing(ends: list[tuple[bytes, bytes]], version: str) -> tuple[bytes, int 
     hosts = [value for name, value in ends if name == b"host"]
     lengths = [value for name, value in ends if name == b"content-length"]
     coded = any(name == b"transfer-encoding" for name, _ in ends)
-    if len(hosts) != 1:
-        raise Refused("A request names its host once.")
+    if len(hosts) != 1 or not _HOST.fullmatch(hosts[0]):
+        raise Refused("A request names its host once, with a number for a port.")
     if lengths and (coded or len(lengths) > 1 or not _LENGTH.fullmatch(lengths[0])):
         raise Refused("The length of this request’s body is not said in one way only.")
     if lengths:
@@ -195,6 +200,9 @@ def answer(found: Answer, request: Request, *, private: bool) -> Headers:
         elif name == b"set-cookie":
             if cookie := own_cookie(value, request.host):
                 headers.append((name, cookie))
+        elif name == b"clear-site-data":
+            if data := own_data(value):
+                headers.append((name, data))
         elif kind == _LOOK and found.status != 204 and (name, value) not in headers:
             headers.append((name, value))
     if named := _named(found.headers):
@@ -212,6 +220,11 @@ def own_cookie(value: bytes, host: bytes) -> bytes:
     own = host.rpartition(b":")[0] if b":" in host else host
     kept = [part for part in attributes if not _reaches(part, own.lower())]
     return b";".join((pair, *kept))
+
+
+def own_data(value: bytes) -> bytes:
+    """A Clear-Site-Data of an app: what of it is about its own origin."""
+    return b", ".join(part for part in map(bytes.strip, value.split(b",")) if part in _OWN_DATA)
 
 
 def _reaches(attribute: bytes, own: bytes) -> bool:

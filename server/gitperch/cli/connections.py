@@ -40,6 +40,25 @@ def end_with_their_clients() -> None:
     setattr(TCPServer, name, read_until_the_end)
 
 
+def never_change_to_http_2() -> None:
+    """Have hypercorn answer a request that offers to go on in HTTP/2 (`Upgrade: h2c`) as any other.
+
+    A proxy that lets such a connection through, as Caddy does, sees nothing of what comes over it afterwards: all of it would be
+    believed to come from the proxy itself, whoever says so. Nobody needs it (RFC 9113, section 3.1); who knows before that we speak
+    HTTP/2 begins with it. There is no setting for it.
+    """
+    from hypercorn.protocol.h11 import H11Protocol
+
+    name = "_check_protocol"
+    check = getattr(H11Protocol, name)  # without it we must not serve
+
+    async def check_for_a_preface(protocol: H11Protocol, event: Any) -> None:
+        if event.method == b"PRI":
+            await check(protocol, event)
+
+    setattr(H11Protocol, name, check_for_a_preface)
+
+
 def take_long_messages(previews: Previews, size: int) -> None:
     """Let hypercorn take WebSocket messages of `size` bytes for previews: what their apps say to each other is theirs to know.
 

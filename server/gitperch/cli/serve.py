@@ -51,6 +51,7 @@ async def _serve(config: Config, listener: socket.socket) -> None:
 
     connections.end_with_their_clients()
     connections.send_messages_plain()
+    connections.never_change_to_http_2()
     previews = short_way.Previews(config.preview_domain, config.host_name)
     short_way.install(previews)
     connections.take_long_messages(previews, PREVIEW_MESSAGE)
