@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING
 from gitperch_graph import commits
 from gitperch_graph.lanes import ABSENT, Lanes
 from gitperch_graph.refs import Ref
-from gitperch_graph.repository import DETACHED
+from gitperch_graph.repository import DETACHED, STASHES
 from gitperch_graph.row_index import generation_of
 from gitperch_graph.sections import as_bytes
+from gitperch_graph.stashes import drawn_alone, held_by_stashes
 from gitperch_graph.top import Row, Top
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from gitperch_graph.objects import Read
     from gitperch_graph.row_index import RowIndex
@@ -72,10 +74,12 @@ class _Extension:
     def done(self) -> RowIndex:
         """Raises _CannotExtendError."""
         peeled = {name: self._peeled(target) for name, target in self.moves.items() if target}
-        fresh = self._fresh([oid for oid in peeled.values() if isinstance(oid, str)])
+        stashes = held_by_stashes(peeled)
+        fresh = self._fresh([oid for oid in peeled.values() if isinstance(oid, str)], stashes)
         if len(self.index.top) + len(fresh) > MOST_ROWS or len(fresh) * self.index.lanes > _STEPS:
             raise _CannotExtendError
         gone = self._gone({at for at in peeled.values() if isinstance(at, int)}, fresh)
+        self._require_others_to_stay(stashes, gone)
         chain = self._chain(peeled, {new.oid: new for new in fresh}, gone)
         cut = self._cut(fresh, gone, chain)
         top, height = _Relaid(self, fresh, gone, chain, cut).done()
@@ -115,7 +119,7 @@ class _Extension:
             oid = data.partition(b"\n")[0].removeprefix(b"object ").decode("ascii", "replace")
         return -1
 
-    def _fresh(self, tips: Iterable[str]) -> list[_New]:
+    def _fresh(self, tips: Sequence[str], stashes: AbstractSet[int | str]) -> list[_New]:
         """The commits that are not in the index yet, in the order of their rows, the lowest first."""
         raw: dict[str, commits.Commit] = {}
         waiting = list(tips)
@@ -138,9 +142,23 @@ class _Extension:
                 continue
             waiting.pop()
             dates[oid] = max([raw[oid].time, 1, *(self._date(parent, dates) + 1 for parent in raw[oid].parents)])
+        drawn = self._drawn(raw, tips, stashes)
         # Rows are by date descending, then by oid ascending: from the bottom it is the other way round.
-        order = sorted(sorted(raw, reverse=True), key=dates.__getitem__)
-        return [_New(oid, raw[oid].parents, dates[oid]) for oid in order]
+        order = sorted(sorted(drawn, reverse=True), key=dates.__getitem__)
+        return [_New(oid, tuple(drawn[oid]), dates[oid]) for oid in order]
+
+    def _drawn(
+        self, raw: Mapping[str, commits.Commit], tips: Sequence[str], stashes: AbstractSet[int | str]
+    ) -> Mapping[str, Sequence[str]]:
+        """The parents that new commits have in the graph."""
+        parents = {oid: commit.parents for oid, commit in raw.items()}
+        here = [oid for oid in stashes if isinstance(oid, str)]
+        known = {above: self._parents_of(above) for oid in here for above in parents[oid] if above not in parents}
+        drawn = drawn_alone(parents | known, here, tips)
+        return {oid: drawn[oid] for oid in parents if oid in drawn}
+
+    def _parents_of(self, oid: str) -> tuple[str, ...]:
+        return commits.parsed(self.read(oid)[1]).parents
 
     def _date(self, oid: str, dates: Mapping[str, int]) -> int:
         return dates[oid] if oid in dates else self.index.date(self.known(oid))
@@ -172,6 +190,15 @@ class _Extension:
                     children[parent] -= 1
                     waiting.append(parent)
         return gone
+
+    def _require_others_to_stay(self, stashes: AbstractSet[int | str], gone: set[int]) -> None:
+        """A commit that is there and becomes a stash, or is none any more, has other parents then."""
+        refs = self.index.refs
+        before = {ref.height for name in self.moves if name.startswith(STASHES) and (ref := refs.get(name))}
+        for height in (before - gone) ^ {at for at in stashes if isinstance(at, int)}:
+            others = (name for name in refs.at(height) if name not in self.moves)
+            if height >= 0 and not any(name.startswith(STASHES) for name in others):
+                raise _CannotExtendError
 
     def _stays(self, height: int) -> bool:
         """Whether a ref that has not moved is at the commit, or a child that cannot go."""

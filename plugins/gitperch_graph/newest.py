@@ -32,4 +32,6 @@ def newest(path: Path, environment: Mapping[str, str]) -> tuple[RowIndex, int]:
     tip = bytes.fromhex(tips.commits.get(tips.head, ""))
     if tip and tip not in commits:
         below.append(tip)  # lane 0 is the default branch's, however far down that begins
-    return index_of(tips, commits, list(dict.fromkeys(below))[::-1]), min(ROWS, len(commits))
+    below = list(dict.fromkeys(below))[::-1]
+    index = index_of(tips, commits, below)
+    return index, min(ROWS, index.total - len(below))

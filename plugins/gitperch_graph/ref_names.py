@@ -1,4 +1,4 @@
-"""Branches and tags by what somebody types of their names, the likeliest first.
+"""Branches, tags and stashes by what somebody types of their names, the likeliest first.
 
 Of a hundred thousand only those that fit become objects.
 """
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from gitperch_graph.repository import SHOWN
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -21,7 +23,7 @@ AT_MOST = 5000
 """Refs that are looked at closer; who types one letter among a hundred thousand is going to type another."""
 
 _LOOKS = 20_000  # names with the longest word, in which the others are looked for
-_FOLDERS = (b"refs/heads/", b"refs/tags/")
+_FOLDERS = tuple(folder.encode() for folder in SHOWN)
 _PIECE = 4096  # names searched at once: a fraction of a millisecond, after which others have their turn
 
 _Rank = tuple[int, int, int, str]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """A branch or tag. `target` is the oid that it holds, `height` the commit's that it peels to, -1 where that is none."""
+    """A branch, tag or stash. `target` is the oid that it holds, `height` the commit's that it peels to, -1 where that is none."""
 
     name: str
     target: str

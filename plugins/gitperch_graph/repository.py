@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 SECONDS = 1800.0
 BRANCHES = "refs/heads/"
-SHOWN = (BRANCHES, "refs/tags/")
-"""Only what branches, tags and HEAD reach is in the graph."""
+STASHES = "refs/stashes/"
+SHOWN = (BRANCHES, "refs/tags/", STASHES)
+"""Only what branches, tags, stashes and HEAD reach is in the graph."""
 
 REPLACEMENTS = "refs/replace/"
 MANY_OBJECTS = 20_000
@@ -71,7 +72,7 @@ class Repository:
         return done.stdout
 
     def tips(self) -> Tips:
-        """Branches, tags and HEAD, annotated tags peeled, also those of tags."""
+        """Branches, tags, stashes and HEAD, annotated tags peeled, also those of tags."""
         targets: dict[str, str] = {}
         peeled: dict[str, str] = {}
         special = is_special(self.path)

@@ -15,11 +15,13 @@ from gitperch_graph import own_graph
 from gitperch_graph.base import FAR
 from gitperch_graph.commit_graph import CommitGraph, CommitGraphError
 from gitperch_graph.history import Array, History
+from gitperch_graph.lanes import ABSENT
 from gitperch_graph.refs import Ref
 from gitperch_graph.repository import HistoryUnreadable, Repository
+from gitperch_graph.stashes import held_by_stashes, is_stash
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from gitperch_graph.base import Base
@@ -70,6 +72,8 @@ class Shape:
         first, to = histories.taken(history.first, history.edges, order)
         place = np.empty(history.count, np.uint32)
         place[order] = np.arange(history.count, dtype=np.uint32)
+        stashes = (place[commits[oid]] for oid in held_by_stashes(tips.commits) if oid in commits)
+        first, to = _with_stashes_alone(first, to, map(int, stashes))
         kept = histories.reached(first, to, [int(place[position]) for position in commits.values()])
         refs = [Ref(name, target, -1) for name, target in tips.targets.items()]
         if told:
@@ -164,6 +168,23 @@ class Shape:
         place[kept] = np.arange(len(kept))
         refs = [replace(ref, height=int(place[ref.height]) if ref.height >= 0 else -1) for ref in self.refs]
         return replace(self, order=self.order[kept], first=first, to=to, refs=refs)
+
+
+def _with_stashes_alone(first: Array, to: Array, stashes: Iterable[int]) -> tuple[Array, Array]:
+    """The edges without those that belong to stashes: what nothing else reaches is reached by nobody then."""
+    gone = np.zeros(len(to), bool)
+
+    def parents_of(height: int) -> list[int] | None:
+        found: list[int] | None = None if height == ABSENT else to[first[height] : first[height + 1]].tolist()
+        return found
+
+    for height in stashes:
+        if is_stash(parents_of(height) or [], parents_of):
+            gone[first[height] + 1 : first[height + 1]] = True
+    if not gone.any():
+        return first, to
+    before = np.concatenate(([0], np.cumsum(gone)))
+    return (first - before[first]).astype(np.uint32), to[~gone]
 
 
 def _edges_of(base: Base) -> tuple[Array, Array]:

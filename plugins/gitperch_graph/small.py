@@ -11,6 +11,7 @@ from gitperch_graph.lanes import ABSENT, Lanes
 from gitperch_graph.refs import Ref, Refs, RefTable
 from gitperch_graph.repository import HistoryUnreadable, Repository
 from gitperch_graph.row_index import RowIndex, generation_of
+from gitperch_graph.stashes import drawn_alone, held_by_stashes
 from gitperch_graph.top import Row, Top
 
 if TYPE_CHECKING:
@@ -45,12 +46,14 @@ def index_of(tips: Tips, commits: Commits, below: Sequence[bytes] = ()) -> RowIn
     """The index of `commits`: of each by its oid the committer's time and the parents. `below` are those that come under all of
     them, of which no more than that is known. Raises HistoryUnreadable."""
     dates = corrected(commits)
-    order = [*below, *sorted(sorted(commits, reverse=True), key=dates.__getitem__)]
+    stashes, tip_oids = held_by_stashes(tips.commits), map(bytes.fromhex, tips.commits.values())
+    above_all = drawn_alone({oid: above for oid, (_, above) in commits.items()}, map(bytes.fromhex, stashes), tip_oids)
+    order = [*below, *sorted(sorted(above_all, reverse=True), key=dates.__getitem__)]
     height = {oid: at for at, oid in enumerate(order)}
     refs = [
         Ref(name, target, height.get(bytes.fromhex(tips.commits[name]), -1)) for name, target in tips.targets.items()
     ]
-    above = [[height.get(parent, ABSENT) for parent in commits[oid][1]] if oid in commits else [] for oid in order]
+    above = [[height.get(parent, ABSENT) for parent in above_all.get(oid, ())] for oid in order]
     head = next((ref.height for ref in refs if ref.name == tips.head), -1)
     rows, uses = _laid_out(order, dates, above, head)
     hash_size = len(order[0]) if order else 20

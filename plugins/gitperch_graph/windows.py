@@ -23,7 +23,7 @@ _UNREADABLE = Line("", "", "", 0, "", body=False)
 
 
 class NothingThere(Exception):
-    """No branch, tag or commit of the graph is meant."""
+    """No branch, tag, stash or commit of the graph is meant."""
 
 
 class SeveralThere(Exception):
@@ -89,7 +89,7 @@ def oids(index: RowIndex, where: Place, rows: int) -> list[str]:
 
 
 def listing(index: RowIndex) -> dict[str, Any]:
-    """Every branch and tag with the commit it names."""
+    """Every branch, tag and stash with the commit it names."""
     top = index.total - 1
     refs = [
         {"name": ref.name, "oid": index.oid(ref.height), "row": top - ref.height}

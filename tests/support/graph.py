@@ -33,7 +33,7 @@ class Facts:
 
 def facts(path: Path) -> Facts:
     born = git("rev-parse", "--quiet", "--verify", "HEAD", cwd=path).returncode == 0
-    asked = ["--branches", "--tags", *(["HEAD"] if born else [])]
+    asked = ["--branches", "--tags", "--glob=refs/stashes/*", *(["HEAD"] if born else [])]
     lines = git("rev-list", "--topo-order", "--timestamp", "--parents", *asked, cwd=path).stdout.splitlines()
     parents: dict[str, list[str]] = {}
     dates: dict[str, int] = {}
@@ -42,7 +42,29 @@ def facts(path: Path) -> Facts:
         parents[oid] = above
         dates[oid] = max([int(time), 1, *(dates[parent] + 1 for parent in above)])
     chain = git("rev-list", "--first-parent", "HEAD", cwd=path).stdout.split() if born else []
+    stashes = git("for-each-ref", "--format=%(objectname)", "refs/stashes", cwd=path).stdout.split()
+    if stashes:
+        parents = _reached(_with_stashes_alone(parents, stashes), git("rev-parse", *asked, cwd=path).stdout.split())
     return Facts(parents, dates, chain)
+
+
+def _with_stashes_alone(parents: dict[str, list[str]], stashes: list[str]) -> dict[str, list[str]]:
+    """A stash has one parent, and what git made beside it belongs to it."""
+    return {
+        oid: above[:1] if oid in stashes and 1 < len(above) < 4 and parents[above[1]] == above[:1] else above
+        for oid, above in parents.items()
+    }
+
+
+def _reached(parents: dict[str, list[str]], tips: list[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    waiting = [tip for tip in tips if tip in parents]
+    while waiting:
+        oid = waiting.pop()
+        if oid not in found:
+            found[oid] = parents[oid]
+            waiting += parents[oid]
+    return found
 
 
 def window(index: RowIndex, at: int, rows: int) -> Window:

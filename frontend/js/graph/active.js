@@ -56,6 +56,7 @@ export function createActive({ bar, view, focus, store, onShift }) {
       ...refs(),
       ...(params.has("first_parent") ? [filter("first_parent", "First parents only")] : []),
       ...(params.has("merges") ? [filter("merges", "No merges")] : []),
+      ...(params.has("stashes") ? [filter("stashes", "No stashes")] : []),
       ...(params.has("path") ? [filter("path", `In ${params.get("path")}`)] : []),
       ...(params.has("author") ? [filter("author", `By ${params.get("author")}`)] : []),
       ...(after ? [filter("after", `Since ${dated(after)}`)] : []),

@@ -5,7 +5,8 @@ import { hueOf } from "./edges.js";
 
 const SHOWN = 3;
 const WORDS = /** @type {Record<string, string>} */ ({ heads: "branch", tags: "tag", pull: "pull request", notes: "notes" });
-export const STASH = "refs/stash";
+/** Where stashes are pushed to: git lets nobody push `refs/stash` itself. */
+export const STASHES = "refs/stashes/";
 
 /** @typedef {Map<string, import("./types.js").BranchLink>} Links */
 
@@ -22,7 +23,7 @@ export const STASH = "refs/stash";
  * @returns {RefName}
  */
 export function nameOf(ref) {
-  if (ref === STASH) return { ref, kind: "stash", short: "stash", word: "" };
+  if (ref.startsWith(STASHES)) return { ref, kind: "stash", short: ref.slice(STASHES.length), word: "stash" };
   const [, kind = "", short = ""] = /^refs\/([^/]+)\/(.+)$/s.exec(ref) ?? [];
   if (kind === "heads" || kind === "tags") return { ref, kind, short, word: WORDS[kind] ?? "" };
   if (kind === "pull") return { ref, kind, short: `#${short.replace(/\/(head|merge)$/, "")}`, word: WORDS[kind] ?? "" };

@@ -1,6 +1,6 @@
 /** The lanes of the rows in sight, on a canvas. The list beside it says the same in words. */
 
-import { STASH } from "./chips.js";
+import { STASHES } from "./chips.js";
 import { DOTTED, HUES, LEVELS, WIDEST, edgePaths, hueOf, laneX } from "./edges.js";
 import { fitted } from "./palette.js";
 import { hue as personHue } from "./people.js";
@@ -131,10 +131,11 @@ export function createLanes({ canvas, store, palette, focus, settings }) {
       return;
     }
     const merge = commit.parents.length > 1;
-    if (isHead || merge) punch(x, y, (isHead ? 8.5 : 4.5) * size);
+    const stash = commit.refs.some((ref) => ref.startsWith(STASHES));
+    if (isHead || merge || stash) punch(x, y, (isHead ? 8.5 : 4.5) * size);
     if (focus.isDim(commit)) context.globalAlpha = DIM_NODE;
     if (isHead) ring(x, y, 6.75 * size, 1.5 * size);
-    if (commit.refs.includes(STASH)) square(x, y, 7 * size);
+    if (stash) square(x, y, 7 * size);
     else if (merge) ring(x, y, (isHead ? 3.25 : 4) * size, 2 * size);
     else disc(x, y, (isHead ? 3.5 : 4.5) * size);
     context.globalAlpha = 1;

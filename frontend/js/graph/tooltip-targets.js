@@ -1,5 +1,7 @@
 /** What is pointed at among the rows: a label, an author, or a commit by its node. */
 
+import { STASHES } from "./chips.js";
+
 /**
  * @typedef {import("./tooltip.js").Target} Target
  * @typedef {import("./types.js").Commit} Commit
@@ -39,6 +41,7 @@ export function createTargets({ grid, commit, nodeX }) {
   function chipTarget(label, of) {
     const rect = label.getBoundingClientRect();
     const name = label instanceof HTMLElement ? label.dataset.ref : undefined;
+    if (name?.startsWith(STASHES)) return { subject: { kind: "commit", oid: of.oid }, rect };
     if (name) return { subject: { kind: "ref", name }, rect };
     return { subject: { kind: "refs", names: of.refs }, rect };
   }

@@ -1,9 +1,9 @@
 /** Which part of the history is shown. The address holds it, and the server makes a graph of its own of it. */
 
 /** In the order in which they stand in the address. */
-export const FIELDS = ["ref", "first_parent", "merges", "path", "author", "after", "before"];
+export const FIELDS = ["ref", "first_parent", "merges", "stashes", "path", "author", "after", "before"];
 /** What the switches say when they are on; anything else is as if they were not there. */
-const SWITCHES = /** @type {Record<string, string>} */ ({ first_parent: "1", merges: "0" });
+const SWITCHES = /** @type {Record<string, string>} */ ({ first_parent: "1", merges: "0", stashes: "0" });
 
 /**
  * The part of `given` that chooses a view: known fields, none empty, none twice.

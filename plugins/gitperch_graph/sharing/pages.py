@@ -46,6 +46,7 @@ _EMBED_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors *"
 )
+_KINDS = {"refs/heads/": "heads", "refs/tags/": "tags", "refs/stashes/": "stash"}
 _KEPT_BYTES = 1 << 20
 
 
@@ -187,7 +188,7 @@ def _listed(picture: Picture) -> dict[str, Any]:
         names = sorted(drawn.refs, key=lambda name: (name != picture.head, not name.startswith("refs/heads/"), name))
         chips = [
             {
-                "kind": "heads" if name.startswith("refs/heads/") else "tags",
+                "kind": next((kind for folder, kind in _KINDS.items() if name.startswith(folder)), "other"),
                 "name": short(name),
                 "hue": hue(drawn.lane),
                 "default": name == picture.head,

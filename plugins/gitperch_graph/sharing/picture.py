@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from gitperch_graph import lanes
 from gitperch_graph.commits import Commit, parsed
 from gitperch_graph.lanes import ABSENT
+from gitperch_graph.repository import SHOWN, STASHES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,15 +52,17 @@ class Choice:
 
 
 def chosen(index: RowIndex, refs: Iterable[str], rows: int) -> Choice:
-    """The newest `rows` commits of what `refs` (full or short names) reach, of everything for none.
+    """The newest `rows` commits of what `refs` (full or short names) reach; for none of everything but stashes.
 
     Raises KeyError with a ref that is not there.
     """
     there = {ref.name: ref.height for ref in index.refs if ref.height >= 0}
     tips = [_height(there, index.head, name) for name in refs]
+    straight = tips[0] if tips else there.get(index.head)
     if not tips:
-        head = there.get(index.head)
-        return Choice(tuple(range(max(0, index.total - rows), index.total)), head)
+        if not any(name.startswith(STASHES) for name in there):
+            return Choice(tuple(range(max(0, index.total - rows), index.total)), straight)
+        tips = [height for name, height in there.items() if not name.startswith(STASHES)]
     # Heights are in an order in which children come before their parents.
     waiting = [-height for height in set(tips)]
     heapq.heapify(waiting)
@@ -72,11 +75,11 @@ def chosen(index: RowIndex, refs: Iterable[str], rows: int) -> Choice:
         for parent, _ in index.edges(height):
             if parent != ABSENT:
                 heapq.heappush(waiting, -parent)
-    return Choice(tuple(reversed(found)), tips[0])
+    return Choice(tuple(reversed(found)), straight)
 
 
 def _height(there: dict[str, int], head: str, name: str) -> int:
-    for full in (head if name == "HEAD" else name, f"refs/heads/{name}", f"refs/tags/{name}"):
+    for full in (head if name == "HEAD" else name, *(folder + name for folder in SHOWN)):
         if full in there:
             return there[full]
     raise KeyError(name)

@@ -8,6 +8,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gitperch_graph.repository import SHOWN
 from gitperch_graph.sharing.lines import HUES, Grid, drawing, hue
 from gitperch_graph.sharing.words import ago, clean, cut, day, escaped, width
 
@@ -154,7 +155,7 @@ def _chips(drawn: Drawn, head: str, x: float, top: float, room: float) -> Genera
 
 def short(ref: str) -> str:
     """A ref's name as a label has it."""
-    return clean(ref.removeprefix("refs/heads/").removeprefix("refs/tags/")) or "?"
+    return clean(next((ref.removeprefix(folder) for folder in SHOWN if ref.startswith(folder)), ref)) or "?"
 
 
 def _boxed(x: float, y: float, wide: float, high: float, inside: str) -> str:

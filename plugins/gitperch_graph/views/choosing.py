@@ -8,6 +8,7 @@ import numpy as np
 
 from gitperch_graph import history as histories
 from gitperch_graph.lanes import ABSENT
+from gitperch_graph.repository import SHOWN, STASHES
 from gitperch_graph.shape import NEWEST
 from gitperch_graph.views.authors import written_by
 from gitperch_graph.views.heights import Heights
@@ -22,11 +23,9 @@ if TYPE_CHECKING:
     from gitperch_graph.shape import Shape
     from gitperch_graph.views.view import View
 
-BRANCHES, TAGS = "refs/heads/", "refs/tags/"
-
 
 class RefNotThere(Exception):
-    """No branch or tag of this name names a commit."""
+    """No branch, tag or stash of this name names a commit."""
 
 
 def chosen(shape: Shape, view: View, repository: Repository, texts: Path | None = None) -> Narrowed:
@@ -36,10 +35,10 @@ def chosen(shape: Shape, view: View, repository: Repository, texts: Path | None 
     """
     real = shape.first, shape.to
     first, to = straight(*real) if view.first_parent else real
-    tips = _tips(shape, view.refs)
+    tips = _tips(shape, view)
     if view.path:
         first, to, shown = _along(shape, view, repository, tips)
-    elif view.refs or view.first_parent:
+    elif view.refs or view.first_parent or not view.stashes:
         shown = histories.reached(first, to, tips)
     else:
         shown = np.ones(shape.total, bool)
@@ -58,15 +57,17 @@ def chosen(shape: Shape, view: View, repository: Repository, texts: Path | None 
 
 def height_of(heights: dict[str, int], head: str, name: str) -> int:
     """Of the commit that a ref names, by its full or short name or `HEAD`. Raises RefNotThere."""
-    for full in (head if name == "HEAD" else name, BRANCHES + name, TAGS + name):
+    for full in (head if name == "HEAD" else name, *(folder + name for folder in SHOWN)):
         if full in heights:
             return heights[full]
     raise RefNotThere(name)
 
 
-def _tips(shape: Shape, refs: Sequence[str]) -> list[int]:
+def _tips(shape: Shape, view: View) -> list[int]:
     heights = {ref.name: ref.height for ref in shape.refs if ref.height >= 0}
-    return [height_of(heights, shape.head, name) for name in refs] if refs else sorted(set(heights.values()))
+    if view.refs:
+        return [height_of(heights, shape.head, name) for name in view.refs]
+    return sorted({at for name, at in heights.items() if view.stashes or not name.startswith(STASHES)})
 
 
 def _times(shape: Shape, repository: Repository) -> Array:
@@ -95,14 +96,25 @@ def _along(shape: Shape, view: View, repository: Repository, tips: Sequence[int]
             numbers.setdefault(oid, len(numbers))
     heights = Heights(shape).of([bytes.fromhex(oid.decode("ascii")) for oid in numbers]).tolist()
     there = {oid: heights[number] for oid, number in numbers.items()}
-    return replaced(
-        shape.total,
-        (
-            (there[oid], [there[parent] if there[parent] >= 0 else ABSENT for parent in parents])
-            for oid, *parents in lines
-            if there[oid] >= 0
-        ),
-    )
+    # git may have found a stash by its index, which is a part of it here.
+    there |= {oid: height for oid, height in _in_stashes(shape, repository).items() if there.get(oid) == -1}
+    found: dict[int, dict[int, None]] = {}
+    for height, *parents in ([there[oid] for oid in line] for line in lines):
+        if height >= 0:
+            below = (parent if parent >= 0 else ABSENT for parent in parents if parent != height)
+            found.setdefault(height, {}).update(dict.fromkeys(below))
+    return replaced(shape.total, ((height, list(parents)) for height, parents in found.items()))
+
+
+def _in_stashes(shape: Shape, repository: Repository) -> dict[bytes, int]:
+    """The commits that stashes are made of, with the heights of those."""
+    heights = {ref.height for ref in shape.refs if ref.name.startswith(STASHES) and ref.height >= 0}
+    stashes = {shape.oids(height, height + 1).hex().encode(): height for height in heights}
+    if not stashes:
+        return {}
+    stdin = b"".join(oid + b"\n" for oid in stashes)
+    lines = repository.lines("rev-list", "--no-walk=unsorted", "--parents", "--stdin", stdin=stdin)
+    return {part: stashes[oid] for oid, *parents in map(bytes.split, lines) for part in parents[1:]}
 
 
 def _walked(

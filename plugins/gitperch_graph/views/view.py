@@ -34,13 +34,15 @@ class View:
     """A choice of commits. Without any it is the whole graph.
 
     `refs`: only what these reach, full names (or `HEAD`); `first_parent`: no other parents are followed; `merges`: whether they are
-    shown; `path`: only commits that change it; `author`: only those whose author's `Name <email>` contains it, whatever the case;
-    `after` ≤ committer's time < `before`, in Unix seconds.
+    shown; `stashes`: whether stashes are, and what only they reach, where no `refs` are chosen; `path`: only commits that change it;
+    `author`: only those whose author's `Name <email>` contains it, whatever the case; `after` ≤ committer's time < `before`, in Unix
+    seconds.
     """
 
     refs: tuple[str, ...] = ()
     first_parent: bool = False
     merges: bool = True
+    stashes: bool = True
     path: str = ""
     author: str = ""
     after: int | None = None
@@ -48,7 +50,7 @@ class View:
 
     @classmethod
     def of(cls, parameters: Parameters) -> Self:
-        """What `ref=` (repeatable), `first_parent=1`, `merges=0`, `path=`, `author=`, `after=` and `before=` say.
+        """What `ref=` (repeatable), `first_parent=1`, `merges=0`, `stashes=0`, `path=`, `author=`, `after=` and `before=` say.
 
         Raises BadRequest, which names the parameter.
         """
@@ -56,6 +58,7 @@ class View:
             refs=_refs(parameters.getlist("ref")),
             first_parent=_flag(parameters, "first_parent", default=False),
             merges=_flag(parameters, "merges", default=True),
+            stashes=_flag(parameters, "stashes", default=True),
             path=_path(parameters.get("path", "")),
             author=_author(parameters.get("author", "")),
             after=_time(parameters.get("after", ""), "after"),

@@ -27,6 +27,8 @@ def refusals(commands: Sequence[Command]) -> list[str]:
             continue  # whatever is there may go
         if command.ref.startswith(names.HIDDEN_REFS):
             found.append(f"{shown}: names below {names.HIDDEN_REFS} are the server's own. Choose another name.")
+        elif command.ref == "refs/stash":  # git itself would call it a funny refname
+            found.append("refs/stash: git refuses this name. Push it to one of its own: refs/stash:refs/stashes/NAME.")
         elif not names.is_ref(command.ref):
             found.append(f"{shown}: a ref's name has at most {names.REF_LIMIT} bytes and begins with refs/KIND/.")
         elif not command.ref.isprintable():
