@@ -274,7 +274,7 @@ def test_a_signature_is_checked_where_the_key_is_somebodys_here(server: Server, 
     server.git("push", "-q", "--all", server.remote("alice/signed"), cwd=repo)
     said = [server.get(f"/alice/signed/commit/{it}/about?fragment", user="alice").text for it in (*oids, forged)]
     assert "Signed by alice, with the SSH key SHA256:" in said[0]
-    assert "Signed with an SSH key that is not known here: SHA256:" in said[1]
+    assert "Signed with an SSH key that nobody here has, so it is not checked: SHA256:" in said[1]
     assert "do not trust it" in said[2]
 
 

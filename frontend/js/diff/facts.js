@@ -31,9 +31,23 @@ export function createFacts(root) {
 async function fill(place, signal) {
   try {
     place.innerHTML = await getHtml(place.dataset.about ?? "", signal); // our own server's fragment, escaped there
+    judge(place);
   } catch (error) {
     if (!isAbort(error)) place.dataset.failed = "";
   }
+}
+
+/**
+ * The badge beside the commit's id says no more than the signature bears out.
+ * @param {HTMLElement} place where the signature's state has come in
+ */
+function judge(place) {
+  const state = place.querySelector(".signature")?.getAttribute("data-state") ?? "";
+  const badge = place.closest("[data-oid]")?.querySelector("[data-signature]");
+  const said = { good: "Signature checked", unknown: "Signed, not checked", bad: "Wrong signature" }[state];
+  if (!badge || !said) return;
+  badge.setAttribute("data-signature", state);
+  badge.querySelector("span")?.replaceChildren(said);
 }
 
 /**

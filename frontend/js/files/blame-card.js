@@ -1,6 +1,7 @@
 /** The commit of the lines under the pointer, or of the link that has the focus: a card beside them. A tap pins it, with its links. */
 import { element } from "../graph/dom.js";
 import { absoluteTime } from "../graph/time.js";
+import { shown } from "../ui/odd.js";
 
 const PAUSE = 250; // ms
 
@@ -34,7 +35,7 @@ export function createCard(code, tell) {
     const { commit } = told;
     card.classList.toggle("pinned", pinned);
     card.replaceChildren(
-      element("p", { class: "blame-card-subject" }, commit.subject || "(no message)"),
+      element("p", { class: "blame-card-subject" }, ...shown(commit.subject || "(no message)")),
       element(
         "p",
         { class: "blame-card-who" },

@@ -1,5 +1,6 @@
 /** What stands before the lines of a commit: the age's bar, who, what, when, and the way to before the change. */
 import { element } from "../graph/dom.js";
+import { shown } from "../ui/odd.js";
 import { time } from "./last.js";
 
 const DAY = 86_400;
@@ -74,7 +75,7 @@ export function fillCell(cell, group, commit, how) {
       "span",
       { class: "origin-row" },
       element("span", { class: "avatar", "data-hue": commit.hue, "aria-hidden": "true" }, commit.initials),
-      element("a", { class: "subject", href: `${how.root}/commit/${commit.oid}`, "aria-description": who }, commit.subject || "(no message)"),
+      element("a", { class: "subject", href: `${how.root}/commit/${commit.oid}`, "aria-description": who }, ...shown(commit.subject || "(no message)")),
       time(commit.time),
       ...(before ? [before] : []),
     ),

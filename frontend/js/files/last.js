@@ -2,6 +2,7 @@
 import { isAbort } from "../api.js";
 import { element } from "../graph/dom.js";
 import { hue, initials } from "../graph/people.js";
+import { shown } from "../ui/odd.js";
 import { relative } from "../ui/times.js";
 import { streamed } from "./stream.js";
 
@@ -53,7 +54,7 @@ function inRow(row, last, place) {
   const message = row?.querySelector(".message");
   const when = row?.querySelector(".when");
   if (!message || !when || message.firstChild) return;
-  message.append(element("a", { href: `${place.root}/commit/${last.oid}` }, last.subject || "(no message)"));
+  message.append(element("a", { href: `${place.root}/commit/${last.oid}` }, ...shown(last.subject || "(no message)")));
   when.append(time(last.time));
 }
 
@@ -71,8 +72,8 @@ function inHead(head, last, place) {
       "p",
       { class: "latest" },
       element("span", { class: "avatar", "data-hue": hue(last.author), "aria-hidden": "true" }, initials(last.author)),
-      element("a", { class: "subject", href }, last.subject || "(no message)"),
-      element("span", { class: "by" }, `${last.author} · `, time(last.time), " · ", short),
+      element("a", { class: "subject", href }, ...shown(last.subject || "(no message)")),
+      element("span", { class: "by" }, ...shown(last.author), " · ", time(last.time), " · ", short),
     ),
   );
 }

@@ -1,6 +1,7 @@
 /** The tree of files beside the page: folders open in place, the one that is shown is open, and it stays as it was left. */
 import { getJson, isAbort } from "../api.js";
 import { element } from "../graph/dom.js";
+import { shown } from "../ui/odd.js";
 import { addressOf } from "./place.js";
 import { createTreeKeys } from "./tree-keys.js";
 
@@ -88,7 +89,7 @@ export function createTree(place, list) {
         "data-path": entry.path, "data-kind": entry.kind, tabindex: "-1", title: entry.name,
         href: entry.kind === "module" ? null : addressOf(place, entry.kind === "tree" ? "tree" : "blob", entry.path),
       },
-      element("span", {}, entry.name),
+      element("span", {}, ...shown(entry.name)),
     );
     made.style.setProperty("--level", String(level));
     return made;

@@ -1,6 +1,7 @@
 /** Along the edges: to a parent or a child of the current commit, and where there are several, by a little menu. */
 
 import { getJson } from "../api.js";
+import { shown } from "../ui/odd.js";
 import { element } from "./dom.js";
 import { placed } from "./tooltip-place.js";
 
@@ -58,7 +59,7 @@ export function createKin({ root, url, current, anchor, onGo, onSay, onLeave }) 
         "button",
         { type: "button", role: "menuitem", tabindex: -1, "data-oid": oid },
         element("kbd", { "aria-hidden": "true" }, nth < DIGITS ? String(nth + 1) : ""),
-        element("span", { class: "kin-subject" }, subject || "(no message)"),
+        element("span", { class: "kin-subject" }, ...shown(subject || "(no message)")),
         element("span", { class: "kin-by" }, author),
       ),
     );

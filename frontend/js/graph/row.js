@@ -2,6 +2,7 @@
 
 import { element } from "./dom.js";
 import { chips } from "./chips.js";
+import { shown as named } from "../ui/odd.js";
 import { hue, initials } from "./people.js";
 import { absoluteTime, relativeTime, shortTime } from "./time.js";
 
@@ -70,9 +71,9 @@ export function createRow(id) {
       delete node.dataset.waiting;
       const parents = commit.parents.length;
       kind.textContent = parents > 1 ? `merge of ${parents}, ` : parents ? "" : "first commit, ";
-      subject.textContent = commit.subject || "(no message)";
+      subject.replaceChildren(...named(commit.subject || "(no message)"));
       hash.textContent = commit.oid.slice(0, 8);
-      author.textContent = commit.author || "unknown";
+      author.replaceChildren(...named(commit.author || "unknown"));
       avatar.textContent = initials(commit.author);
       avatar.dataset.hue = String(hue(commit.author));
       if (explained) subject.title = time.title = "";

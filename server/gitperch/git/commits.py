@@ -39,7 +39,7 @@ class Commit:
 
     @property
     def subject(self) -> str:
-        return self.message.strip().partition("\n")[0]
+        return self.message.strip().partition("\n")[0].rstrip("\r")
 
     @property
     def body(self) -> str:

@@ -30,7 +30,8 @@ _HEADERS = (b"gpgsig ", b"gpgsig-sha256 ")
 
 @dataclass(frozen=True)
 class Signature:
-    """What kind of signature a commit has. `key` is the fingerprint of an SSH key (`SHA256:…`), "" where it is not known."""
+    """What kind of signature a commit has, and by which key it says it was made: the fingerprint of an SSH key (`SHA256:…`), the
+    fingerprint or id of an OpenPGP key in hexadecimal, "" where that is not known."""
 
     kind: Literal["ssh", "openpgp", "x509"]
     key: str = ""
@@ -47,7 +48,8 @@ def signature_of(commit: bytes) -> Signature | None:
                     break
                 text.append(more[1:])
             kind = _MARKS.get(text[0].strip())
-            return Signature(kind, _ssh_key(text) if kind == "ssh" else "") if kind else None
+            read = {"ssh": _ssh_key, "openpgp": _openpgp_key}.get(kind or "")
+            return Signature(kind, read(text) if read else "") if kind else None
     return None
 
 
@@ -69,6 +71,30 @@ async def is_by(git: Git, path: Path, oid: str, public_key: str) -> bool | None:
         except GitError as error:
             return False if error.status == 1 else None
     return whole or None
+
+
+def _openpgp_key(armor: list[bytes]) -> str:
+    """The issuer that an OpenPGP signature names (RFC 9580, 5.2.3): nothing that was proven."""
+    if b"" not in armor:
+        return ""
+    body = armor[armor.index(b"") + 1 :]  # after the armor's own headers
+    try:
+        data = base64.b64decode(b"".join(line for line in body if not line.startswith((b"-----", b"="))), validate=True)
+        tag, at = data[0], {0x88: 2, 0x89: 3}.get(data[0], 2 if data[1] < 192 else 3)
+        if tag not in (0x88, 0x89, 0xC2) or data[at] != 4:
+            return ""
+        named = {}
+        at += 4
+        for _ in ("hashed", "unhashed"):
+            end = at + 2 + int.from_bytes(data[at : at + 2])
+            at += 2
+            while at < end and data[at] < 192:  # longer ones are no issuers
+                named[data[at + 1]] = data[at + 2 : at + 1 + data[at]]
+                at += 1 + data[at]
+            at = end
+    except (binascii.Error, IndexError):
+        return ""
+    return (named.get(33, b"")[1:] or named.get(16, b"")).hex().upper()
 
 
 def _ssh_key(armor: list[bytes]) -> str:

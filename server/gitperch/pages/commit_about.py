@@ -95,11 +95,14 @@ async def _signed(page: RepositoryPage, commit: Commit) -> tuple[str, str]:
     if not signature:
         return "unknown", "Signed, in a way that is not known here."
     by = f"Signed with {_KINDS[signature.kind]}"
+    if signature.kind != "ssh":
+        key = f" {signature.key}" if signature.key else ""
+        return "unknown", f"{by}{key}. Not checked: this server knows SSH keys only."
     if not signature.key:
-        return "unknown", f"{by}, which is not known here."
+        return "unknown", f"{by} that cannot be read, so it is not checked."
     signer = await page.host.ssh_keys.signer(signature.key)
     if not signer:
-        return "unknown", f"{by} that is not known here: {signature.key}."
+        return "unknown", f"{by} that nobody here has, so it is not checked: {signature.key}."
     name, text = signer
     good = await signatures.is_by(git, path, commit.oid, text)
     if good is None:

@@ -69,7 +69,7 @@ async def _look(git: Git, repository: Repository) -> Head:
     listed = await git.run(*newest, path=path, timeout=SECONDS)
     log = await git.run("rev-list", "--branches", f"--max-count={RECENT}", path=path, timeout=SECONDS)
     oids = log.decode("ascii").split()
-    found = await git.read(path, commits.several, oids)
+    found = await git.look_up(path, commits.several, oids)
     recent = [
         {"oid": oid, "subject": commit.subject, "author": commit.author.name, "time": commit.committer.at}
         for oid in oids

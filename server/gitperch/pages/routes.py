@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
@@ -32,19 +33,26 @@ ROBOTS = "User-agent: *\n" + "".join(
 ROBOTS += "Disallow: /signin\n"
 
 
+class _AnyPath(PathConvertor):
+    """As Starlette's `path`, and line ends as well: git has files with such names."""
+
+    regex = r"[\s\S]*"
+
+
 def routes() -> list[BaseRoute]:
     """To be put after those of the API, of git and of the plugins: the last ones take any owner and any name."""
+    register_url_convertor("any_path", _AnyPath())
     index, graph, refs, last, lines, cards = Index(), Graph(), Branches(), Last(), Lines(), Cards()
     tree, file, lines_of = Files(last), BlobPage(last, lines), Blame(last, lines)
     drawer = Drawer()
     commit, compare = Commits(drawer), Compare(drawer)
     return [
         Route("/api/repos/{owner}/{name}/tree", files_api.folder),
-        Route("/api/repos/{owner}/{name}/tree/{rest:path}", files_api.folder),
-        Route("/api/repos/{owner}/{name}/last-commits/{rest:path}", last.stream),
-        Route("/api/repos/{owner}/{name}/paths/{rest:path}", files_api.paths),
+        Route("/api/repos/{owner}/{name}/tree/{rest:any_path}", files_api.folder),
+        Route("/api/repos/{owner}/{name}/last-commits/{rest:any_path}", last.stream),
+        Route("/api/repos/{owner}/{name}/paths/{rest:any_path}", files_api.paths),
         Route("/api/repos/{owner}/{name}/refs", files_api.refs_named),
-        Route("/api/repos/{owner}/{name}/blame/{rest:path}", blame.stream),
+        Route("/api/repos/{owner}/{name}/blame/{rest:any_path}", blame.stream),
         Route("/", index.show),
         Route("/favicon.ico", _favicon),
         Route("/robots.txt", _robots),
@@ -62,12 +70,12 @@ def routes() -> list[BaseRoute]:
         Route("/{owner}", index.of_owner),
         Route("/{owner}/{name}", graph.show),
         Route("/{owner}/{name}/tree", tree.tree),
-        Route("/{owner}/{name}/tree/{rest:path}", tree.tree),
-        Route("/{owner}/{name}/blob/{rest:path}", file.show),
-        Route("/{owner}/{name}/raw/{rest:path}", blob.raw),
+        Route("/{owner}/{name}/tree/{rest:any_path}", tree.tree),
+        Route("/{owner}/{name}/blob/{rest:any_path}", file.show),
+        Route("/{owner}/{name}/raw/{rest:any_path}", blob.raw),
         Route("/{owner}/{name}/history", history.show),
-        Route("/{owner}/{name}/history/{rest:path}", history.show),
-        Route("/{owner}/{name}/blame/{rest:path}", lines_of.show),
+        Route("/{owner}/{name}/history/{rest:any_path}", history.show),
+        Route("/{owner}/{name}/blame/{rest:any_path}", lines_of.show),
         Route("/{owner}/{name}/branches", refs.branches),
         Route("/{owner}/{name}/tags", refs.tags),
         Route("/{owner}/{name}/commit/{oid}.patch", commit.patch),
@@ -76,7 +84,7 @@ def routes() -> list[BaseRoute]:
         Route("/{owner}/{name}/commit/{oid}/lines", commit.lines),
         Route("/{owner}/{name}/commit/{oid}/about", commit.about),
         Route("/{owner}/{name}/compare", compare.choose),
-        Route("/{owner}/{name}/compare/{rest:path}", compare.show),
+        Route("/{owner}/{name}/compare/{rest:any_path}", compare.show),
         Route("/{owner}/{name}/card", cards.show),
         Route("/{owner}/{name}/settings", settings.show),
         Route("/{owner}/{name}/settings", settings.change, methods=["POST"]),

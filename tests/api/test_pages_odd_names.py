@@ -1,0 +1,82 @@
+"""Names and words that try to hide, or that addresses are not made for; and the pages of a SHA-256 repository."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gitperch.git.signatures import Signature, signature_of
+from support.server import commit, git
+from support.visitor import Visitor
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from support.server import Server
+
+OPENPGP = b"""tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904
+author A <a@example.com> 1760000000 +0000
+committer A <a@example.com> 1760000000 +0000
+gpgsig -----BEGIN PGP SIGNATURE-----
+\x20
+ @
+ -----END PGP SIGNATURE-----
+
+Signed
+"""
+
+
+# By Ed25519, made with gpg 2.2.
+ARMOR = b"""iIYEABYIAC4WIQS2PWSgTBiI9mCOBpAPth38nkpVVwUCawIPuxAcYWRhQGV4YW1w
+ bGUuY29tAAoJEA+2HfyeSlVXE1sBAL0s/zd5cP2BXM3ngjo5/OfZAzK2ABtuDRP3
+ zt+ghgGfAP9/gzmHWbkkDsijlN3rBI8LOjmSIUnB89GJRLwRAIxJCg==
+ =eAoM"""
+
+
+@pytest.fixture(scope="module")
+def odd(server: Server, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """`alice/odd-names`, public."""
+    work = tmp_path_factory.mktemp("odd")
+    commit(work, {"a/new\nline.txt": "here\n", "a/\u202egnp.exe": "there\n", "plain.txt": "x\n"})
+    git("commit", "-q", "--allow-empty", "-m", "Backwards \u202e from here", cwd=work)
+    git("branch", "turned", cwd=work)
+    server.cli("repo", "add", "alice/odd-names", "--public")
+    server.git("push", "-q", server.remote("alice/odd-names"), "--all", cwd=work)
+    return "/alice/odd-names"
+
+
+@pytest.mark.parametrize("page", ["blob", "raw", "blame", "history"])
+def test_a_line_end_in_a_name_is_part_of_the_name(server: Server, odd: str, page: str) -> None:
+    answer = Visitor(server).get(f"{odd}/{page}/main/a/new%0Aline.txt")
+    assert answer.status == 200, answer.text
+
+
+def test_what_turns_the_direction_of_text_is_named_wherever_names_and_subjects_stand(server: Server, odd: str) -> None:
+    visitor = Visitor(server)
+    for path in ("tree/main/a", "branches", "", "history/main", "graph/embed", "blob/main/a/%E2%80%AEgnp.exe"):
+        text = visitor.get(f"{odd}/{path}".rstrip("/")).text
+        assert '<i class="odd" title="U+202E">U+202E</i>' in text, path
+
+
+def test_the_graph_page_of_a_sha256_repository_is_shown(server: Server, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    if git("init", "-q", "-b", "main", "--object-format=sha256", str(work)).returncode:
+        pytest.skip("this git does not know SHA-256")
+    commit(work, {"a.txt": "1\n"})
+    server.cli("repo", "add", "alice/sha256-graph", "--object-format", "sha256", "--public")
+    server.git("push", "-q", server.remote("alice/sha256-graph"), "main", cwd=work)
+    answer = Visitor(server).get("/alice/sha256-graph")
+    assert answer.status == 200, answer.text
+    assert git("rev-parse", "HEAD", cwd=work).stdout.strip() in answer.text
+
+
+@pytest.mark.parametrize("broken", [b"", b"iHUE", b"iHUEABYKAB0WIQ", b"\xff", b"iP8="])
+def test_a_broken_openpgp_signature_names_no_key(broken: bytes) -> None:
+    assert signature_of(OPENPGP.replace(b"@", broken)) == Signature("openpgp", "")
+
+
+def test_an_openpgp_signature_names_its_key() -> None:
+    assert signature_of(OPENPGP.replace(b"@", ARMOR)) == Signature(
+        "openpgp", "B63D64A04C1888F6608E06900FB61DFC9E4A5557"
+    )
