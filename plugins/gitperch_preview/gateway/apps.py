@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
-from gitperch.errors import Busy
 from gitperch_preview.doorkeeper import is_open
 from gitperch_preview.gateway import headers
-from gitperch_preview.gateway.connections import Closed, Late, Pools, Unreachable
+from gitperch_preview.gateway.connections import OPEN, Closed, Late, Pools, Unreachable
 from gitperch_preview.gateway.exchange import Exchange
 from gitperch_preview.gateway.heads import BadAnswer
 from gitperch_preview.gateway.pages import STATE, Pages, is_navigation
+from gitperch_preview.gateway.turns import Turns, visitor_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 WAIT_SECONDS = 30.0  # what is no page waits so long for a sleeping app
 PAGE_SECONDS = 0.1  # a page is shown at once; an app that is there in a blink needs none
 WAITING = 200  # requests at once, for all apps
+RELAYED = 64  # WebSockets at once whose messages pass through this server's memory, for all apps
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
 
@@ -58,7 +59,9 @@ class Apps:
         self._seconds = host.config.previews.answer_seconds
         self._exchange = Exchange(self._pools, self._seconds)
         self._pages = Pages(host)
-        self._waiting = 0
+        self._open = Turns(OPEN, "This preview is answering too many requests at this moment. Try again shortly.")
+        self._waiting = Turns(WAITING, "Too many requests wait for previews to wake up. Try again in a moment.")
+        self._relayed = Turns(RELAYED, "Too many WebSockets are open that share a connection. Try again shortly.")
 
     def close(self) -> None:
         self._pages.closing = True
@@ -70,13 +73,14 @@ class Apps:
         assert place  # noqa: S101 -- the gateway asks for branches with an app
         if scope["path"] == STATE and scope["type"] == "http":
             return await self._pages.state(places, visit, place, Request(scope, receive))
-        place.open += 1
-        place.visited_at = time.time()
-        try:
-            return await self._serve(places, visit, place, scope, receive, send)
-        finally:
-            place.open -= 1
+        with self._open.turn(visitor_of(scope), (place.repo_id, place.branch)):
+            place.open += 1
             place.visited_at = time.time()
+            try:
+                return await self._serve(places, visit, place, scope, receive, send)
+            finally:
+                place.open -= 1
+                place.visited_at = time.time()
 
     async def _serve(
         self, places: Places, visit: Visit, place: Place, scope: Scope, receive: Receive, send: Send
@@ -110,7 +114,8 @@ class Apps:
         if scope["type"] == "websocket":
             from gitperch_preview.gateway import sockets  # late: few need it
 
-            await sockets.relay(upstream, request, scope, receive, send, self._seconds, visit.still)
+            with self._relayed.turn(visitor_of(scope)):
+                await sockets.relay(upstream, request, scope, receive, send, self._seconds, visit.still)
         elif tunnel := scope["extensions"].get("gitperch.tunnel"):
             await self._exchange.tunnel(upstream, request, tunnel, send, visit.still, private=visit.is_private)
         else:
@@ -120,13 +125,8 @@ class Apps:
         # Also where the newest commit failed: an earlier one may be asleep. What nothing can wake is said at once.
         if is_navigation(scope):
             return await places.awake(place, PAGE_SECONDS)
-        if self._waiting >= WAITING:
-            raise Busy("Too many requests wait for previews to wake up. Try again in a moment.")
-        self._waiting += 1
-        try:
+        with self._waiting.turn(visitor_of(scope)):
             return await places.awake(place, WAIT_SECONDS)
-        finally:
-            self._waiting -= 1
 
     async def _is_person(self, name: str) -> bool:
         return await self._host.people.find(name) is not None

@@ -184,7 +184,10 @@ class Gateway:
         if not visit or not visit.place or not self.places:
             return await WebSocketClose(1008, "Nothing listens here.")(scope, receive, send)
         await receive()  # websocket.connect
-        response = await self._apps.serve(self.places, visit, scope, receive, send)
+        try:
+            response = await self._apps.serve(self.places, visit, scope, receive, send)
+        except Busy as error:
+            response = notices.busy("GET", error.message)
         if response:
             start = {"type": "websocket.http.response.start", "status": response.status_code}
             await send(start | {"headers": response.raw_headers})

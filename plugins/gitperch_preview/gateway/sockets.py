@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("gitperch.preview")
 
-LONGEST = 32 << 20  # bytes of a message, which has to be whole here
+LONGEST = 1 << 20  # bytes of a message, which has to be whole here, a few times over, for each socket (`apps.RELAYED`)
 _CLOSE_SECONDS = 5.0
-_WAITING = 4  # messages; then the app waits
+_WAITING = 1  # frames; then the app waits
 
 
 class _Client(ClientProtocol):

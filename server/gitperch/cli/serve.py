@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from gitperch.first_start import Welcome
 
-PREVIEW_MESSAGE = 32 << 20  # bytes
+PREVIEW_MESSAGE = 1 << 20  # bytes
 
 
 def serve(config: Config) -> int:

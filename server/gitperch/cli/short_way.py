@@ -35,6 +35,7 @@ _ANY = re.compile(
     rb"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) (/[!-~]*) HTTP/1\.1\r\n"
     rb"((?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[ \t!-~\x80-\xff]*\r\n)+)\r\n"
 )
+_UPGRADES = re.compile(rb"\r\nconnection:[ \t]*upgrade\r\n|\r\nupgrade:[ \t]*websocket\r\n", re.IGNORECASE)
 _LISTING, _FETCH, _HAVE = b"command=ls-refs", b"command=fetch", b"have "
 # What has a say in how a message is framed, or what the connection is for afterwards.
 _LEFT_ALONE = frozenset(
@@ -209,6 +210,16 @@ def preview_request_in(data: bytes, previews: Previews | None) -> Request | None
     return found[1].decode(), found[2], headers, body
 
 
+def _opens_a_socket(data: bytes) -> bool:
+    """Whether `data` is the beginning of a request that may get a tunnel, and not the whole of its head.
+
+    Proxies send heads of some kilobytes, as cookies make them, in pieces.
+    """
+    return (
+        len(data) < _LONGEST and data.startswith(b"GET ") and b"\r\n\r\n" not in data and bool(_UPGRADES.search(data))
+    )
+
+
 def _fields(lines: bytes) -> list[tuple[bytes, bytes]]:
     headers = []
     for line in lines.split(b"\r\n")[:-1]:
@@ -299,7 +310,7 @@ class ShortWay:
         return self._cut or self._reader.at_eof()
 
     async def read(self, size: int) -> bytes:
-        data = await self._reader.read(size)
+        data = await self._more(size)
         while data:
             gits = request_in(data)
             request = gits or preview_request_in(data, self._previews)
@@ -316,7 +327,13 @@ class ShortWay:
             if not answer.whole or answer.last or (tunnel and tunnel.opened):
                 self._cut = True
                 return b""  # as if the client had gone: hypercorn closes the connection
-            data = answer.ahead or await self._reader.read(size)
+            data = answer.ahead or await self._more(size)
+        return data
+
+    async def _more(self, size: int) -> bytes:
+        data = await self._reader.read(size)
+        while self._previews and _opens_a_socket(data) and (more := await self._reader.read(size)):
+            data += more
         return data
 
     async def idle(self) -> None:
