@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from support.commands import commands
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -111,10 +113,14 @@ class Server:
 
     def cli(self, *arguments: str, input: str | None = None) -> str:  # noqa: A002 -- as subprocess calls it
         """Standard output of a command on this server's data folder. Raises when it fails."""
-        command = [sys.executable, "-m", "gitperch", *arguments, "--data", str(self.data)]
-        done = subprocess.run(
-            command, input=input, capture_output=True, text=True, env=self.environment, timeout=120, check=False
-        )
+        command = [*arguments, "--data", str(self.data)]
+        if {"PATH", "PYTHONPATH"} & self.settings.keys():  # what such a command finds has to be found anew
+            whole = [sys.executable, "-m", "gitperch", *command]
+            done = subprocess.run(
+                whole, input=input, capture_output=True, text=True, env=self.environment, timeout=120, check=False
+            )
+        else:
+            done = commands().run(command, self.environment, input)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
