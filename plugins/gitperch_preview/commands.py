@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitperch.errors import BadRequest, NotFound
@@ -16,6 +17,7 @@ from gitperch_preview.logs import Logs
 from gitperch_preview.logs.reading import Reader, follow, start_of_last, until_now
 from gitperch_preview.logs.records import Records
 from gitperch_preview.vault import Vault
+from gitperch_preview.vault.resealing import reseal
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -34,6 +36,9 @@ def commands() -> list[Command]:
             "env list", "list them, one a line: name, kind, when, by whom, value", _repository, list_values, _FAMILY
         ),
         Command("env unset", "remove some", _unset_arguments, unset_values, _FAMILY),
+        Command(
+            "env reseal", "after a change of the key, seal all with the new one", _key_arguments, reseal_all, _FAMILY
+        ),
     ]
 
 
@@ -67,6 +72,12 @@ def _set_arguments(parser: ArgumentParser) -> None:
 def _unset_arguments(parser: ArgumentParser) -> None:
     _repository(parser)
     parser.add_argument("names", nargs="+", metavar="NAME")
+
+
+def _key_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--old", type=Path, metavar="FILE", help="has the key of before, where the server's own key file has it no more"
+    )
 
 
 async def show_log(host: Host, options: Namespace) -> None:
@@ -129,6 +140,15 @@ async def unset_values(host: Host, options: Namespace) -> None:
     vault = Vault(host)
     for name in options.names:
         await vault.remove(repo.id, name, by="")
+
+
+async def reseal_all(host: Host, options: Namespace) -> None:
+    """Seal what is set, and what deployments noted of it, with the first key of the server's key file: all of it, or nothing."""
+    keys = Vault(host).keys(options.old)
+    settings, deployments = await reseal(host.db, keys)
+    done = f"sealed anew: {settings} of settings, {deployments} of deployments"
+    sys.stdout.write(f"{done if settings or deployments else 'nothing to do'}\n")
+    sys.stdout.write(f"the key {keys[0].id.hex()} opens everything; others are of use for backups only\n")
 
 
 async def _found(host: Host, full_name: str) -> Repository:

@@ -9,8 +9,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -28,10 +26,6 @@ while time.monotonic() < until:
     time.sleep(float(sys.argv[2]))
 os.write(1, b"the end after %d\\n" % n)
 """
-
-
-def deployment(repo_id: int = 1, number: int = 7) -> Any:
-    return SimpleNamespace(id=number, repository=SimpleNamespace(id=repo_id))
 
 
 async def none() -> tuple[str, ...]:
@@ -69,7 +63,7 @@ def test_a_log_is_kept_small_under_a_writing_process_with_its_beginning_and_its_
     logs = Logs(tmp_path / "logs", LIMIT)
 
     async def main() -> None:
-        written = logs.open(deployment())
+        written = logs.open(1, 7)
         written.heading("Found a Procfile")
         written.line("web: ./serve\nbecause it is there")
         keeper = asyncio.ensure_future(logs.keep_small())
@@ -102,7 +96,7 @@ def test_the_last_words_of_an_app_are_looked_at_and_those_that_another_server_he
     async def main() -> None:
         keeper = asyncio.ensure_future(logs.keep_small())
         await asyncio.sleep(0.1)
-        written = logs.open(deployment())
+        written = logs.open(1, 7)
         await asyncio.sleep(0.1)
         written.append("first\n")
         written.append(("x" * 99 + "\n") * 20_000)
@@ -131,7 +125,7 @@ def test_whoever_follows_reads_every_line_once_though_the_log_is_cut_meanwhile(t
     logs = Logs(tmp_path / "logs", 2 * LIMIT)  # its last half is longer than what is said between two looks
 
     async def main() -> str:
-        written = logs.open(deployment())
+        written = logs.open(1, 7)
         keeper = asyncio.ensure_future(logs.keep_small())
         process = app(written.path, 3, 0.05)
 
@@ -164,7 +158,7 @@ def test_a_log_that_is_not_there_yet_can_be_followed_and_one_that_is_removed_end
 
         task = asyncio.ensure_future(reading())
         await asyncio.sleep(0.3)
-        logs.open(deployment()).line("hello")
+        logs.open(1, 7).line("hello")
         await asyncio.sleep(0.5)
         await logs.remove(1, 7)
         async with asyncio.timeout(2):
@@ -177,12 +171,12 @@ def test_a_log_that_is_not_there_yet_can_be_followed_and_one_that_is_removed_end
 
 def test_an_app_that_empties_or_stretches_its_own_log_harms_nobody_else(tmp_path: Path) -> None:
     logs = Logs(tmp_path / "logs", LIMIT)
-    path = logs.open(deployment()).path
-    logs.open(deployment()).line("first")
+    path = logs.open(1, 7).path
+    logs.open(1, 7).line("first")
     with Reader(path, ()) as reader:
         assert reader.read()
         os.truncate(path, 0)
-        logs.open(deployment()).line("second")
+        logs.open(1, 7).line("second")
         os.truncate(path, 1 << 40)
         begun = time.monotonic()
         cap.held(path, LIMIT)
@@ -196,8 +190,8 @@ def test_an_app_that_empties_or_stretches_its_own_log_harms_nobody_else(tmp_path
 def test_a_log_is_made_short_again_before_its_app_may_write_no_further(tmp_path: Path) -> None:
     """An app under RLIMIT_FSIZE is killed when its own log gets longer than that, holes or not."""
     logs = Logs(tmp_path / "logs", LIMIT)
-    path = logs.open(deployment()).path
-    logs.open(deployment()).line("first")
+    path = logs.open(1, 7).path
+    logs.open(1, 7).line("first")
     os.truncate(path, 1 << 30)  # as after a month of holes
     with path.open("a") as file:
         file.write("".join(f"line {n:08}\n" for n in range(40_000)))
@@ -224,7 +218,7 @@ def test_a_sweep_removes_what_no_record_explains(tmp_path: Path) -> None:
 
     async def main() -> None:
         for repo_id, number in ((1, 7), (1, 8), (2, 9)):
-            logs.open(deployment(repo_id, number))
+            logs.open(repo_id, number)
 
         async def known() -> set[int]:
             return {8}
@@ -237,15 +231,15 @@ def test_a_sweep_removes_what_no_record_explains(tmp_path: Path) -> None:
 
 def test_what_is_written_after_its_log_was_removed_makes_no_new_one(tmp_path: Path) -> None:
     logs = Logs(tmp_path / "logs")
-    written = logs.open(deployment())
-    logs.open(deployment(number=8))
+    written = logs.open(1, 7)
+    logs.open(1, 8)
     asyncio.run(logs.remove(1, 7))
     written.heading("Too late")
     assert [path.name for path in (tmp_path / "logs" / "1").iterdir()] == ["8.log"]
 
 
 def test_a_heading_is_one_line_whatever_a_repository_puts_into_it(tmp_path: Path) -> None:
-    written = Logs(tmp_path).open(deployment())
+    written = Logs(tmp_path).open(1, 7)
     written.heading("Building \x1b[2J\nevil\r\x00name")
     written.line("")
     text = text_of(written.path)
@@ -255,7 +249,7 @@ def test_a_heading_is_one_line_whatever_a_repository_puts_into_it(tmp_path: Path
 
 def test_a_log_is_never_written_through_a_link(tmp_path: Path) -> None:
     logs = Logs(tmp_path / "logs")
-    written = logs.open(deployment())
+    written = logs.open(1, 7)
     victim = tmp_path / "victim"
     victim.write_text("precious")
     written.path.unlink()

@@ -12,6 +12,7 @@ from gitperch_preview.conductor import states
 from gitperch_preview.conductor.lane import Lane
 from gitperch_preview.conductor.records import Gone
 from gitperch_preview.contract import RunnerError
+from gitperch_preview.logs.writing import FileLog
 from gitperch_preview.vault import VaultError
 
 if TYPE_CHECKING:
@@ -38,6 +39,10 @@ _INTERRUPTS = {
     "stop": {"restart", "revive", "check", "wake"},
     "restart": {"revive", "wake"},
 }
+# What is ready by its record, and does not run at this moment, is on its way to sleep or to an end in these steps; else it starts.
+_TOWARDS = {"rest": states.SLEEPING, "sleep": states.SLEEPING} | dict.fromkeys(
+    ("stop", "clear", "remove"), states.STOPPED
+)
 _UNFORESEEN = "Something went wrong in the server, not in the app; the server's log says what."
 
 
@@ -89,6 +94,13 @@ class Branch:
         """It runs, and nobody would notice at this moment if it did not."""
         return self.running is not None and not self.busy and not self.place.open
 
+    @property
+    def state(self) -> str:
+        """That of the newest, as it is at this moment: nothing is ready that does not run."""
+        if self.newest.state != states.READY or self.running:
+            return self.newest.state
+        return _TOWARDS.get(self.upkeep.step, states.STARTING)
+
     def wants(self, wish: str) -> bool:
         """Whether this is wanted, or being done."""
         return wish in self._wishes or wish in (self.upkeep.step, self.deploying.step)
@@ -125,7 +137,7 @@ class Branch:
     def show(self) -> None:
         """Let the gateway and the pages see what is."""
         place = self.place
-        place.deployment_id, place.state, place.problem = self.newest.id, self.newest.state, self.newest.problem
+        place.deployment_id, place.state, place.problem = self.newest.id, self.state, self.newest.problem
         place.upstream = self.running.upstream if self.running else None
         self.stage.news.tell()
 
@@ -227,6 +239,9 @@ class Branch:
         begun = record.state in states.UNFINISHED
         if begun:
             lane.leftovers[record.id] = record.runner
+            FileLog(self.stage.logs.path(record.repo_id, record.id)).problem(
+                problem
+            )  # before anybody hears that it is over
         try:
             await self.move(record, states.FAILED if begun else record.state, problem=problem)
         except Gone:

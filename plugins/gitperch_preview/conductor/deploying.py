@@ -29,10 +29,10 @@ async def deploy(branch: Branch) -> None:
     branch.deploying.record = record
     await _calm(branch)
     recipe = await stage.records.recipe(record.id)
+    log = stage.logs.open(record.repo_id, record.id)
+    introduce(log, record.branch, recipe, stage.memory(recipe))
     deployment = await stage.deployment(record, recipe)
     branch.deploying.leftovers[record.id] = record.runner  # until it answers
-    log = stage.logs.open(deployment)
-    introduce(log, deployment)
     await until_usable(branch, record)
     if stage.slots.are_taken:
         log.line("Waiting for its turn: other builds are under way.")
@@ -72,13 +72,13 @@ async def _calm(branch: Branch) -> None:
     await asyncio.sleep(max(0.0, branch.calm_until - loop.time()))
 
 
-def introduce(log: Log, deployment: Deployment) -> None:
-    """What was found, and why."""
-    log.heading(following.heading(deployment.branch, deployment.recipe))
-    for line in deployment.recipe.found:
+def introduce(log: Log, branch_name: str, recipe: Recipe, memory: int) -> None:
+    """What was found, and why; `memory` is what it may have, in bytes."""
+    log.heading(following.heading(branch_name, recipe))
+    for line in recipe.found:
         log.line(line)
-    if (deployment.recipe.memory or 0) > deployment.memory:
-        log.line(f"memory: {deployment.memory >> 20} MB, the most that this server allows (previews.memory_max)")
+    if (recipe.memory or 0) > memory:
+        log.line(f"memory: {memory >> 20} MB, the most that this server allows (previews.memory_max)")
 
 
 async def _build(branch: Branch, record: Record, deployment: Deployment, log: Log) -> None:

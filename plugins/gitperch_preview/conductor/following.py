@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from gitperch_preview.conductor import states
 from gitperch_preview.logs.reading import Reader
+from gitperch_preview.logs.writing import WRONG
 from gitperch_preview.pages.words import address
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ BEGIN_SECONDS = 5.0  # that it may take until a push has become a deployment
 LOOK_SECONDS = 0.15  # between looks at a log
 LINE_LIMIT = 400  # characters
 _INDENT = " " * 7
-_STEP, _DONE, _WRONG = "-----> ", "=====> ", " !     "
+_STEP, _DONE = "-----> ", "=====> "
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def heading(branch: str, recipe: Recipe) -> str:
 
 def _found(told: Told) -> list[str]:
     lines = [_STEP + heading(told.branch, told.recipe), *(_INDENT + line for line in told.recipe.found)]
-    return [*lines, f"{_WRONG}{told.recipe.problem}" if told.recipe.problem else f"{_DONE}{told.url}"]
+    return [*lines, f"{WRONG}{told.recipe.problem}" if told.recipe.problem else f"{_DONE}{told.url}"]
 
 
 async def _one(stage: Stage, repo: Repository, each: Told, until: float) -> AsyncIterator[str]:
@@ -81,28 +82,32 @@ async def _one(stage: Stage, repo: Repository, each: Told, until: float) -> Asyn
     def over() -> bool | None:
         return time.monotonic() > until or stage.closing or outcome() is not None or None
 
+    last = ""
     async for line in _log(stage, repo, begun, over):
         yield line
+        last = line
     for line in _ending(stage, repo, each, outcome()):
-        yield line
+        if line != last:  # a log ends with what is wrong
+            yield line
 
 
 def _ending(stage: Stage, repo: Repository, each: Told, outcome: str | None) -> list[str]:
     """What is said at last."""
     branch = stage.branches.get((repo.id, each.branch))
-    problem = [_WRONG + branch.place.problem] if branch and branch.place.problem else []
+    problem = [WRONG + branch.place.problem] if branch and branch.place.problem else []
     there = f"{_DONE}{each.url}"
+    page = stage.host.config.base_url + address(repo, each.branch)
     match outcome:
         # Asleep until its first visitor: many came at once, or there was no room.
         case states.READY | states.SLEEPING:
             return [*problem, there]
         case states.FAILED:
             serves = branch and branch.place.upstream
-            return [*problem, *([f"{_INDENT}The version before stays at {each.url}"] if serves else [])]
+            stays = [f"{_INDENT}The version before stays at {each.url}"] if serves else []
+            return [*problem, *stays, f"{_INDENT}More of it: {page}"]
         case None:
-            page = stage.host.config.base_url + address(repo, each.branch)
             return [f"{_STEP}It goes on by itself: {page}", there]
-    return [f"{_WRONG}A newer push has replaced this one."]
+    return [f"{WRONG}A newer push has replaced this one."]
 
 
 async def _log(
@@ -120,7 +125,7 @@ async def _log(
                 piece = await asyncio.to_thread(reader.take, last=last and not more)
                 *lines, rest = (rest + (piece.text if piece else "")).split("\n")
                 for line in lines:
-                    yield line if line.startswith((_STEP, _INDENT)) else _INDENT + line
+                    yield line if line.startswith((_STEP, _INDENT, WRONG)) else _INDENT + line
         if rest:
             yield _INDENT + rest
 

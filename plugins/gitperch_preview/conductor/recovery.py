@@ -33,7 +33,7 @@ async def recover(branch: Branch) -> None:
         running = await stage.runner(serving).adopt(deployment, handle)
         if running and serving.state == states.READY:
             stage.room.take(branch)
-            stage.logs.open(deployment)
+            stage.logs.open(serving.repo_id, serving.id)
             visited_at = branch.place.visited_at
             branch.answers(serving, running, recipe)
             branch.place.visited_at = visited_at

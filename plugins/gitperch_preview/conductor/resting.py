@@ -74,7 +74,7 @@ async def _start(branch: Branch, record: Record) -> None:
     deployment = await stage.deployment(record, recipe)
     await until_usable(branch, record)
     try:
-        await start_again(branch, record, recipe, stage.logs.open(deployment), deployment)
+        await start_again(branch, record, recipe, stage.logs.open(record.repo_id, record.id), deployment)
     except RunnerError:
         there = {thing.deployment_id for thing in await stage.runner(record).things()}
         if record.id in there or record is not branch.newest:
@@ -102,7 +102,7 @@ async def revive(branch: Branch) -> None:
     reason = branch.ended.reason if branch.ended else "Nothing answered at its port any more"
     recipe = await stage.records.recipe(record.id)
     deployment = await stage.deployment(record, recipe)
-    log = stage.logs.open(deployment)
+    log = stage.logs.open(record.repo_id, record.id)
     if record.state != states.STARTING:
         await branch.move(record, states.STARTING)
     if branch.ended and branch.ended.final:

@@ -135,6 +135,7 @@ class Conductor:
         place.visited_at = visited_at
         branch = Branch(self.stage, place, newest, serving, STEPS)
         self.stage.branches[newest.repo_id, newest.branch] = branch
+        branch.show()
         return branch
 
     # What refs do.

@@ -103,7 +103,9 @@ class Stage:
                 if record.secrets
                 else " It gets none of what is set for this repository: its pusher may not write here."
             )
-            raise RunnerError(f"{NEEDS} {', '.join(found.missing)}; set it for the previews of this repository.{why}")
+            raise RunnerError(
+                f"{NEEDS} {', '.join(found.missing)}: set it in the repository's settings, under Previews.{why}"
+            )
         # Those that it was given before are in its log too.
         before = await self.secrets_of(record.repo_id, record.id)
         every = tuple(dict.fromkeys((*before, *secrets, *found.secrets)))

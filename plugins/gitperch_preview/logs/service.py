@@ -17,8 +17,6 @@ from gitperch_preview.logs.writing import FileLog
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Container, Iterable
 
-    from gitperch_preview.contract import Deployment
-
 log = logging.getLogger("gitperch_preview.logs")
 
 LOOK_SECONDS = 1.0
@@ -42,10 +40,10 @@ class Logs:
     def path(self, repo_id: int, deployment_id: int) -> Path:
         return self._folder / str(repo_id) / f"{deployment_id}.log"
 
-    def open(self, deployment: Deployment) -> FileLog:
+    def open(self, repo_id: int, deployment_id: int) -> FileLog:
         """The deployment's log, made if need be, and kept small from now on until `rest`. To be called again, for one whose processes
         outlived a server, by the next one."""
-        written = FileLog(self.path(deployment.repository.id, deployment.id))
+        written = FileLog(self.path(repo_id, deployment_id))
         try:
             written.make()
         except (

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("gitperch_preview.logs")
 
 INDENT = " " * 7  # as far as `-----> ` goes
+WRONG = " !     "
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
-_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+_FLAGS = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class FileLog:
@@ -39,12 +40,19 @@ class FileLog:
         """An indented line below a step; each line of a longer text."""
         self.append("".join(f"{INDENT}{_shown(line)}\n" for line in text.splitlines() or ("",)))
 
+    def problem(self, text: str) -> None:
+        """Why it does not go on, as Dokku has it: ` !     text`."""
+        self.append(f"{WRONG}{_shown(text)}\n")
+
     def append(self, text: str) -> None:
-        """Write `text` as it is, in one piece: what others write at the same time comes before or after it."""
+        """Write lines, in one piece: what others write at the same time comes before or after them. They begin a line, even if the last
+        one has no end."""
         try:
             descriptor = os.open(self.path, _FLAGS)
             try:
-                os.write(descriptor, text.encode("utf-8", "replace"))
+                size = os.fstat(descriptor).st_size
+                begun = size and os.pread(descriptor, 1, size - 1) not in b"\n\0"  # a hole is no line
+                os.write(descriptor, ("\n" * begun + text).encode("utf-8", "replace"))
             finally:
                 os.close(descriptor)
         except FileNotFoundError:

@@ -235,7 +235,7 @@ def _installed(python: Python, tree: Tree, needs: _Needs, document: dict[str, An
         what = ["."]
     else:
         what = needs.lines
-    python.environment["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
+    python.environment |= {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_PROGRESS_BAR": "off"}
     python.install.append(Command("python3 -m venv .venv", needs.source))
     quoted = " ".join(shlex.quote(it) for it in (*what, *wanted))
     if what or wanted:

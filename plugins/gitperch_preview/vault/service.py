@@ -91,6 +91,13 @@ class Vault:
         named = {row["name"]: value for row, value in zip(rows, values, strict=True)}
         return named, tuple(named[row["name"]] for row in rows if row["secret"])
 
+    def keys(self, before: Path | None = None) -> list[Key]:
+        """That which seals, those that only open, and those of the file `before`. Raises VaultError."""
+        keys = [self._key(may_make=False), *self._file.read()[1:]]
+        if before and not before.is_file():
+            raise VaultError(f"There is no file {before}, which was to have the key of before. Nothing was changed.")
+        return keys + (KeyFile(before, True).read() if before else [])
+
     async def settings(self, repo_id: int, scope: str = PREVIEW) -> list[Setting]:
         """What is set, by name, for people to look at."""
         rows = await self._rows(repo_id, scope)
@@ -186,7 +193,7 @@ class Vault:
 
     def _unsealed(self, rows: Sequence[Row]) -> list[str]:
         keys = self._file.read() if rows else []
-        return [_opened(keys, row).decode() for row in rows]
+        return [opened(keys, row).decode() for row in rows]
 
     def _different(
         self, before: Mapping[str, Row], values: Mapping[str, bytes], secrets: Mapping[str, bool]
@@ -197,7 +204,7 @@ class Vault:
         for name, data in values.items():
             row = before.get(name)
             with contextlib.suppress(VaultError):
-                if row and bool(row["secret"]) == secrets[name] and _opened(keys, row) == data:
+                if row and bool(row["secret"]) == secrets[name] and opened(keys, row) == data:
                     continue
             different[name] = data
         return different
@@ -214,7 +221,7 @@ class Vault:
             secret, value, problem = bool(row["secret"]), None, unusable
             try:
                 if not unusable:
-                    value = _opened(keys, row).decode()
+                    value = opened(keys, row).decode()
             except VaultError as error:
                 problem = error.message
             value = None if secret else value
@@ -242,7 +249,7 @@ def deployment(deployment_id: int) -> str:
     return f"deployment {deployment_id}"
 
 
-def _opened(keys: Sequence[Key], row: Row) -> bytes:
+def opened(keys: Sequence[Key], row: Row) -> bytes:
     try:
         return sealing.unseal(
             keys, sealing.place(row["repo_id"], row["scope"], row["name"], row["secret"]), row["sealed"]
