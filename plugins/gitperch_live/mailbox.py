@@ -18,6 +18,10 @@ class Letter:
     id: int
     text: str
 
+    def of(self, repository: str) -> Letter:
+        """The same with the field `repository`, for whoever listens to several."""
+        return Letter(self.id, f'{self.text[:-1]},"repository":{json.dumps(repository)}}}')
+
 
 def letter(event_id: int, kind: str, **fields: object) -> Letter:
     return Letter(event_id, json.dumps({"id": event_id, "type": kind, **fields}, separators=(",", ":")))

@@ -14,6 +14,8 @@ from gitperch_live.hub import letter_of, live_kinds
 from gitperch_live.mailbox import Letter, Mailbox, letter
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.websockets import WebSocket
 
     from gitperch.host import Host
@@ -43,13 +45,27 @@ class Ending(Exception):
         self.reason = reason
 
 
+class Named:
+    """A socket as the hub sees it in one of several repositories."""
+
+    def __init__(self, socket: Socket, repository: str) -> None:
+        self._repository = repository
+        self.doubt = socket.doubt
+        self.leave = socket.leave
+        self._offer = socket.offer
+
+    def offer(self, item: Letter) -> None:
+        self._offer(item.of(self._repository))
+
+
 class Socket:
     """Serves one client until it goes, may no longer read, takes nothing for `SEND_SECONDS`, or the server stops."""
 
-    def __init__(self, websocket: WebSocket, host: Host, repo_id: int) -> None:
+    def __init__(self, websocket: WebSocket, host: Host, repos: Mapping[int, str]) -> None:
+        """`repos`: what their events are to say of where they are from, by id; "" where there is but one."""
         self._websocket = websocket
         self._host = host
-        self._repo_id = repo_id
+        self._repos = repos
         self._mailbox = Mailbox()
         self._doubtful = False
         self._leaving = False
@@ -81,7 +97,7 @@ class Socket:
             pass
 
     async def _tell(self, after: int | None) -> None:
-        hello = letter(await self._host.events.last_id(self._repo_id), "hello")
+        hello = letter(await self._last_id(), "hello")
         await self._send(hello)
         told = await self._replay(after) if after is not None else {}
         caught_up = max(told, default=0)
@@ -99,16 +115,19 @@ class Socket:
 
     async def _replay(self, after: int) -> dict[int, str]:
         """Send what was missed since `after`; the texts by their ids."""
-        missed = await self._host.events.since(self._repo_id, after, live_kinds(), REPLAY)
-        if missed is None:
-            await self._send(letter(await self._host.events.last_id(self._repo_id), "resync"))
-            return {}
-        told: dict[int, str] = {}
-        for event in missed:
-            item = letter_of(event)
+        missed: list[Letter] = []
+        for repo_id, name in self._repos.items():
+            events = await self._host.events.since(repo_id, after, live_kinds(), REPLAY)
+            if events is None or len(missed) + len(events) > REPLAY:
+                await self._send(letter(await self._last_id(), "resync"))
+                return {}
+            missed += (letter_of(event).of(name) if name else letter_of(event) for event in events)
+        for item in sorted(missed, key=lambda item: item.id):
             await self._send(item)
-            told[item.id] = item.text
-        return told
+        return {item.id: item.text for item in missed}
+
+    async def _last_id(self) -> int:
+        return max([await self._host.events.last_id(repo_id) for repo_id in self._repos], default=0)
 
     async def _make_sure(self) -> None:
         """Raises Ending when the server stops, or the client may no longer read the repository.
@@ -122,15 +141,19 @@ class Socket:
         self._doubtful = False
         self._asked_at = time.monotonic()
         if not await self._may_read():
-            raise Ending(POLICY, "no access")
+            # One of several: the others go on with a new socket, which is not given it.
+            raise Ending(*((RESTART, "other repositories") if any(self._repos.values()) else (POLICY, "no access")))
 
     async def _may_read(self) -> bool:
         try:
-            repo = await self._host.repositories.by_id(self._repo_id)
             viewer = await self._host.access.viewer(self._websocket)
         except AppError:
             return False
-        return repo is not None and await self._host.access.may(viewer, repo, "read")
+        for repo_id in self._repos:
+            repo = await self._host.repositories.by_id(repo_id)
+            if not repo or not await self._host.access.may(viewer, repo, "read"):
+                return False
+        return True
 
     async def _send(self, item: Letter) -> None:
         try:

@@ -175,7 +175,7 @@ class PreviewPlugin(Plugin):
         repo = await self._host.repositories.by_id(event.repo_id) if moved else None
         if not repo:
             return [], []
-        shown = dict(list(moved.items())[:LINES])
+        shown = {branch: moved[branch] for branch in sorted(moved, key=lambda branch: branch != repo.head)[:LINES]}
         previews, recipes = await asyncio.gather(
             self.hosts.allocate(repo, list(shown)),
             asyncio.gather(*(self.conductor.recipe(repo, oid) for oid in shown.values())),

@@ -76,3 +76,15 @@ def test_a_branch_may_be_called_like_a_part_of_an_address(site: Site) -> None:
         page = site.server.get(f"/{site.server.admin}/{site.name}/previews/{branch}", user=site.server.admin)
         assert f"<title>{branch} · Preview" in page.text
     assert site.server.get(f"{site.api}/env", user=site.server.admin).json()["settings"] == []
+
+
+def test_who_comes_while_an_app_is_being_stopped_does_not_start_it_again(site: Site) -> None:
+    ignores = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)"
+    site.push(app("stubborn", before=ignores))
+    url = site.until("ready")["url"]
+    site.act("stop")  # which takes the five seconds that an app has
+    wait(lambda: site.previews()["main"]["serving"] is None, "the end")
+    assert site.server.get(url, headers={"Accept": "text/plain"}).status == 503
+    site.until("stopped")
+    assert site.server.get(url, headers={"Accept": "text/plain"}).status == 503
+    assert site.state() == "stopped"

@@ -6,24 +6,25 @@
 import { ApiError, getHtml, isAbort } from "../api.js";
 
 const SPREAD = 150; // ms over which the pages that heard the same news ask
-const PAUSE = 500; // ms between two looks
+const PAUSE = 500; // ms between two looks, where nothing else is said
 
 /**
  * @param {object} options
  * @param {HTMLElement} options.root
  * @param {(page: Document) => void} options.onTaken a page has come, and its parts are in place
  * @param {(message: string) => void} options.onRefused the server answers, but not with the page
+ * @param {number} [options.pause] ms between two looks
  */
-export function createParts({ root, onTaken, onRefused }) {
+export function createParts({ root, onTaken, onRefused, pause = PAUSE }) {
   /** @type {number | undefined} */
   let timer;
   /** @type {AbortController | undefined} */
   let asking;
-  let askedAt = -PAUSE;
+  let askedAt = -pause;
 
   /** Ask soon; any number of calls until then are one. */
   function refresh() {
-    timer ??= setTimeout(load, Math.max(Math.random() * SPREAD, askedAt + PAUSE - performance.now()));
+    timer ??= setTimeout(load, Math.max(Math.random() * SPREAD, askedAt + pause - performance.now()));
   }
 
   async function load() {

@@ -39,10 +39,8 @@ _INTERRUPTS = {
     "stop": {"restart", "revive", "check", "wake"},
     "restart": {"revive", "wake"},
 }
-# What is ready by its record, and does not run at this moment, is on its way to sleep or to an end in these steps; else it starts.
-_TOWARDS = {"rest": states.SLEEPING, "sleep": states.SLEEPING} | dict.fromkeys(
-    ("stop", "clear", "remove"), states.STOPPED
-)
+# In these, what ran comes to its end; in all others, what is ready by its record and does not run is about to run again.
+_ENDING = {"rest", "sleep", "stop", "clear", "remove"}
 _UNFORESEEN = "Something went wrong in the server, not in the app; the server's log says what."
 
 
@@ -96,10 +94,9 @@ class Branch:
 
     @property
     def state(self) -> str:
-        """That of the newest, as it is at this moment: nothing is ready that does not run."""
-        if self.newest.state != states.READY or self.running:
-            return self.newest.state
-        return _TOWARDS.get(self.upkeep.step, states.STARTING)
+        """That of the newest, as it is at this moment: by its record, what was ready before the server began is so still."""
+        starts = self.newest.state == states.READY and not self.running and self.upkeep.step not in _ENDING
+        return states.STARTING if starts else self.newest.state
 
     def wants(self, wish: str) -> bool:
         """Whether this is wanted, or being done."""

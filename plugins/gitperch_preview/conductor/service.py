@@ -372,7 +372,7 @@ class Conductor:
 
 def _sleeps(branch: Branch) -> bool:
     """Whether a visitor is to wake it: not what was stopped by hand, nor what failed."""
-    if branch.running or branch.wants("wake"):
+    if branch.running or any(branch.wants(each) for each in ("wake", "stop", "clear", "remove")):
         return False
     asleep = (states.SLEEPING, states.READY)
     return branch.newest.state in asleep or bool(branch.serving and branch.serving.state in asleep)

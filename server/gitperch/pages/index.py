@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,12 @@ class Card:
     weeks: tuple[int, ...]
     links: list[tuple[str, BranchLink]]
     more: int
+
+    @property
+    def seen(self) -> str:
+        """Differs when what the list shows of it does."""
+        told = (self.repository, self.push, self.weeks, self.links, self.more)
+        return f"{zlib.crc32(repr(told).encode('utf-8', 'replace')):x}"
 
     @property
     def commits(self) -> int:
@@ -89,9 +96,12 @@ class Index:
         number = request.query_params.get("page", "1")
         page = max(1, int(number)) if number.isdecimal() and len(number) < 7 else 1
         shown = found[(page - 1) * PER_PAGE : page * PER_PAGE]
+        # Known before the cards are drawn: what happens meanwhile is told once more.
+        event = max(await asyncio.gather(*(host.events.last_id(repository.id) for repository in shown)), default=0)
         return host.templates.response(
             request,
             "index.html",
+            event=event,
             cards=await asyncio.gather(*(self._card(host, repository) for repository in shown)),
             owner=owner,
             newcomer=newcomer and not owner,
