@@ -81,6 +81,31 @@ def take_long_messages(previews: Previews, size: int) -> None:
     stream.handle = handle_by_host
 
 
+def end_with_a_message_too_long() -> None:
+    """Let hypercorn let go of a WebSocket message that is too long, and of its connection.
+
+    Version 0.18 says so to the client, and then goes on to keep whatever still comes of it, without any bound.
+    """
+    from hypercorn.protocol.events import StreamClosed
+    from hypercorn.protocol.ws_stream import FrameTooLargeError, WebsocketBuffer, WSStream
+
+    extend, handle_events = WebsocketBuffer.extend, WSStream._handle_events  # noqa: SLF001 -- there is no other place for it
+
+    def extend_to_the_limit(buffer: WebsocketBuffer, event: Any) -> None:
+        if buffer.length + len(event.data) > buffer.max_length:
+            buffer.value, buffer.length = None, buffer.max_length + 1  # so for ever
+            raise FrameTooLargeError
+        extend(buffer, event)
+
+    async def handle_events_to_the_limit(stream: WSStream) -> None:
+        await handle_events(stream)
+        if stream.buffer.length > stream.buffer.max_length and not stream.closed:
+            await stream.send(StreamClosed(stream_id=stream.stream_id))
+
+    setattr(WebsocketBuffer, "extend", extend_to_the_limit)  # noqa: B010 -- for the type checker
+    setattr(WSStream, "_handle_events", handle_events_to_the_limit)  # noqa: B010
+
+
 def send_messages_plain() -> None:
     """Let hypercorn pack no WebSocket messages: ours are short, and zlib keeps 100 KB for every page that is open.
 

@@ -51,6 +51,7 @@ async def _serve(config: Config, listener: socket.socket) -> None:
 
     connections.end_with_their_clients()
     connections.send_messages_plain()
+    connections.end_with_a_message_too_long()
     connections.never_change_to_http_2()
     previews = short_way.Previews(config.preview_domain, config.host_name)
     short_way.install(previews)
