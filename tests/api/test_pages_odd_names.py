@@ -80,3 +80,17 @@ def test_an_openpgp_signature_names_its_key() -> None:
     assert signature_of(OPENPGP.replace(b"@", ARMOR)) == Signature(
         "openpgp", "B63D64A04C1888F6608E06900FB61DFC9E4A5557"
     )
+
+
+def test_a_name_that_a_comparison_does_not_know_can_be_mended_in_its_form(server: Server, odd: str) -> None:
+    visitor = Visitor(server)
+    answer = visitor.get(f"{odd}/compare/main...nowhere")
+    assert answer.status == 404
+    assert 'name="from" value="main"' in answer.text
+    field = answer.text.partition('name="to"')[2].partition(">")[0]
+    assert 'value="nowhere"' in field
+    assert 'aria-invalid="true" aria-describedby="to-error" autofocus' in field
+    assert 'id="to-error"' in answer.text
+    said = visitor.get(f"{odd}/compare/main...nowhere", Accept="application/json")
+    assert said.status == 404
+    assert said.json()["field"] == "to"

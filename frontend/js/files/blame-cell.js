@@ -44,7 +44,7 @@ export function ageOf(commit, now) {
  * @param {{before: string, query: string}} how
  */
 export function beforeOf(group, how) {
-  return group.previous ? `${how.before}${group.previous}?${how.query}#L${group.source}` : "";
+  return group.previous ? `${how.before}${group.previous}${how.query.replace("&", "?")}#L${group.source}` : "";
 }
 
 /**

@@ -15,6 +15,7 @@ from gitperch.git.between import Between, between
 from gitperch.git.diff import Span
 from gitperch.pages.diff_page import drawn, file_response, remembering, shown
 from gitperch.pages.diff_view import PAGE_LINES, View, parameters
+from gitperch.pages.errors import kind_of
 from gitperch.pages.filters import urlpath
 from gitperch.pages.leaving import ends_with_client
 from gitperch.pages.repository import RepositoryPage, open_repository
@@ -68,14 +69,19 @@ class Compare:
         if old and new:
             return RedirectResponse(Sides(old, new, 2 if given.get("dots") == "2" else 3).address_in(page.root), 302)
         sides = Sides(old or page.repository.head, new, 3)
-        return page.response("compare.html", "branches", sides=sides, between=None, problem="", same=False)
+        return _form(page, sides)
 
     @ends_with_client
     async def show(self, request: Request) -> Response:
         page = await open_repository(request)
         sides = _sides(rest_of(request), page.repository.head)
         git, path = page.host.git, page.repository.path
-        old, new = await _commit(page, sides.old, "from"), await _commit(page, sides.new, "to")
+        try:
+            old, new = await _commit(page, sides.old, "from"), await _commit(page, sides.new, "to")
+        except NotFound as error:
+            if kind_of(request) != "html" or "file" in request.query_params:
+                raise
+            return _form(page, sides, error)
         given, view = parameters(request), View.of(request)
         try:
             found = await between(git, path, old, new, COMMITS)
@@ -102,6 +108,14 @@ class Compare:
             **shown(page, span, view, listing, files, here, {}),
         )
         return remembering(response, request)
+
+
+def _form(page: RepositoryPage, sides: Sides, error: NotFound | None = None) -> Response:
+    """The form to fill in, or to mend."""
+    errors = {error.field or "to": error.message} if error else {}
+    return page.response(
+        "compare.html", "branches", error.status if error else 200, sides=sides, between=None, errors=errors
+    )
 
 
 def _sides(rest: str, default: str) -> Sides:

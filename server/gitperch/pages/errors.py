@@ -89,7 +89,7 @@ async def draw(
         return await _refuse(request, status, message)
     if status == 401 and not _is_script(request):
         headers["www-authenticate"] = 'Basic realm="Gitperch", charset="UTF-8"'
-    kind = _kind(request)
+    kind = kind_of(request)
     if kind == "json":
         body = {"message": message, "code": code} | ({"field": field} if field else {})
         return JSONResponse(body, status, headers)
@@ -111,7 +111,8 @@ async def draw(
     )
 
 
-def _kind(request: Request) -> str:
+def kind_of(request: Request) -> str:
+    """What whoever asks can read: html, json or text."""
     path, accept = request.url.path, request.headers.get("accept", "")
     if path.startswith("/api/"):
         return "json"
