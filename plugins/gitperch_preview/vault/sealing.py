@@ -11,7 +11,6 @@ import json
 import secrets
 from typing import TYPE_CHECKING
 
-from gitperch_preview.vault import gcm
 from gitperch_preview.vault.errors import VaultError
 from gitperch_preview.vault.keys import ID_LENGTH
 
@@ -21,8 +20,9 @@ if TYPE_CHECKING:
     from gitperch_preview.vault.keys import Key
 
 VERSION = b"\x01"
+_NONCE = 12
 _BEGIN = len(VERSION) + ID_LENGTH
-OVERHEAD = _BEGIN + gcm.NONCE + gcm.TAG
+OVERHEAD = _BEGIN + _NONCE + 16
 
 
 def place(*parts: str | int) -> bytes:
@@ -31,22 +31,26 @@ def place(*parts: str | int) -> bytes:
 
 
 def seal(key: Key, belongs: bytes, text: bytes) -> bytes:
-    nonce = secrets.token_bytes(gcm.NONCE)
-    return VERSION + key.id + nonce + gcm.cipher().encrypt(key.secret, nonce, text, belongs)
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # late, and in a thread: it takes 7 MB and 20 ms
+
+    nonce = secrets.token_bytes(_NONCE)
+    return VERSION + key.id + nonce + AESGCM(key.secret).encrypt(nonce, text, belongs)
 
 
 def unseal(keys: Sequence[Key], belongs: bytes, sealed: bytes) -> bytes:
     """What was sealed for this place. Raises VaultError where the key is not the one, or the bytes are not as they were."""
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
     key = next((key for key in keys if key.id == key_id(sealed)), None)
     if not key:
         raise VaultError(
             f"This was sealed with the key {key_id(sealed).hex()}, which is not here. Put that key back (vault.key in the data folder, "
             "or the file that secret_key_file names), or set the value anew."
         )
-    nonce = sealed[_BEGIN : _BEGIN + gcm.NONCE]
     try:
-        return gcm.cipher().decrypt(key.secret, nonce, sealed[_BEGIN + gcm.NONCE :], belongs)
-    except (gcm.Refused, ValueError):
+        return AESGCM(key.secret).decrypt(sealed[_BEGIN : _BEGIN + _NONCE], sealed[_BEGIN + _NONCE :], belongs)
+    except (InvalidTag, ValueError):
         raise VaultError(
             "A sealed value was changed or moved since it was written, so it is not used. Set it anew, or restore the database."
         ) from None
