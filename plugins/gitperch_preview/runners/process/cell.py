@@ -56,7 +56,7 @@ exec nice -n 5 "$@\""""
 # $1: the folder, $2: the command, $3: processes that its user may have. The environment comes by standard input: no argument,
 # which every process of the machine could read. Nothing of it counts before here, where all that is privileged has been left behind.
 _INNER = f"""\
-unset XDG_RUNTIME_DIR
+unset XDG_RUNTIME_DIR INVOCATION_ID
 {{ ulimit -c 0; ulimit -n {FILES}; ulimit -f {FILE_BYTES // 512}; }} 2>/dev/null
 ulimit -p "$3" 2>/dev/null || ulimit -u "$3" || exit
 eval "$(cat)"

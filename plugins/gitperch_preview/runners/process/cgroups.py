@@ -1,7 +1,8 @@
 """Limits that the kernel keeps for a group of processes together (Linux, Documentation/admin-guide/cgroup-v2.rst).
 
-systemd makes such a group where it runs, a scope for each thing that is started. Elsewhere the server makes them below its own, if it may.
-Version 1, and a container's read-only view, count as none.
+systemd makes such a group where it runs and lets us ask, a scope for each thing that is started, in a slice of this data folder's.
+Elsewhere the server makes them below its own, if it may: a service of an ordinary user, if it has `Delegate=yes`. Version 1, and a
+container's read-only view, count as none.
 """
 
 from __future__ import annotations
@@ -29,9 +30,19 @@ class Limits:
 
 @dataclass(frozen=True)
 class Group:
-    """One group of processes, by its folder."""
+    """One group of processes, by its folder. `ooms`: how often memory had run out beside it when it began."""
 
     path: Path
+    ooms: int = 0
+
+    @property
+    def scope(self) -> bool:
+        """Whether it is systemd's, which takes it away when it sees that nothing is left in it."""
+        return self.path.suffix == ".scope"
+
+    @property
+    def over(self) -> bool:
+        return not (self.path.exists() if self.scope else self.pids())
 
     @property
     def unit(self) -> str:
@@ -57,22 +68,28 @@ class Group:
             return None
         return max(0, used - int(stat.get("inactive_file", 0)) - int(stat.get("active_file", 0)))
 
-    def out_of_memory(self) -> bool:
-        try:
-            events = dict(line.split() for line in (self.path / "memory.events").read_text().splitlines())
-        except (OSError, ValueError):
-            return False
-        return int(events.get("oom_kill", 0)) > 0
+    def out_of_memory(self, *, killed: bool) -> bool:
+        """Whether the kernel ended it for its memory. `killed`: it ended as by that."""
+        own = _ooms(self.path)
+        if own is not None:
+            return own > 0
+        # systemd takes a group away with its last process, and with it what the kernel noted there; not so in the slice above.
+        return killed and (_ooms(self.path.parent) or 0) > self.ooms
 
     def remove(self) -> None:
-        with contextlib.suppress(OSError):  # it is gone, or has processes still
-            self.path.rmdir()
+        if not self.scope:
+            with contextlib.suppress(OSError):  # it is gone, or has processes still
+                self.path.rmdir()
 
 
 class Groups:
-    """Makes groups, named for what runs in them. `base` is the folder they are made in, None where systemd makes them."""
+    """Makes groups, named for what runs in them. `base` is the folder they are made in, None where systemd makes them.
 
-    def __init__(self, base: Path | None, *, user: bool = False) -> None:
+    `name` is the data folder's.
+    """
+
+    def __init__(self, name: str, base: Path | None, *, user: bool = False) -> None:
+        self._name = name
         self._base = base
         self._user = user
 
@@ -88,7 +105,8 @@ class Groups:
             "CPUQuota": f"{max(1, round(limits.cpus * 100))}%",
         }
         settings = [word for key, value in properties.items() for word in ("--property", f"{key}={value}")]
-        scope = ["systemd-run", "--scope", "--quiet", "--collect", f"--unit={name}", *settings]
+        scope = ["systemd-run", "--scope", "--quiet", "--collect", f"--slice={self._name}", f"--unit={name}"]
+        scope += ["--description=An app of Gitperch", *settings]
         return [*scope, *(["--user"] if self._user else []), "--"]
 
     def make(self, name: str, limits: Limits) -> Path | None:
@@ -112,7 +130,12 @@ class Groups:
             path = self._base / name
             return Group(path) if path.is_dir() else None
         mount, own = _where(pid)
-        return Group(mount / own) if mount and own and f"{name}.scope" in Path(own).parts else None
+        if not mount or not own or Path(own).name != f"{name}.scope":
+            return None
+        path = mount / own
+        with contextlib.suppress(OSError):  # systemd 252 has no property of scopes for it
+            (path / "memory.oom.group").write_text("1")
+        return Group(path, (_ooms(path.parent) or 0) - (_ooms(path) or 0))
 
     def left(self, beginning: str) -> list[Group]:
         """The groups there are, of which the name begins so."""
@@ -132,14 +155,17 @@ class Groups:
 async def groups(name: str) -> Groups | None:
     """What this machine lets this server make groups with; None where it does not. `name` is this data folder's."""
     if Path("/run/systemd/system").is_dir() and shutil.which("systemd-run"):
-        made = Groups(None, user=os.geteuid() != 0)
+        made = Groups(name, None, user=os.geteuid() != 0)
         probe = made.prefix(f"{name}-probe-{os.urandom(4).hex()}", Limits(64 << 20, 16))
-        return made if await works(*probe, "true") else None
+        if await works(*probe, "true"):
+            return made
+        if os.geteuid() == 0:  # and might change a group that is not its own
+            return None
     try:
         base = await asyncio.to_thread(_own_base, name)
     except OSError:
         return None
-    return Groups(base) if base else None
+    return Groups(name, base) if base else None
 
 
 async def works(*command: str) -> bool:
@@ -164,6 +190,15 @@ async def works(*command: str) -> bool:
     finally:
         if process.returncode is None:
             process.kill()
+
+
+def _ooms(path: Path) -> int | None:
+    """How many processes the kernel has ended in there for want of memory; None where there is no such group any more."""
+    try:
+        events = dict(line.split() for line in (path / "memory.events").read_text().splitlines())
+        return int(events.get("oom_kill", 0))
+    except (OSError, ValueError):
+        return None
 
 
 def _own_base(name: str) -> Path | None:

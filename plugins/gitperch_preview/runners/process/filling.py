@@ -16,7 +16,7 @@ from gitperch_preview.runners.process.checkout import SPARE
 from gitperch_preview.runners.process.places import bytes_in
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
     from pathlib import Path
 
     from gitperch_preview.runners.process.places import Places
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 0.25
 LATER_SECONDS = 2.0  # after a look that found nobody to blame, but perhaps a cache
 MUCH = 32 << 20
+_MEMORY = ("/memfd:", "/dev/shm/", "/dev/zero", "/SYSV")  # noqa: S108 -- what such files are called that are on no disk
 PROBLEM = "It had filled the server's disk, and was ended; what it wrote is gone."
 
 
@@ -69,12 +70,21 @@ def _written(runs: list[Run], folder: Path) -> int:
         device = folder.stat().st_dev
     except FileNotFoundError:
         return 0
-    total = bytes_in(folder, min(run.began_at for run in runs))
-    nameless = {}
-    for pid in {pid for run in runs for pid in run.pids()}:
+    return bytes_in(folder, min(run.began_at for run in runs)) + nameless(
+        {pid for run in runs for pid in run.pids()}, device
+    )
+
+
+def nameless(pids: Iterable[int], device: int | None = None) -> int:
+    """Bytes on disk (on `device`, where it is known) that these processes hold open without a name. For a thread."""
+    sizes = {}
+    for pid in pids:
         with contextlib.suppress(OSError):
             for name in os.listdir(f"/proc/{pid}/fd"):  # noqa: PTH208 -- names alone
-                found = os.stat(f"/proc/{pid}/fd/{name}")  # noqa: PTH116
-                if stat.S_ISREG(found.st_mode) and not found.st_nlink and found.st_dev == device:
-                    nameless[found.st_ino] = found.st_blocks * 512
-    return total + sum(nameless.values())
+                path = f"/proc/{pid}/fd/{name}"
+                found = os.stat(path)  # noqa: PTH116
+                if found.st_nlink or not stat.S_ISREG(found.st_mode) or device not in (None, found.st_dev):
+                    continue
+                if not os.readlink(path).startswith(_MEMORY):  # noqa: PTH115
+                    sizes[found.st_dev, found.st_ino] = found.st_blocks * 512
+    return sum(sizes.values())

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 GRACE_SECONDS = 5.0
 START_SECONDS = 20.0
 _PAUSE = 0.02
+_OOM_SIGNALS = (signal.SIGKILL, signal.SIGTERM)  # the kernel's, and systemd's for what the kernel has left
 
 
 class Run:
@@ -279,9 +280,8 @@ class Run:
         self.leader.send(signal.SIGKILL)
 
     def _told(self, code: int | None) -> Ended:
-        killed = code in (-signal.SIGKILL, 128 + signal.SIGKILL) and not self.problem
-        # systemd takes a group away with its last process, and with it what the kernel noted there.
-        oom = self.oom or bool(self.group and (self.group.out_of_memory() or (killed and not self.group.path.exists())))
+        killed = not self.problem and (code is None or -code in _OOM_SIGNALS or code - 128 in _OOM_SIGNALS)
+        oom = self.oom or bool(self.group and self.group.out_of_memory(killed=killed))
         if oom:
             return Ended(code, oom=True, reason=words.no_memory(self.limits.memory))
         return Ended(code, oom=False, reason=self.problem or words.exited(code))
@@ -290,7 +290,7 @@ class Run:
 async def emptied(group: Group) -> None:
     """Wait until a group that was killed is empty, and remove it."""
     for _ in range(100):
-        if not group.pids():
+        if group.over:
             break
         await asyncio.sleep(_PAUSE)
     group.remove()
