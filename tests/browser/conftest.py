@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, expect, sync_playwright
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,7 +26,8 @@ FLAGS = [
     "--disable-sync",
 ]
 LEFT = "WebSocket is closed before the connection is established"  # so Chromium calls a page that is left early
-WAIT = 8_000  # ms for anything to appear
+WAIT = 20_000  # ms for anything to appear: whoever waits so long is on a very busy machine, or waits in vain
+expect.set_options(timeout=WAIT)
 
 OpenPage = "Callable[..., Page]"
 

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from support.graph_page import GraphPage
-from support.server import commit, git
+from support.server import commit, commits, git
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 def work(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What `alice/cards` was imported from: sixty commits, a branch, an annotated tag."""
     folder = tmp_path_factory.mktemp("cards")
-    for number in range(60):
-        commit(folder, {"a": f"{number}\n"}, f"Note {number}\n\nThe long story of {number}.")
+    notes = (({"a": f"{number}\n"}, f"Note {number}\n\nThe long story of {number}.") for number in range(60))
+    commits(folder, notes)
     git("tag", "-a", "v1", "-m", "The first harvest", "main~2", cwd=folder)
     git("switch", "-q", "-c", "pond", "main~1", cwd=folder)
     commit(folder, {"pond": "deep\n"}, "Dig")

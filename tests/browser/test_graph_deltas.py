@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from support.graph_page import GraphPage
-from support.server import git
+from support.server import commits, git
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,17 +37,20 @@ class Work:
     def commit(self, subject: str) -> None:
         self.git("commit", "--quiet", "--allow-empty", "-m", subject)
 
+    def notes(self, numbers: range) -> None:
+        commits(self.folder, (({}, f"Note {number}") for number in numbers), self._now + 60, 60)
+        self._now += 60 * len(numbers)
+
 
 @pytest.fixture
 def work(tmp_path: Path) -> Work:
     """With nearly two blocks of commits, and a branch that left early."""
     work = Work(tmp_path / "work")
-    for number in range(2 * BLOCK - 6):
-        work.commit(f"Note {number}")
-        if number == BLOCK + 60:
-            work.git("checkout", "--quiet", "-b", "early")
-            work.commit("Left early")
-            work.git("checkout", "--quiet", "main")
+    work.notes(range(BLOCK + 61))
+    work.git("checkout", "--quiet", "-b", "early")
+    work.commit("Left early")
+    work.git("checkout", "--quiet", "main")
+    work.notes(range(BLOCK + 61, 2 * BLOCK - 6))
     return work
 
 

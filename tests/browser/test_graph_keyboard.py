@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from support.graph_page import GraphPage
-from support.server import commit, git
+from support.server import commits, git
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,11 +23,9 @@ if TYPE_CHECKING:
 def garden(server: Server, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A public repository with sixty commits, a branch, a merge and a tag."""
     work = tmp_path_factory.mktemp("garden")
-    for number in range(50):
-        commit(work, {"notes.txt": f"{number}\n"}, f"Note {number}")
+    commits(work, (({"notes.txt": f"{number}\n"}, f"Note {number}") for number in range(50)))
     git("switch", "--quiet", "--create", "hedge", "main~20", cwd=work)
-    for number in range(9):
-        commit(work, {"hedge.txt": f"{number}\n"}, f"Hedge {number}")
+    commits(work, (({"hedge.txt": f"{number}\n"}, f"Hedge {number}") for number in range(9)))
     git("tag", "planted", cwd=work)
     git("switch", "--quiet", "main", cwd=work)
     git("merge", "--quiet", "--no-ff", "--message", "Merge the hedge", "hedge", cwd=work)

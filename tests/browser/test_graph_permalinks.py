@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from support.graph_page import GraphPage
-from support.server import commit, git
+from support.server import commits, git
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,9 +24,7 @@ if TYPE_CHECKING:
 def work(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What `alice/links` was imported from: three hundred commits in a row."""
     folder = tmp_path_factory.mktemp("links")
-    commit(folder, {"a": "0"}, "Note 0")
-    for number in range(1, 300):
-        git("commit", "--quiet", "--allow-empty", "-m", f"Note {number}", cwd=folder)
+    commits(folder, (({}, f"Note {number}") for number in range(300)))
     server.cli("repo", "add", f"{server.admin}/links", "--public", "--from", str(folder))
     return folder
 

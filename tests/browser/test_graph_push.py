@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from support.graph_page import GraphPage
-from support.server import commit, git
+from support.server import commit, commits, git
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 def work(tmp_path: Path) -> Path:
     """A work tree with thirty commits on main."""
     folder = tmp_path / "work"
-    for number in range(30):
-        commit(folder, {"notes.txt": f"{number}\n"}, f"Note {number}")
+    commits(folder, (({"notes.txt": f"{number}\n"}, f"Note {number}") for number in range(30)))
     return folder
 
 

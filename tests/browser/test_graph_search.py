@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from support.graph_page import GraphPage
-from support.server import commit, git
+from support.server import commit, commits, git
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 def work(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What `alice/orchard` was imported from: eighty commits, every tenth about apples, three of them by Grace."""
     folder = tmp_path_factory.mktemp("orchard")
-    for number in range(80):
-        about = "Prune the apple trees" if number % 10 == 5 else f"Note {number}"
-        commit(folder, {"notes.txt": f"{number}\n"}, f"{about}\n\nDay {number} of the year.")
+    about = ["Prune the apple trees" if number % 10 == 5 else f"Note {number}" for number in range(80)]
+    days = enumerate(about)
+    commits(folder, (({"notes.txt": f"{day}\n"}, f"{text}\n\nDay {day} of the year.") for day, text in days))
     for number in range(3):
         (folder / "ada.txt").write_text(f"{number}\n")
         git("add", "--all", cwd=folder)
@@ -223,8 +223,8 @@ def test_a_link_holds_the_search_and_back_takes_it_back(
 
 def test_a_push_is_searched_too_and_shifts_no_hit(signed_in: Page, server: Server, tmp_path: Path) -> None:
     work, name = tmp_path / "work", f"{server.admin}/pushed"
-    for number in range(60):
-        commit(work, {"a": f"{number}\n"}, "Weed" if number % 20 == 7 else f"Note {number}")
+    about = ["Weed" if number % 20 == 7 else f"Note {number}" for number in range(60)]
+    commits(work, (({"a": f"{number}\n"}, text) for number, text in enumerate(about)))
     git("remote", "add", "origin", server.remote(name), cwd=work)
     server.git("push", "--quiet", "origin", "main", cwd=work)
     graph = GraphPage(signed_in, server, name).open()

@@ -124,9 +124,9 @@ def test_24_a_container_reaches_neither_metadata_nor_this_machine_nor_its_neighb
             places = [(METADATA, port), (gateway, service), (outside, service), ("10.214.0.2", service)]
             places += [(gateway, it.house.port), (gateway, loopback)]
             places += [(other.upstream.host, other.upstream.port), (branch.upstream.host, branch.upstream.port)]
-            for place in places:
-                answer = await asyncio.to_thread(look, engine, container, *place)
-                assert answer.startswith("not reached"), place
+            looks = (asyncio.to_thread(look, engine, container, *place) for place in places)
+            for place, answer in zip(places, await asyncio.gather(*looks), strict=True):
+                assert answer.startswith("not reached"), (place, answer)
             for place in ((METADATA, port), (outside, service)):
                 assert await asyncio.to_thread(look, engine, free, *place) == "reached", place
 

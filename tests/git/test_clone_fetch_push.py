@@ -238,7 +238,7 @@ def test_a_push_of_many_megabytes_does_not_grow_the_server(own_server: Server, t
     for setting in ("core.compression=0", "core.bigFileThreshold=1m"):
         git("config", *setting.split("="), cwd=work)
     for number in range(4):
-        commit(work, {f"blob{number}.bin": os.urandom(64 << 20)}, f"Blob {number}")
+        commit(work, {f"blob{number}.bin": os.urandom(24 << 20)}, f"Blob {number}")
     own_server.git("push", own_server.remote("alice/much"), "main", cwd=work)
     grown = peak_memory(own_server) - before
     assert grown < 8 << 20, f"the server's peak grew by {grown >> 20} MB"

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import functools
+import json
 import signal
+import socket
 import subprocess
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from gitperch_preview import PreviewPlugin
@@ -15,13 +18,21 @@ from support.server import GIT_ENVIRONMENT, commit
 from support.ssh import running as ssh_running
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import pytest
 
     from support.house import House
     from support.server import Server
+
+
+@contextmanager
+def held() -> Iterator[str]:
+    """What a build runs to wait for the end of the block."""
+    with socket.create_server(("127.0.0.1", 0)) as gate:
+        address = gate.getsockname()
+        yield f"python3 -c 'import socket; socket.create_connection({json.dumps(address)}).recv(1)' 2>/dev/null || true"
 
 
 def test_settings_reach_an_app_and_a_change_starts_it_again(apps: Server, site: Site) -> None:
@@ -87,12 +98,12 @@ def test_a_full_disk_is_said_before_a_build_and_the_old_version_stays(
 def test_what_nobody_wants_any_more_is_stopped_and_its_files_go(
     own_apps: Callable[..., Server], tmp_path: Path
 ) -> None:
-    site = Site(own_apps(stop_days=0.00003), tmp_path, "old")
+    site = Site(own_apps(stop_days=0.00001), tmp_path, "old")
     site.push(app("left alone"), "left")
     site.push({"index.html": "x", **app("y")}, "other")
     left = site.until("ready", "left")
     site.until("ready", "other")
-    time.sleep(3)
+    time.sleep(1)
     site.delete("other")  # after which the machine is looked at
     site.until("stopped", "left")
     wait(lambda: processes(site.server) == {} and checkouts(site.server) == set(), "nothing is left")
@@ -103,14 +114,14 @@ def test_what_nobody_wants_any_more_is_stopped_and_its_files_go(
 
 
 def test_a_merged_branch_is_stopped_sooner(own_apps: Callable[..., Server], tmp_path: Path) -> None:
-    site = Site(own_apps(merged_days=0.00003), tmp_path, "merged")
+    site = Site(own_apps(merged_days=0.00001), tmp_path, "merged")
     site.push(app("all"))
     site.server.git("push", site.remote, "HEAD:refs/heads/side", cwd=site.work)
     site.push({"more": "1"})
     site.push({"more": "2"}, "ahead")
     for branch in ("side", "main", "ahead"):
         site.until("ready", branch)
-    time.sleep(3)
+    time.sleep(1)
     site.push({"x": "y"}, "gone")
     site.delete("gone")
     site.until("stopped", "side")
@@ -121,8 +132,9 @@ def test_without_room_the_new_version_sleeps_and_says_why(own_apps: Callable[...
     server = own_apps(running=1, start_seconds=5)
     site = Site(server, tmp_path, "tight")
     files = app("busy")
-    files["app.py"] = str(files["app.py"]).replace("def do_GET(self):", "def do_GET(self):\n        time.sleep(8)")
-    files["app.py"] = "import time\n" + str(files["app.py"])
+    holds = "GO.set() if self.path == '/go' else GO.wait(30)"
+    files["app.py"] = str(files["app.py"]).replace("def do_GET(self):", f"def do_GET(self):\n        {holds}")
+    files["app.py"] = "import threading\nGO = threading.Event()\n" + str(files["app.py"])
     site.push(files)
     site.until("ready")
     asking = subprocess.Popen(
@@ -133,6 +145,7 @@ def test_without_room_the_new_version_sleeps_and_says_why(own_apps: Callable[...
     site.push(app("waiting"), "waiting")
     asleep = site.until("sleeping", "waiting")
     assert "previews.running" in asleep["problem"]
+    site.text("go")
     assert asking.communicate(timeout=20)[0] == b"busy"
     assert site.text(branch="waiting") == "waiting"
     assert site.previews()["waiting"]["problem"] == ""
@@ -167,9 +180,9 @@ def test_who_leaves_ends_the_following_and_not_the_build(apps: Server, site: Sit
 
 def test_a_push_follows_no_longer_than_it_is_told_to(own_apps: Callable[..., Server], tmp_path: Path) -> None:
     site = Site(own_apps(push_seconds=1), tmp_path, "patient")
-    begun = time.monotonic()
-    said = site.said(app("slow", build="sleep 6"), "feature/slow")
-    assert time.monotonic() - begun < 6
+    with held() as waits:
+        said = site.said(app("slow", build=waits), "feature/slow")
+        assert site.state("feature/slow") == "building"
     assert f"It goes on by itself: {site.server.url}/alice/patient/previews/feature/slow" in said
     assert f"=====> {site.url('feature/slow')}" in said
     site.until("ready", "feature/slow")
@@ -179,18 +192,18 @@ def test_many_may_follow_and_pushes_still_have_their_places(apps: Server, tmp_pa
     """A third of `git.children` are for pushes; whoever only follows holds none."""
     sites = [Site(apps, tmp_path, f"many-{number}") for number in range(6)]
     begun = []
-    for site in sites:
-        commit(site.work, app("slow", build="sleep 2"))
-        command = f"git push {site.remote} HEAD:refs/heads/main"
-        begun.append(
-            subprocess.Popen(
-                ["script", "-qec", command, "/dev/null"], cwd=site.work, env=GIT_ENVIRONMENT, stdout=subprocess.PIPE
+    with held() as waits:
+        for site in sites:
+            commit(site.work, app("slow", build=waits))
+            command = f"git push {site.remote} HEAD:refs/heads/main"
+            begun.append(
+                subprocess.Popen(
+                    ["script", "-qec", command, "/dev/null"], cwd=site.work, env=GIT_ENVIRONMENT, stdout=subprocess.PIPE
+                )
             )
-        )
-    for site in sites:
-        wait(site.state, "every push arrives")
-    still = sum(push.poll() is None for push in begun)
-    assert still >= 5, "they follow, one build after another"
+        for site in sites:
+            wait(site.state, "every push arrives")
+        assert [push.poll() for push in begun] == [None] * 6, "they follow, one build after another"
     for push in begun:
         said, _ = push.communicate(timeout=60)
         assert b"=====> http://" in said

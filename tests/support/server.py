@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from support.commands import commands
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 PASSWORD = "correct-horse-battery"
@@ -189,13 +190,15 @@ GIT_ENVIRONMENT = {
     "GIT_AUTHOR_EMAIL": "ada@example.com",
     "GIT_COMMITTER_NAME": "Carl Committer",
     "GIT_COMMITTER_EMAIL": "carl@example.com",
-    "GIT_CONFIG_COUNT": "3",
+    "GIT_CONFIG_COUNT": "4",
     "GIT_CONFIG_KEY_0": "init.defaultBranch",
     "GIT_CONFIG_VALUE_0": "main",
     "GIT_CONFIG_KEY_1": "protocol.file.allow",
     "GIT_CONFIG_VALUE_1": "always",
     "GIT_CONFIG_KEY_2": "core.compression",
     "GIT_CONFIG_VALUE_2": "0",
+    "GIT_CONFIG_KEY_3": "maintenance.auto",  # else one more process after each commit and fetch
+    "GIT_CONFIG_VALUE_3": "false",
 }
 
 
@@ -215,9 +218,7 @@ def git(*arguments: str, cwd: Path | None = None, **environment: str) -> subproc
 
 def commit(work: Path, files: dict[str, str | bytes], message: str = "A commit") -> str:
     """Commit `files` (path → content) in the work tree `work`, made if need be; the new commit's oid."""
-    if not (work / ".git").exists():
-        work.mkdir(parents=True, exist_ok=True)
-        assert git("init", "--quiet", cwd=work).returncode == 0
+    _begun(work)
     for name, content in files.items():
         target = work / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -225,4 +226,57 @@ def commit(work: Path, files: dict[str, str | bytes], message: str = "A commit")
     assert git("add", "--all", cwd=work).returncode == 0
     done = git("commit", "--quiet", "--allow-empty", "-m", message, cwd=work)
     assert done.returncode == 0, done.stderr
-    return git("rev-parse", "HEAD", cwd=work).stdout.strip()
+    return _head(work)
+
+
+def commits(work: Path, many: Iterable[tuple[Mapping[str, str], str]], begin: int = 0, step: int = 0) -> str:
+    """As `commit` for each of `many` (files, message), by one git-fast-import(1); the last one's oid.
+
+    The first is dated `begin` (Unix seconds, now if 0), each other `step` seconds later than the one before.
+    """
+    _begun(work)
+    now, head, stream = begin or int(time.time()), _head(work), []
+    for files, message in many:
+        stream += [f"commit {_branch(work)}", f"author Ada Author <ada@example.com> {now} +0000"]
+        stream += [f"committer Carl Committer <carl@example.com> {now} +0000"]
+        stream += [f"data {len(message.encode()) + 1}", f"{message}\n"]
+        if head:
+            stream.append(f"from {head}")
+        head, now = "", now + step
+        for name, content in files.items():
+            stream += [f"M 100644 inline {name}", f"data {len(content.encode())}", content]
+    done = subprocess.run(
+        ["git", "fast-import", "--quiet"],
+        cwd=work,
+        env=GIT_ENVIRONMENT,
+        input="\n".join([*stream, ""]).encode(),
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert git("reset", "--quiet", "--hard", cwd=work).returncode == 0
+    return _head(work)
+
+
+def _begun(work: Path) -> None:
+    if not (work / ".git").exists():
+        work.mkdir(parents=True, exist_ok=True)
+        assert git("init", "--quiet", cwd=work).returncode == 0
+
+
+def _branch(work: Path) -> str:
+    """What HEAD points to; an oid where it is detached."""
+    return (work / ".git/HEAD").read_text().strip().removeprefix("ref: ")
+
+
+def _head(work: Path) -> str:
+    """HEAD's commit; "" where there is none. Read from git's files where it is in one of its own."""
+    branch = _branch(work)
+    ref = work / ".git" / branch
+    if not branch.startswith("refs/"):
+        return branch
+    if ref.exists():
+        return ref.read_text().strip()
+    found = git("rev-parse", "--quiet", "--verify", "HEAD", cwd=work)
+    return found.stdout.strip() if found.returncode == 0 else ""
