@@ -17,7 +17,7 @@ test: .venv/.dev
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 	@if [ -x node_modules/.bin/tsc ]; then set -x; node_modules/.bin/tsc --project tsconfig.json; fi
-	$(BIN)/pytest --numprocesses 2 --dist loadfile $(ARGS)
+	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: .venv/.dev
 	@contrib/test-tools bench

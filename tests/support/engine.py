@@ -161,6 +161,7 @@ class Engine:
     def open(self) -> None:
         """Make its network, start it, and see that it has the base image."""
         self._end_orphan()
+        self._unmount()
         _connect(self.namespace, self.slot)
         self.start()
         self.clear()
@@ -190,8 +191,16 @@ class Engine:
                 self.clear()
         finally:
             self.stop()
+            self._unmount()
             _disconnect(self.namespace, self.slot)
             self.lock.close()
+
+    def _unmount(self) -> None:
+        """What dockerd leaves mounted in its folder when it ends, or is killed: its network's namespace, a container's memory."""
+        mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text("utf-8").splitlines()]
+        for mount in reversed(mounts):
+            if mount.startswith(f"{self.folder}/"):
+                subprocess.run(["umount", "--lazy", mount], capture_output=True, check=False)
 
 
 def take() -> Engine:
