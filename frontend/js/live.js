@@ -2,6 +2,7 @@
 
 const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 30_000;
+const HURRY = 2000; // ms between two attempts of somebody who is there
 const SILENCE = 75_000; // ms; the server lets nobody wait for half of it
 const NO_ACCESS = 1008;
 
@@ -22,6 +23,7 @@ export function createLive({ path, onMessage, onState }) {
   // A page says how far it knows; one that does not starts from the greeting.
   let after = Number(document.getElementById("live")?.dataset.after || -1);
   let attempt = 0;
+  let tried = 0;
   /** @type {number | undefined} */
   let timer;
   /** @type {number | undefined} */
@@ -32,6 +34,7 @@ export function createLive({ path, onMessage, onState }) {
   function connect() {
     clearTimeout(timer);
     if (stopped || socket) return;
+    tried = performance.now();
     const url = new URL(path, location.href);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     if (after >= 0) url.searchParams.set("after", String(after));
@@ -87,9 +90,9 @@ export function createLive({ path, onMessage, onState }) {
     onMessage(message);
   }
 
-  /** Do not sit out a pause when the machine has just woken up or found its network. */
+  /** Do not sit out a pause when the machine has just woken up or found its network, or somebody does something. */
   function hurry() {
-    if (!socket && document.visibilityState === "visible") connect();
+    if (!socket && document.visibilityState === "visible" && performance.now() - tried > HURRY) connect();
   }
 
   function close() {
@@ -101,7 +104,7 @@ export function createLive({ path, onMessage, onState }) {
   }
 
   const { signal } = listeners;
-  addEventListener("online", hurry, { signal });
+  for (const type of ["online", "focus", "pointerdown", "keydown"]) addEventListener(type, hurry, { signal, passive: true });
   document.addEventListener("visibilitychange", hurry, { signal });
   // A page in the back-forward cache may not hold a socket.
   addEventListener("pagehide", close, { signal });
@@ -111,6 +114,9 @@ export function createLive({ path, onMessage, onState }) {
   connect();
 
   return {
+    /** The server has answered something else: it is back. */
+    hurry,
+
     destroy() {
       stopped = true;
       listeners.abort();

@@ -92,8 +92,10 @@ export function createActive({ bar, view, focus, store, onShift }) {
     if (chips.length > 1) ways.push(way("Show everything", () => (focus.clear(), view.set(new URLSearchParams()))));
     const told = store.opened ? `${counted(store.total)} ${store.total === 1 ? "commit" : "commits"}` : "";
     const count = element("p", { class: "active-count" }, told);
+    const held = [...bar.querySelectorAll("button")].indexOf(/** @type {HTMLButtonElement} */ (document.activeElement));
     bar.replaceChildren(element("ul", { "aria-label": "Active filters" }, ...chips), ...ways, count);
     bar.hidden = chips.length === 0;
+    if (held >= 0) [...bar.querySelectorAll("button")].slice(0, held + 1).at(-1)?.focus({ preventScroll: true }); // who takes away one may want to take away the next
     // A look at a branch changes nothing but shades: what was pointed at stays under the pointer.
     if (looked) onShift(bar.offsetHeight - before);
     wasFocus = focus.name;

@@ -106,6 +106,15 @@ export function createArrivals({ store, viewport, button, status, onChange }) {
       waiting = setTimeout(unfold, WAIT_FOR_ROWS);
     },
 
+    /**
+     * All is new, and what is in sight lies so many rows further down, or up.
+     * @param {number} rows
+     */
+    shifted(rows) {
+      unseen = viewport.view.top < 1 ? 0 : Math.max(0, unseen + rows);
+      drawButton();
+    },
+
     /** Rows have come from the server. */
     rowsArrived() {
       if (unfolding && store.commit(0)) unfold();

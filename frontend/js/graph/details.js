@@ -24,6 +24,7 @@ export function createDetails({ panel, body, url, onClose, onGo, onResize }) {
   /** @type {AbortController | null} */
   let loading = null;
   let shown = "";
+  let failed = false;
   let how = "?panel=1";
   /** @type {ReturnType<typeof createFacts> | null} */
   let facts = null;
@@ -47,6 +48,7 @@ export function createDetails({ panel, body, url, onClose, onGo, onResize }) {
    */
   function draw(html, same) {
     const [top, open] = same ? [body.scrollTop, changes.open] : [0, null];
+    failed = false;
     body.innerHTML = html; // our own server's page: escaped there, and the policy runs no inline script
     if (open) changes.open = open;
     body.scrollTop = top;
@@ -84,6 +86,7 @@ export function createDetails({ panel, body, url, onClose, onGo, onResize }) {
       draw(html, same);
     } catch (error) {
       if (isAbort(error)) return;
+      failed = true;
       const says = error instanceof ApiError ? error.message : "The details could not be drawn.";
       const again = element("button", { type: "button", class: "button" }, "Try again");
       again.addEventListener("click", () => void load(oid, query));
@@ -116,6 +119,11 @@ export function createDetails({ panel, body, url, onClose, onGo, onResize }) {
       how = query;
       loading?.abort();
       draw(html, false);
+    },
+
+    /** The server is back: what it could not answer is asked again. */
+    retry() {
+      if (failed && shown) void load(shown, how);
     },
 
     /**

@@ -2,6 +2,7 @@
 
 import { nameOf } from "./chips.js";
 import { counted, element, find } from "./dom.js";
+import { openByKey } from "./menu-by-key.js";
 import { createRefs } from "./refs.js";
 
 /** @typedef {import("./refs.js").Ref} Ref */
@@ -12,8 +13,9 @@ import { createRefs } from "./refs.js";
  * @param {ReturnType<typeof import("./view.js").createView>} options.view
  * @param {string} options.url of the refs' names
  * @param {() => string} options.head the full name of the default branch
+ * @param {HTMLElement} options.grid of the rows
  */
-export function createFilters({ menu, view, url, head }) {
+export function createFilters({ menu, view, url, head, grid }) {
   const form = find(menu, "form", HTMLFormElement);
   const list = find(menu, ".filter-refs", HTMLElement);
   const search = find(menu, "[data-find-ref]", HTMLInputElement);
@@ -138,8 +140,9 @@ export function createFilters({ menu, view, url, head }) {
   fill();
 
   return {
+    /** By a key. */
     open() {
-      menu.open = true;
+      openByKey(menu, grid);
       search.focus();
     },
 

@@ -129,6 +129,11 @@ export function createFocus({ store, defaultRef, ask, onChange, onFound }) {
       return name;
     },
 
+    /** Of the commit that was pointed at. */
+    get row() {
+      return store.total - 1 - seed.height;
+    },
+
     /** The full name of the ref that was pointed at; "" where it was a line. */
     get ref() {
       return ref;

@@ -8,6 +8,7 @@ const IDLE = 250; // ms without a change, after which the order is told
 const GAP = 8; // px between the lanes and what is written
 const LABEL = 21; // px
 const BESIDE = 9; // px from a commit to its labels
+const FINGER = 22; // px from the middle of a label
 const FAR = 1_000_000; // px from where the rows are counted; browsers draw imprecisely beyond
 
 /**
@@ -49,7 +50,7 @@ export function createList({ grid, body, heading, store, context, onPick, onRef,
       const node = target.closest('[role="row"]');
       if (!(node instanceof HTMLElement)) return;
       const row = Number(node.ariaRowIndex) - 1;
-      const chip = target.closest("[data-ref]");
+      const chip = target.closest("[data-ref]") ?? (/** @type {PointerEvent} */ (event).pointerType === "touch" && labelBy(node, event));
       if (chip instanceof HTMLElement) return onRef(row, chip.dataset.ref ?? "");
       const x = event.clientX - node.getBoundingClientRect().left;
       const isBeside = x < Number.parseFloat(getComputedStyle(node).paddingLeft) - GAP;
@@ -66,6 +67,18 @@ export function createList({ grid, body, heading, store, context, onPick, onRef,
     { signal: listeners.signal, passive: true },
   );
   const ageing = setInterval(() => pool.forEach((row) => row.relabel(context)), 30_000);
+
+  /**
+   * A finger is wider than a label is high.
+   * @param {HTMLElement} node of a row
+   * @param {MouseEvent} event
+   */
+  function labelBy(node, { clientX, clientY }) {
+    return [...node.querySelectorAll("[data-ref]")].find((label) => {
+      const { left, right, top, bottom } = label.getBoundingClientRect();
+      return clientX >= left && clientX <= right && Math.abs(clientY - (top + bottom) / 2) <= FINGER;
+    });
+  }
 
   /** Rows go round, so their order in the document is not the one on the screen. */
   function tellOrder() {

@@ -112,15 +112,19 @@ export function createGraph(root) {
       redraw();
     },
     onStale: () => void opener.again(),
-    onState: notices.show,
+    onState(state, news) {
+      notices.show(state, news);
+      if (state === "ready") rest.here?.live.hurry();
+    },
   });
-  const viewport = createViewport(grid, find(root, ".graph-track", HTMLElement), () => {
+  const moved = () => {
     if (stage.dataset.ready !== undefined) {
       arrivals.moved();
       rest.here?.finding.link.moved();
     }
     redraw();
-  });
+  };
+  const viewport = createViewport(grid, find(root, ".graph-track", HTMLElement), moved, () => cursor.row);
   const palette = createPalette(root, () => {
     minimap.redraw();
     redraw();
@@ -182,7 +186,7 @@ export function createGraph(root) {
       return found !== undefined;
     },
   });
-  const active = createActive({ bar: find(root, ".graph-active", HTMLElement), view, focus, store, onShift: viewport.shift });
+  const active = createActive({ bar: find(root, ".graph-active", HTMLElement), view, focus, store, onShift: (pixels) => viewport.shift(pixels, focus.row) });
   const column = createColumn({ root, grid, store, viewport, onResize: redraw });
   const detailsSplitter = createSplitter({
     handle: find(root, ".graph-details-handle", HTMLElement),
@@ -229,6 +233,8 @@ export function createGraph(root) {
   /** @param {number} rows */
   function step(rows) {
     cursor.move(rows);
+    // Where the keyboard is has to be seen; somebody who reads the details goes on reading.
+    if (!panel.contains(document.activeElement)) grid.focus({ preventScroll: true });
     const commit = store.commit(cursor.row);
     if (commit) selection.follow(commit.oid);
   }

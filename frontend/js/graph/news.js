@@ -11,7 +11,7 @@ const CATCH_UP = 400; // ms that missed events have to arrive after the connecti
  * @param {{expire: () => void}} options.refs whoever keeps something of refs
  * @param {ReturnType<typeof import("./list.js").createList>} options.list
  * @param {import("./chips.js").Links} options.links
- * @param {() => Promise<void>} options.reopen load again what the server has, and stay where we are
+ * @param {() => Promise<number>} options.reopen load again what the server has, and stay where we are; as many rows are new above
  * @param {() => void} options.onChange
  */
 export function createNews({ store, arrivals, refs, list, links, reopen, onChange }) {
@@ -23,8 +23,12 @@ export function createNews({ store, arrivals, refs, list, links, reopen, onChang
   function catchUp() {
     clearTimeout(catchingUp);
     catchingUp = setTimeout(async () => {
-      if (!(await store.isCurrent())) await reopen();
+      if (!(await store.isCurrent())) await anew();
     }, CATCH_UP);
+  }
+
+  async function anew() {
+    arrivals.shifted(await reopen());
   }
 
   /** @param {import("../live.js").LiveMessage} message */
@@ -37,7 +41,7 @@ export function createNews({ store, arrivals, refs, list, links, reopen, onChang
       list.relabel();
     } else if (message.type === "resync") {
       refs.expire();
-      void reopen();
+      void anew();
     } else if (message.type === "repository.changed" || (message.type === "hello" && (greeted || store.opened))) {
       catchUp();
     }
@@ -50,7 +54,7 @@ export function createNews({ store, arrivals, refs, list, links, reopen, onChang
     if (outcome === "known") return;
     refs.expire();
     arrivals.tell(message.added, message.refs ?? []);
-    if (outcome === "rebuilt") return void reopen();
+    if (outcome === "rebuilt") return void anew();
     arrivals.grown(message.added);
     arrivals.rowsArrived();
     onChange();

@@ -69,6 +69,7 @@ export function createOpener({ store, viewport, notices, onOpened, onRefused, on
     /**
      * Load again what the server has, and stay where we are: at the commit at the upper edge, unless that is the top.
      * @param {string} [preferred] an oid to stay at rather
+     * @returns {Promise<number>} by how many rows the commit at the upper edge is further down now
      */
     async again(preferred) {
       const { top, count } = viewport.view;
@@ -76,11 +77,12 @@ export function createOpener({ store, viewport, notices, onOpened, onRefused, on
       // Where the commit is gone its place is not.
       const places = [...(preferred ? [preferred] : []), ...(edge ? [edge.oid] : []), ...(edge ? [Math.floor(top)] : []), 0];
       const opened = await open(places);
-      if (!opened) return;
+      if (!opened) return 0;
       const { row, nth } = opened;
       if (preferred && nth === 0) viewport.jump(row - count / 2);
       else viewport.jump(places[nth] === 0 ? 0 : row + (top % 1));
       onOpened();
+      return edge && !preferred && nth === 0 ? row - Math.floor(top) : 0;
     },
 
     destroy() {

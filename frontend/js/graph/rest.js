@@ -9,6 +9,7 @@ import { find } from "./dom.js";
 import { createFilters } from "./filters.js";
 import { createFinding } from "./finding.js";
 import { createHelp } from "./help.js";
+import { createKeeper } from "./keeper.js";
 import { createNews } from "./news.js";
 import { createSettingsMenu } from "./settings-menu.js";
 
@@ -26,7 +27,7 @@ import { createSettingsMenu } from "./settings-menu.js";
  * @param {ReturnType<typeof import("./list.js").createList>} options.list
  * @param {import("./chips.js").Links} options.links
  * @param {() => string} options.defaultRef
- * @param {() => Promise<void>} options.reopen load again what the server has
+ * @param {() => Promise<number>} options.reopen load again what the server has; as many rows are new above
  * @param {() => void} options.onGrown commits have come on top, or refs have moved
  * @param {() => void} options.onClose the button that closes the details
  * @param {() => void} options.onResize
@@ -44,18 +45,25 @@ export function createRest({ graph, repository, panel, view, settings, keys, arr
     },
     onResize,
   });
-  const filters = createFilters({ menu: find(root, ".graph-filters", HTMLDetailsElement), view, url: `${api}/graph/names`, head: defaultRef });
-  const settingsMenu = createSettingsMenu(find(root, ".graph-settings", HTMLDetailsElement), settings);
+  const filters = createFilters({ menu: find(root, ".graph-filters", HTMLDetailsElement), view, url: `${api}/graph/names`, head: defaultRef, grid: graph.grid });
+  const settingsMenu = createSettingsMenu(find(root, ".graph-settings", HTMLDetailsElement), settings, graph.grid);
   const description = createDescription(find(root, "#graph-described", HTMLElement), store);
   const finding = createFinding({ root, repository, graph });
   const help = createHelp({ dialog: find(root, "dialog.graph-help", HTMLDialogElement), button: root.querySelector(".graph-help-button"), keys });
   const refs = { expire: () => [finding, filters].forEach((part) => part.expire()) };
   const news = createNews({ store, arrivals, refs, list, links, reopen, onChange: onGrown });
+  const keeper = createKeeper(root, graph.grid);
   const badge = createBadge(find(document, "#live", HTMLElement));
-  const live = createLive({ path: `${api}/live`, onState: badge.show, onMessage: news.hear });
+  /** @param {import("../live.js").LiveState} state */
+  function onState(state) {
+    badge.show(state);
+    if (state === "live") details.retry();
+  }
+  const live = createLive({ path: `${api}/live`, onState, onMessage: news.hear });
   details.show(graph.selected);
 
   return {
+    live,
     details,
     filters,
     settingsMenu,
@@ -65,7 +73,7 @@ export function createRest({ graph, repository, panel, view, settings, keys, arr
     news,
 
     destroy() {
-      for (const part of [live, badge, news, help, finding, details, filters, settingsMenu, description]) part.destroy();
+      for (const part of [live, badge, keeper, news, help, finding, details, filters, settingsMenu, description]) part.destroy();
     },
   };
 }

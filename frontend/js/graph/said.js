@@ -17,6 +17,12 @@ export function createSaid(place) {
     said.replaceChildren();
   }
 
+  /** Not from under a pointer or the focus. */
+  function fade() {
+    if (said.matches(":hover, :focus-within")) timer = setTimeout(fade, SEEN);
+    else hide();
+  }
+
   return {
     /**
      * @param {string} text
@@ -34,7 +40,7 @@ export function createSaid(place) {
         said.append(button);
       }
       said.dataset.seen = "";
-      timer = setTimeout(hide, seen);
+      timer = setTimeout(fade, seen);
     },
 
     destroy() {

@@ -1,10 +1,13 @@
 /** The menu in which people say how they like the graph. */
 
+import { openByKey } from "./menu-by-key.js";
+
 /**
  * @param {HTMLDetailsElement} menu whose fields have the settings' names
  * @param {ReturnType<typeof import("./settings.js").createSettings>} settings
+ * @param {HTMLElement} grid of the rows
  */
-export function createSettingsMenu(menu, settings) {
+export function createSettingsMenu(menu, settings, grid) {
   const listeners = new AbortController();
   const fields = [...menu.querySelectorAll("input")];
   const now = /** @type {Readonly<Record<string, unknown>>} */ (settings.now);
@@ -26,8 +29,9 @@ export function createSettingsMenu(menu, settings) {
   fill();
 
   return {
+    /** By a key. */
     open() {
-      menu.open = true;
+      openByKey(menu, grid);
       fields.find((field) => field.checked)?.focus();
     },
 

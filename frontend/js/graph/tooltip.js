@@ -39,6 +39,7 @@ export function createTooltip({ root, area, scroller, targetAt, cards, onLeave }
   /** @type {number | undefined} */
   let leaving;
   let pressed = false;
+  let dismissing = false; // the finger is down that took the card away
   let held = { x: 0, y: 0 };
   const listeners = new AbortController();
   const { signal } = listeners;
@@ -135,9 +136,10 @@ export function createTooltip({ root, area, scroller, targetAt, cards, onLeave }
 
   /** @param {PointerEvent} event */
   function down(event) {
-    if (event.pointerType !== "touch") return void hide();
-    hide();
+    const dismissed = hide();
+    if (event.pointerType !== "touch") return;
     pressed = false;
+    dismissing = dismissed;
     held = { x: event.clientX, y: event.clientY };
     const target = targetAt(event);
     if (!target) return;
@@ -154,12 +156,12 @@ export function createTooltip({ root, area, scroller, targetAt, cards, onLeave }
   area.addEventListener("pointerup", cancelPress, { signal });
   area.addEventListener("pointercancel", cancelPress, { signal });
   area.addEventListener("pointerleave", (event) => event.pointerType !== "touch" && leave(), { signal });
-  // The finger that is lifted after a long press has not picked anything.
+  // The finger that is lifted after a long press, or has taken the card away, has not picked anything.
   area.addEventListener(
     "click",
     (event) => {
-      if (!pressed) return;
-      pressed = false;
+      if (!pressed && !dismissing) return;
+      pressed = dismissing = false;
       event.preventDefault();
       event.stopPropagation();
     },

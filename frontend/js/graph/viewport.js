@@ -13,8 +13,9 @@ const REST = 120; // ms without a jump after which the scrollbar is put where th
  * @param {HTMLElement} scroller
  * @param {HTMLElement} track inside it, as high as the history is long
  * @param {() => void} onMove called when the view has changed, by scrolling or by size
+ * @param {() => number} kept a row that stays in sight when there is less room for it; -1 for none
  */
-export function createViewport(scroller, track, onMove) {
+export function createViewport(scroller, track, onMove, kept) {
   let total = 0;
   let rowHeight = 28;
   let height = 0;
@@ -71,11 +72,13 @@ export function createViewport(scroller, track, onMove) {
   }
 
   function measure() {
+    const row = kept();
+    const seen = row >= top && row + 1 <= top + height / rowHeight;
     height = scroller.clientHeight;
     width = scroller.clientWidth;
     scroller.style.setProperty("--view-height", `${height}px`);
     track.style.height = `${trackHeight()}px`;
-    jump(top);
+    jump(seen ? Math.max(top, row + 1 - height / rowHeight) : top);
     settle();
   }
 
@@ -121,9 +124,13 @@ export function createViewport(scroller, track, onMove) {
 
     jump,
 
-    /** @param {number} pixels that everything has moved down by: undo it */
-    shift(pixels) {
-      jump(top + pixels / rowHeight);
+    /**
+     * Everything has moved down: undo it.
+     * @param {number} pixels
+     * @param {number} row that stays in sight, however far it has moved
+     */
+    shift(pixels, row) {
+      jump(Math.min(top + pixels / rowHeight, Math.max(top, row)));
     },
 
     /**

@@ -4,7 +4,7 @@ import { MODES } from "./settings.js";
 
 /** @typedef {import("./settings.js").Mode} Mode */
 
-/** px of a row, by pointer: a mouse, a finger, a finger on a telephone where a row has two lines */
+/** px of a row where letters are as usual, by pointer: a mouse, a finger, a finger on a telephone where a row has two lines */
 const HEIGHTS = {
   fine: { overview: 6, compact: 22, normal: 28, roomy: 44 },
   coarse: { overview: 6, compact: 36, normal: 44, roomy: 56 },
@@ -12,6 +12,7 @@ const HEIGHTS = {
 };
 /** Below this there is no room for words. */
 export const LEGIBLE = 18;
+const USUAL = 16; // px of a letter that nobody has changed
 const GLIDE = 160; // ms
 const NOTCH = 80; // px of a wheel's way that count as a step
 
@@ -38,7 +39,14 @@ export function createZoom({ root, grid, viewport, settings, closer, wider }) {
   const listeners = new AbortController();
   const { signal } = listeners;
 
-  const heights = () => HEIGHTS[narrow.matches ? "narrow" : coarse.matches ? "coarse" : "fine"];
+  // Rows grow with the letters of whoever has larger ones.
+  const letters = Math.max(1, Number.parseFloat(getComputedStyle(document.documentElement).fontSize) / USUAL || 1);
+
+  /** px of each mode's rows */
+  function heights() {
+    const { overview, compact, normal, roomy } = HEIGHTS[narrow.matches ? "narrow" : coarse.matches ? "coarse" : "fine"];
+    return { overview, compact: compact * letters, normal: normal * letters, roomy: roomy * letters };
+  }
 
   /**
    * @param {number} pixels
