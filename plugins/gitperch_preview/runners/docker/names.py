@@ -64,6 +64,9 @@ class Names:
         """The filter of everything of this server's."""
         return {"label": [f"{MANAGED}={self.managed}"]}
 
+    def owns(self, labels: Mapping[str, Any] | None) -> bool:
+        return (labels or {}).get(MANAGED) == self.managed
+
     def of_preview(self, deployment_id: int) -> dict[str, list[str]]:
         return {"label": [f"{MANAGED}={self.managed}", f"{PREVIEW}={deployment_id}"]}
 

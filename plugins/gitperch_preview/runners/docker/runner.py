@@ -14,6 +14,7 @@ from gitperch_preview.contract import Ended, RunnerError, Running, Thing, Upstre
 from gitperch_preview.runners.docker import containers, names, tidying
 from gitperch_preview.runners.docker.door import Doors
 from gitperch_preview.runners.docker.engine import Engine, EngineError, EngineGone
+from gitperch_preview.runners.docker.filling import Filling
 from gitperch_preview.runners.docker.follow import Follower
 from gitperch_preview.runners.docker.images import Images, exposed
 from gitperch_preview.runners.docker.names import Names
@@ -65,6 +66,7 @@ class DockerRunner:
         self._doors = Doors(host, folder)
         self._watch = Watch(self._engine, self._names, host, self._forget)
         self._follower = Follower(self._engine, host, folder / "read")
+        self._filling = Filling(self._engine, self._names, host, self._watch, self.free, inside=bool(self._sites.own))
         self._staying: dict[int, _Stayed] = {}  # by deployment
 
     def _forget(self) -> None:
@@ -101,7 +103,8 @@ class DockerRunner:
         for command in recipe.build:
             log.line(f"{command.shown} ({command.source}) is left out: the {recipe.dockerfile} says how it is built")
         limits = containers.build_limits(self._build_memory(deployment), self._settings.cpus)
-        await self._images.build(deployment, log, site, limits, _BUILD_SECONDS)
+        with self._filling.building():
+            await self._images.build(deployment, log, site, limits, _BUILD_SECONDS)
         if recipe.release:
             log.heading(f"Releasing: {recipe.release.shown} ({recipe.release.source})")
             wanted = containers.of_image(
@@ -153,10 +156,13 @@ class DockerRunner:
         wanted = containers.of_image(deployment, self._names, port, command, self._limits(deployment, site))
         found = await self._engine.find(f"/containers/{self._names.container(deployment.id)}/json")
         if found and (found["Config"].get("Labels") or {}).get(names.FITS) == wanted["Labels"][names.FITS]:
+            await self._filling.begin(found["Id"])
             return str(found["Id"]), port  # it slept, and has what it wrote
         if found:
             await self._remove_container(found["Id"])
-        return await self._create(deployment, wanted), port
+        container = await self._create(deployment, wanted)
+        await self._filling.begin(container, new=True)
+        return container, port
 
     async def _start_base(self, deployment: Deployment, command: Command | None) -> tuple[str, int]:
         """Have the container that was built, or that sleeps, run `command`; and the port it is told."""
@@ -169,6 +175,7 @@ class DockerRunner:
             )
         container, path = str(found["Id"]), f"/containers/{found['Id']}"
         memory = containers.limits(deployment.memory, self._settings.cpus)
+        await self._filling.begin(container)
         stayed = self._staying.pop(deployment.id, None)
         if not (stayed and found["State"]["Running"] and await self._go_on(path, deployment, command, stayed, memory)):
             await self._ground(deployment)
@@ -215,6 +222,7 @@ class DockerRunner:
             return None
         await self._ground(deployment)
         self._follower.resume(container)
+        await self._filling.begin(container)
         adopted = await self._running(deployment, container, int(port))
         return None if adopted.ended.done() else adopted
 
@@ -250,6 +258,7 @@ class DockerRunner:
     async def discard(self, deployment_id: int) -> None:
         for container in await tidying.discard(self._engine, self._names, deployment_id):
             self._follower.forget(container)
+            self._filling.forget(container)
         self._staying.pop(deployment_id, None)
 
     async def free(self, wanted: int) -> int:
@@ -307,6 +316,7 @@ class DockerRunner:
 
     async def _finish(self, container: str, log: Log, word: asyncio.Event | None = None) -> Ended | None:
         """Start a container, and wait for its end, with all that it says in the log; None where it says its word first, and stays."""
+        await self._filling.begin(container, new=True)
         await self._engine.call("POST", f"/containers/{container}/start", timeout=_START_SECONDS)
         self._follower.start(container, log.path)
         ended, _ = await self._watch.ended(container)
@@ -335,9 +345,12 @@ class DockerRunner:
     async def _remove_container(self, container: str) -> None:
         await self._engine.delete(f"/containers/{container}", force=True, v=True)
         self._follower.forget(container)
+        self._filling.forget(container)
 
 
 def _require_success(ended: Ended, what: str = "") -> None:
+    if ended.final:  # what it wrote is removed already
+        raise RunnerError(ended.reason)
     if ended.code != 0:
         failed = what or _FAILED.get(ended.code or 0, "The build failed")
         why = "the log says why." if ended.code in _FAILED and not ended.oom else ended.reason

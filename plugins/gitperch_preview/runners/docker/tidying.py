@@ -89,7 +89,7 @@ async def free(engine: Engine, names: Names, base: str, wanted: int) -> int:
         if won < wanted and ours and all(tag.endswith(UNFINISHED) for tag in ours):
             won += await _without(engine, f"/images/{ours[0]}", int(image["Size"]) - max(0, int(image["SharedSize"])))
     for volume in sorted(usage.get("Volumes") or (), key=lambda v: -_size(v)):
-        if won < wanted and (volume.get("Labels") or {}).get("gitperch.managed") == names.managed and _size(volume) > 0:
+        if won < wanted and names.owns(volume.get("Labels")) and _size(volume) > 0:
             won += await _emptied(engine, names, base, volume)
     return won
 

@@ -65,6 +65,23 @@ class Watch:
         await self._look(found["Id"], waiting)
         return future, found
 
+    @property
+    def running(self) -> set[str]:
+        """The containers whose end is waited for."""
+        return set(self._waiting)
+
+    async def end(self, container: str, problem: str) -> None:
+        """Remove a container at once, with all that it wrote, and only then have it ended, because of `problem`, for good."""
+        waiting = self._waiting.pop(container, None)
+        try:
+            await self._engine.delete(f"/containers/{container}", force=True, v=True)
+        except BaseException:
+            if waiting:
+                self._waiting[container] = waiting
+            raise
+        if waiting and not waiting.future.done():
+            waiting.future.set_result(Ended(KILLED, oom=False, reason=problem, final=True))
+
     async def _listen(self) -> None:
         """Follow the events for ever, through every absence of the engine."""
         failures = 0
@@ -110,8 +127,9 @@ class Watch:
             self._over(container, waiting, state.get("ExitCode"))
 
     def _over(self, container: str, waiting: _Waiting, code: int | None) -> None:
-        if self._waiting.get(container) is waiting:
-            del self._waiting[container]
+        if self._waiting.get(container) is not waiting:
+            return  # `end` sees to it
+        del self._waiting[container]
         if waiting.future.done():
             return
         if code == KILLED and not waiting.oom:
@@ -122,8 +140,9 @@ class Watch:
             waiting.future.set_result(_ended(code, waiting.memory if waiting.oom else 0))
 
     def _settle(self, container: str, waiting: _Waiting, code: int) -> None:
-        if self._waiting.get(container) is waiting:
-            del self._waiting[container]
+        if self._waiting.get(container) is not waiting:
+            return
+        del self._waiting[container]
         if not waiting.future.done():
             waiting.future.set_result(_ended(code, waiting.memory if waiting.oom else 0))
 
