@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from gitperch_insights.periods import FIRST_DAY, LAST_DAY, date_of, spans
 from gitperch_insights.store import REWORK_DAYS
@@ -170,8 +171,16 @@ def _hot_spots(store: Store, some: str) -> tuple[int, Figures]:
             continue
         path = store.connection.execute("SELECT path FROM files WHERE id = ?", (file,)).fetchone()[0]
         named = dict(zip(("changes", "added", "deleted"), sums, strict=True))
-        found[order].append({"path": path.decode("utf-8", "surrogateescape"), **named})
+        found[order].append(_named(path) | named)
     return count, found
+
+
+def _named(path: bytes) -> Figures:
+    """The path, and how it stands in addresses where that cannot be told from its text."""
+    try:
+        return {"path": path.decode("utf-8")}
+    except UnicodeDecodeError:
+        return {"path": path.decode("utf-8", "replace"), "address": quote(path)}
 
 
 def _no_hot_spots() -> dict[str, list[Figures]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -40,6 +42,17 @@ def odd(server: Server, tmp_path_factory: pytest.TempPathFactory) -> str:
     work = tmp_path_factory.mktemp("odd")
     commit(work, {"a/new\nline.txt": "here\n", "a/\u202egnp.exe": "there\n", "plain.txt": "x\n"})
     git("commit", "-q", "--allow-empty", "-m", "Backwards \u202e from here", cwd=work)
+    for name, target in {
+        "in": "a/../plain.txt",
+        "folder": "a",
+        "out": "../../etc",
+        "top": "/etc",
+        "gone": "b/c",
+    }.items():
+        (work / f"to-{name}").symlink_to(target)
+    git("add", "-A", cwd=work)
+    git("commit", "-q", "-m", "Links", cwd=work)
+    git("commit", "-q", "--allow-empty", "-m", "Forwards \u202e again", cwd=work)
     git("branch", "turned", cwd=work)
     server.cli("repo", "add", "alice/odd-names", "--public")
     server.git("push", "-q", server.remote("alice/odd-names"), "--all", cwd=work)
@@ -94,3 +107,29 @@ def test_a_name_that_a_comparison_does_not_know_can_be_mended_in_its_form(server
     said = visitor.get(f"{odd}/compare/main...nowhere", Accept="application/json")
     assert said.status == 404
     assert said.json()["field"] == "to"
+
+
+def test_a_symbolic_link_leads_to_what_it_points_to_inside_the_repository_only(server: Server, odd: str) -> None:
+    visitor = Visitor(server)
+    said = {name: visitor.get(f"{odd}/blob/main/to-{name}").text for name in ("in", "folder", "out", "top", "gone")}
+    assert f'It points to <a href="{odd}/blob/main/plain.txt"><code>a/../plain.txt</code></a>' in said["in"]
+    assert f'It points to <a href="{odd}/blob/main/a"><code>a</code></a>' in said["folder"]
+    for name, target in {"out": "../../etc", "top": "/etc", "gone": "b/c"}.items():
+        assert f"It points to <code>{target}</code>" in said[name]
+
+
+def test_a_hot_spot_that_is_not_utf8_is_linked_by_its_bytes(server: Server, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    commit(work, {"a.txt": "1\n"})
+    (work / os.fsdecode(b"bad-\xff?.txt")).write_text("1\n")
+    git("add", "-A", cwd=work)
+    git("commit", "-q", "-m", "Bytes", cwd=work)
+    server.cli("repo", "add", "alice/bytes", "--public")
+    server.git("push", "-q", server.remote("alice/bytes"), "main", cwd=work)
+    deadline = time.monotonic() + 30
+    while (answer := Visitor(server).get("/api/repos/alice/bytes/graph/analytics")).status == 202:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    spots = {spot["path"]: spot.get("address") for spot in answer.json()["hot_spots"]["by_changes"]}
+    assert spots == {"a.txt": None, "bad-\ufffd?.txt": "bad-%FF%3F.txt"}
+    assert Visitor(server).get("/alice/bytes/history/main/bad-%FF%3F.txt").status == 200

@@ -2,6 +2,7 @@
 
 import { element } from "../graph/dom.js";
 import { hue, initials } from "../graph/people.js";
+import { shown } from "../ui/odd.js";
 import { bar, createList, lines } from "./list.js";
 import { day, monthOf, number, plural } from "./words.js";
 
@@ -37,7 +38,7 @@ export function createAuthors(place, repository) {
         "li",
         {},
         element("span", { class: "avatar", "data-hue": hue(name), "aria-hidden": "true" }, initials(name)),
-        element("a", { class: "insight-name", href: `${repository}?author=${encodeURIComponent(name)}`, title: email }, name),
+        element("a", { class: "insight-name", href: `${repository}?author=${encodeURIComponent(name)}`, title: email }, ...shown(name)),
         count,
         bar(value(author, order) / most),
         element("span", { class: "insight-more" }, lines(author), span),

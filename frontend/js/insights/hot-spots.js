@@ -1,6 +1,7 @@
 /** The files that are changed most often, or by most lines. */
 
 import { element } from "../graph/dom.js";
+import { shown } from "../ui/odd.js";
 import { bar, createList, lines } from "./list.js";
 import { number, plural } from "./words.js";
 
@@ -34,11 +35,11 @@ export function createHotSpots(place, repository) {
     value,
     row(spot, order, most) {
       const cut = spot.path.lastIndexOf("/") + 1;
-      const path = [element("span", { class: "folder" }, spot.path.slice(0, cut)), element("span", {}, spot.path.slice(cut))];
+      const path = [element("span", { class: "folder" }, ...shown(spot.path.slice(0, cut))), element("span", {}, ...shown(spot.path.slice(cut)))];
       return element(
         "li",
         {},
-        element("a", { class: "insight-name insight-path", href: `${repository}/history/${address(head)}/${address(spot.path)}`, title: spot.path, "aria-label": spot.path }, ...path),
+        element("a", { class: "insight-name insight-path", href: `${repository}/history/${address(head)}/${spot.address ?? address(spot.path)}`, title: spot.path, "aria-label": spot.path }, ...path),
         element("span", { class: "insight-count" }, number(value(spot, order))),
         bar(value(spot, order) / most),
         element("span", { class: "insight-more" }, lines(spot), element("span", { class: "insight-span" }, order === "by_changes" ? plural(spot.added + spot.deleted, "line") : plural(spot.changes, "change"))),

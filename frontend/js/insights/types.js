@@ -4,7 +4,7 @@
  * @typedef {"commits" | "merges" | "added" | "deleted" | "tracked" | "reworked"} Sum
  * @typedef {{first: string | null, outside: number} & Record<Sum, number[]>} Weeks
  * @typedef {{name: string, email: string, commits: number, merges: number, added: number, deleted: number, first: string, last: string}} Author
- * @typedef {{path: string, changes: number, added: number, deleted: number}} Spot
+ * @typedef {{path: string, address?: string, changes: number, added: number, deleted: number}} Spot
  * @typedef {object} Figures
  * @property {string} head
  * @property {string} tip

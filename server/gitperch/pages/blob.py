@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import posixpath
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from starlette.responses import Response
 
 from gitperch.errors import NotFound
-from gitperch.git import commits
+from gitperch.git import commits, objects
 from gitperch.lfs.download import Download
 from gitperch.pages import markdown
 from gitperch.pages.files import AT_ONCE_SECONDS, rendered, with_pictures
@@ -25,9 +27,12 @@ if TYPE_CHECKING:
     from gitperch.lfs.store import Stored
     from gitperch.pages.last import Last
     from gitperch.pages.lines import Lines
+    from gitperch.pages.repository import RepositoryPage
+    from gitperch.pages.revisions import Place
 
 SHOWN = 8 << 20  # bytes of a file that its page shows
 RAW_AT_ONCE = 1 << 20
+LINK = 4096  # bytes of a symbolic link, as of a path anywhere
 PATIENCE_SECONDS = 0.4  # for the colours of a page, which is drawn without them otherwise
 PATIENT_SECONDS = 8.0
 _IMAGES = {
@@ -91,6 +96,7 @@ class BlobPage:
             entry=entry,
             blob=content,
             kind=kind,
+            leads=await _leads(page, place, content) if kind == "link" else "",
             called=_CALLED.get(suffix(entry.name), "not text"),
             stored=stored,
             rendered=shown,
@@ -100,6 +106,17 @@ class BlobPage:
             commit=found.get(last.oids.get("", "")),
             pending=not last.whole,
         )
+
+
+async def _leads(page: RepositoryPage, place: Place, link: Blob) -> str:
+    """The path here that a symbolic link leads to, not followed any further; "" where that is outside, or nothing."""
+    target = os.fsdecode(link.data)
+    path = posixpath.normpath(posixpath.join(place.parent, target))
+    outside = target.startswith("/") or path.split("/")[0] in (".", "..")
+    if outside or not target or "\0" in target or link.size > LINK:
+        return ""
+    found = await page.host.git.look_up(page.repository.path, objects.find, place.oid, path)
+    return path if found and found.kind != "module" else ""
 
 
 def first_line(request: Request) -> int:
