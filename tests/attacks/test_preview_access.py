@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 
 from gitperch_preview.doorkeeper import Doorkeeper
+from support.previews import wait
 from support.server import PASSWORD, Server, commit
 
 if TYPE_CHECKING:
@@ -256,9 +257,8 @@ def test_opened_previews_are_for_everybody(secret: Secret) -> None:
     url = secret.url("main-opened")
     assert secret.browser().get(url).status == 302
     secret.sql("UPDATE repositories SET open_previews = 1 WHERE name = 'opened'")
-    time.sleep(1.2)
-    answer = secret.browser().get(url)
-    assert (answer.status, answer.text) == (200, "the secret")
+    answer = wait(lambda: (got := secret.browser().get(url)).status == 200 and got, "they are open to everybody")
+    assert answer.text == "the secret"
     assert answer.headers["cache-control"] == "public, no-cache"
     assert secret.browser().get(f"{secret.server.url}/alice/opened").status == 303
 

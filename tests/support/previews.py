@@ -56,7 +56,7 @@ def app(text: str, *, before: str = "", build: str = "", toml: str = "") -> dict
     return {"app.py": f"TEXT = {text!r}\n{before}\n{APP}", "gitperch.toml": settings}
 
 
-def wait(found: Callable[[], Any], what: str, seconds: float = 20.0) -> Any:
+def wait(found: Callable[[], Any], what: str, seconds: float = 40.0) -> Any:
     """The first true thing that `found()` says."""
     until = time.monotonic() + seconds
     while not (value := found()):
@@ -118,7 +118,7 @@ class Site:
     def state(self, branch: str = "main") -> str:
         return str(self.previews().get(branch, {}).get("state", ""))
 
-    def until(self, state: str, branch: str = "main", oid: str = "", seconds: float = 20.0) -> dict[str, Any]:
+    def until(self, state: str, branch: str = "main", oid: str = "", seconds: float = 40.0) -> dict[str, Any]:
         """The preview as soon as it has this state, with this commit if one is given."""
         seen: dict[str, Any] = {}
 
