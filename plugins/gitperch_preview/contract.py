@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
 
     from gitperch.repositories import Repository
@@ -99,10 +99,15 @@ class Deployment:
 
 @dataclass(frozen=True)
 class Upstream:
-    """Where an app listens: a TCP address that this server can reach."""
+    """Where an app listens: a TCP address that this server can reach.
+
+    `proof`, where others can listen there too, says whether it is known of whoever does that it is the app, and was when this was last
+    asked; if not, it finds out (`reaching.connected`).
+    """
 
     host: str
     port: int
+    proof: Callable[[], Awaitable[bool]] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ import contextlib
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from gitperch_preview.reaching import Stranger, connected
+
 if TYPE_CHECKING:
     from gitperch_preview.contract import Health, Running, Upstream
 
@@ -17,6 +19,7 @@ _HEADERS = ("User-Agent: gitperch", "Accept: */*", "Connection: close")
 _SILENT = (
     "The app runs, but nothing answers at its port. It has to listen on $PORT, at the address $HOST or at all of them."
 )
+_TAKEN = "Another program of this machine listens at the port that is the app's."
 _SAFE = "/?&=%:@!$'()*+,;~"
 
 
@@ -60,7 +63,7 @@ async def look(upstream: Upstream, health: Health, host: str) -> str:
     asked = f"GET {health.path}"
     try:
         async with asyncio.timeout(health.timeout):
-            reader, writer = await asyncio.open_connection(upstream.host, upstream.port, limit=_LINE)
+            reader, writer = await _opened(upstream)
             try:
                 if health.path is None:
                     return ""
@@ -73,11 +76,25 @@ async def look(upstream: Upstream, health: Health, host: str) -> str:
                     await writer.wait_closed()
     except TimeoutError:
         return f"The health check {asked} had no answer within {health.timeout:g} s." if health.path else _SILENT
+    except Stranger:
+        return _TAKEN
     except (OSError, ValueError):
         return _SILENT
     if 200 <= status < 400:
         return ""
     return f"The health check {asked} was answered with {status or 'no status'}, not with 2xx or 3xx."
+
+
+async def _opened(upstream: Upstream) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    loop = asyncio.get_running_loop()
+    readers: list[asyncio.StreamReader] = []
+
+    def protocol() -> asyncio.StreamReaderProtocol:
+        readers.append(asyncio.StreamReader(_LINE, loop))
+        return asyncio.StreamReaderProtocol(readers[-1], loop=loop)
+
+    transport, made = await connected(upstream, protocol)
+    return readers[-1], asyncio.StreamWriter(transport, made, readers[-1], loop)
 
 
 def _status(line: bytes) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from gitperch.errors import Busy
 from gitperch_preview.gateway import heads
 from gitperch_preview.gateway.heads import Answer, BadAnswer, Body
+from gitperch_preview.reaching import connected
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +32,7 @@ class Closed(Exception):
 
 
 class Unreachable(Exception):
-    """The app takes no connection."""
+    """The app takes no connection, or it is not the app that does."""
 
     def __init__(self) -> None:
         super().__init__("it does not take connections")
@@ -311,7 +312,7 @@ class Pools:
         pool.coming += 1
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                _, made = await loop.create_connection(lambda: Connection(pool, loop), upstream.host, upstream.port)
+                _, made = await connected(upstream, lambda: Connection(pool, loop))
         except OSError:  # TimeoutError is one
             raise Unreachable from None
         finally:

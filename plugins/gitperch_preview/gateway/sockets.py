@@ -19,6 +19,7 @@ from gitperch_preview.gateway import headers
 from gitperch_preview.gateway.connections import CONNECT_SECONDS, Late, Unreachable
 from gitperch_preview.gateway.exchange import GUARD_SECONDS
 from gitperch_preview.gateway.heads import Answer, BadAnswer
+from gitperch_preview.reaching import connected
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -103,12 +104,9 @@ async def _opened(
     except InvalidURI:
         raise headers.Refused("The address of this WebSocket cannot be passed on.") from None
     limits: dict[str, Any] = {"ping_interval": None, "close_timeout": _CLOSE_SECONDS, "max_queue": _WAITING}
-    loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
-            _, app = await loop.create_connection(
-                lambda: ClientConnection(protocol, **limits), upstream.host, upstream.port
-            )
+            _, app = await connected(upstream, lambda: ClientConnection(protocol, **limits))
     except OSError:
         raise Unreachable from None
     try:

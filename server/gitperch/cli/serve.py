@@ -6,6 +6,7 @@ import asyncio
 import fcntl
 import gc
 import logging
+import os
 import signal
 import socket
 import sys
@@ -36,6 +37,8 @@ def serve(config: Config) -> int:
         # Commands in other processes name addresses too, and were not given this one's flags.
         lock.truncate(0)
         print(config.base_url, file=lock, flush=True)
+        # To the very end the port stays ours: an app of a preview could take it, and with it whatever a proxy in front sends.
+        os.dup(listener.fileno())
         asyncio.run(_serve(config, listener))
     return 0
 

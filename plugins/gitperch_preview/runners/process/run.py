@@ -18,7 +18,7 @@ from gitperch_preview.runners.process import proc, words
 from gitperch_preview.runners.process.cell import SYSTEM_PATH, exports
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 
     from gitperch_preview.runners.process.cell import Cell, Spec
     from gitperch_preview.runners.process.cgroups import Group, Limits
@@ -213,6 +213,12 @@ class Run:
         if self.init:
             return proc.family(there, [self.init.pid]) - {self.init.pid}
         return proc.family(there, [self._led.pid], self._led.pid)
+
+    def listeners(self) -> Iterator[int]:
+        """Its processes, those last that have left its family and still have its mark. For a thread."""
+        if not self._gone.is_set():
+            yield from self.pids()
+            yield from proc.marked(self.marker)
 
     async def memory(self) -> int | None:
         """Bytes that it uses."""

@@ -16,6 +16,7 @@ from gitperch_preview.contract import RunnerError, Running, Thing, Upstream
 from gitperch_preview.runners.process import checkout, dependencies, filling, proc
 from gitperch_preview.runners.process.cell import Cell, Spec, cell
 from gitperch_preview.runners.process.cgroups import Limits
+from gitperch_preview.runners.process.listening import Listening
 from gitperch_preview.runners.process.places import Places, bytes_in
 from gitperch_preview.runners.process.ports import Ports
 from gitperch_preview.runners.process.run import Run, emptied, new_name, sweep
@@ -165,7 +166,7 @@ class ProcessRunner:
         spec = self._spec(deployment, home, command, environment, deployment.memory, log)
         run = await self._start(found, deployment, spec)
         handle = {**run.handle, "port": port}
-        return Running(deployment.id, Upstream("127.0.0.1", port), handle, run.ended)
+        return _running(deployment, run, port, handle)
 
     async def adopt(self, deployment: Deployment, handle: Mapping[str, str | int]) -> Running | None:
         found, _ = await self._open()
@@ -183,7 +184,7 @@ class ProcessRunner:
         if not adopted:
             return None
         self._ports.keep(deployment.id, port)
-        return Running(deployment.id, Upstream("127.0.0.1", port), {**handle}, run.ended)
+        return _running(deployment, run, port, {**handle})
 
     async def stop(self, running: Running) -> None:
         for run in self._of(running):
@@ -312,6 +313,11 @@ class ProcessRunner:
     def _limits(self, memory: int) -> Limits:
         settings = self._host.config.previews
         return Limits(memory, settings.processes, settings.cpus)
+
+
+def _running(deployment: Deployment, run: Run, port: int, handle: Mapping[str, str | int]) -> Running:
+    uid = os.geteuid() if run.uid is None else run.uid
+    return Running(deployment.id, Upstream("127.0.0.1", port, Listening(port, run.listeners, uid)), handle, run.ended)
 
 
 async def _end_groups(found: Cell, beginning: str) -> None:
