@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from pygit2.repository import Repository as LibgitRepository
 
     from gitperch.git import Git
+    from gitperch_graph.packs import Packs
 
 _KINDS = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
 _SECONDS = 30.0
@@ -49,6 +51,28 @@ def reader(repository: LibgitRepository) -> Read:
         return _KINDS.get(int(kind), ""), data
 
     return read
+
+
+class PackedReader:
+    """Reads objects of a repository that is open in libgit2's executor; the commits that are announced out of its `packs`."""
+
+    def __init__(self, repository: LibgitRepository, packs: Packs) -> None:
+        self._repository = repository
+        self._packs = packs
+        self._found: dict[str, bytes] = {}
+
+    def announce(self, oids: Sequence[str]) -> None:
+        """These are going to be read, and none that were announced before."""
+        self._found = self._packs.commits(oids)
+
+    def __call__(self, oid: str, /) -> tuple[str, bytes]:
+        """As `Read`."""
+        data = self._found.get(oid)
+        return self._others(oid) if data is None else ("commit", data)
+
+    @cached_property
+    def _others(self) -> Read:
+        return reader(self._repository)
 
 
 async def fetched(git: Git, path: Path, oids: Iterable[str]) -> Read:

@@ -16,7 +16,7 @@ from gitperch.accounts.access import client_address
 from gitperch.errors import BadRequest, NotFound
 from gitperch_graph import windows
 from gitperch_graph.errors import Building, GraphUnreadable
-from gitperch_graph.objects import fetched, libgit2_knows, reader
+from gitperch_graph.objects import PackedReader, fetched, libgit2_knows, reader
 from gitperch_graph.recent import Recent
 from gitperch_graph.views import View
 from gitperch_graph.views.edges import marked
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from gitperch.host import Host
     from gitperch.repositories import Repository
     from gitperch_graph.objects import Read
+    from gitperch_graph.packs import Packs
     from gitperch_graph.row_index import RowIndex
     from gitperch_graph.store import Graphs
     from gitperch_graph.windows import Place
@@ -94,8 +95,8 @@ class GraphRoutes:
     async def _window_body(self, repo: Repository, index: RowIndex, asked: _Asked) -> tuple[bytes, bool]:
         git = self._host.git
         if libgit2_knows(repo.path):
-            self._warm.keep(repo.path, index)
-            return await git.read(repo.path, _window_by_libgit2, index, asked)
+            packs = self._warm.keep(repo.path, index)
+            return await git.read(repo.path, _window_by_libgit2, index, asked, packs)
         read = await fetched(git, repo.path, windows.oids(index, asked.where, asked.rows))
         return await asyncio.to_thread(_window, index, asked, read)
 
@@ -176,8 +177,10 @@ def _place(index: RowIndex, at: str, rows: int) -> Place:
         ) from None
 
 
-def _window_by_libgit2(repository: LibgitRepository, index: RowIndex, asked: _Asked) -> tuple[bytes, bool]:
-    return _window(index, asked, reader(repository))
+def _window_by_libgit2(
+    repository: LibgitRepository, index: RowIndex, asked: _Asked, packs: Packs | None
+) -> tuple[bytes, bool]:
+    return _window(index, asked, PackedReader(repository, packs) if packs else reader(repository))
 
 
 def _newest_by_libgit2(repository: LibgitRepository, index: RowIndex, rows: int) -> dict[str, Any]:

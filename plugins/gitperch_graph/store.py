@@ -19,6 +19,7 @@ from gitperch_graph.errors import Building, GraphUnreadable
 from gitperch_graph.extend import extended
 from gitperch_graph.long_build import LongBuild
 from gitperch_graph.objects import libgit2_knows, reader
+from gitperch_graph.packs import are_large
 from gitperch_graph.repository import (
     DETACHED,
     REPLACEMENTS,
@@ -125,7 +126,8 @@ class Graphs:
             if not before:
                 # Once in each process everything is compared, in case that somebody put back an older file.
                 opening = asyncio.to_thread(_opened, self._path(repo.id), repo.path)
-                before, listed, _ = await asyncio.gather(opening, self._listed(repo), self._touch(repo))
+                (before, is_current), _ = await asyncio.gather(opening, self._touch(repo))
+                listed = None if is_current else await self._listed(repo)
                 if before:
                     self._host.tasks.start(f"graph check {repo.id}", functools.partial(_check, before))
             elif not libgit2_knows(repo.path):
@@ -275,7 +277,7 @@ class Graphs:
 
     async def _touch(self, repo: Repository) -> None:
         """Have the system fetch from disk, beside everything else, what it takes to read a commit."""
-        if libgit2_knows(repo.path):
+        if libgit2_knows(repo.path) and not are_large(repo.path):
             await self._host.git.read(repo.path, _read_head)
 
     async def _built(self, repo: Repository) -> bool:
@@ -323,11 +325,21 @@ def _built_here(path: Path, index_path: Path, environment: dict[str, str]) -> bo
     return index is not None
 
 
-def _opened(path: Path, repository: Path) -> RowIndex | None:
+def _opened(path: Path, repository: Path) -> tuple[RowIndex | None, bool]:
+    """The index, and whether it has the refs as they are."""
     try:
-        return RowIndex.open(path, repository, hurried=True)
+        index = RowIndex.open(path, repository, hurried=True)
+        return index, _has_refs_of(index, repository)
     except IndexUnusable:
-        return None
+        return None, False
+
+
+def _has_refs_of(index: RowIndex, repository: Path) -> bool:
+    """Told by the refs' files alone: git looks for each ref's object as well, in cold files for a tenth of a second."""
+    found = {name.encode("utf-8", "surrogateescape"): oid for name, oid in refs.snapshot(repository).items()}
+    listed = b"".join(b"%s %s\n" % (found[name].encode(), name) for name in sorted(found))
+    is_special = f" {REPLACEMENTS}".encode() in listed
+    return (index.special or not is_special) and not index.refs.differences(listed)
 
 
 async def _check(index: RowIndex) -> None:

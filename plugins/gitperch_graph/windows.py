@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitperch_graph.commits import Line, line
 from gitperch_graph.lanes import ABSENT
+from gitperch_graph.objects import PackedReader
 from gitperch_graph.repository import SHOWN
 
 if TYPE_CHECKING:
@@ -111,7 +112,10 @@ def _rows(index: RowIndex, at: int, end: int, read: Read) -> list[dict[str, Any]
     low, high = index.total - end, index.total - at
     refs = index.refs.between(low, high)
     rows = []
-    drawn = zip(reversed(index.oids(low, high)), reversed(index.drawn(low, high)), strict=True)
+    oids = index.oids(low, high)[::-1]
+    if isinstance(read, PackedReader):
+        read.announce(oids)
+    drawn = zip(oids, reversed(index.drawn(low, high)), strict=True)
     for row, (oid, edges) in enumerate(drawn, at):
         try:
             commit = line(read(oid)[1])
