@@ -64,15 +64,19 @@ export function createChanges({ root, alone = false, onAgain }) {
     file.scrollIntoView({ block: "start" });
   }
 
-  /** @param {HTMLElement} pressed */
-  function fold(pressed) {
+  /** What the button would do now. */
+  function tellFold() {
+    const button = root.querySelector("[data-fold]");
+    if (button) button.textContent = files().some((file) => !file.open) ? "Open all" : "Close all";
+  }
+
+  function fold() {
     const all = files();
     const open = all.some((file) => !file.open);
     for (const [place, file] of all.entries()) {
       if (open && place >= AT_ONCE) file.dataset.quiet = "";
       file.open = open;
     }
-    pressed.textContent = open ? "Close all" : "Open all";
   }
 
   /** @param {HTMLInputElement} input */
@@ -104,7 +108,7 @@ export function createChanges({ root, alone = false, onAgain }) {
       } else if (pressed?.dataset.context) {
         void showContext(pressed, signal);
       } else if (pressed?.dataset.fold !== undefined) {
-        fold(pressed);
+        fold();
       }
     },
     { signal },
@@ -113,7 +117,9 @@ export function createChanges({ root, alone = false, onAgain }) {
     "toggle",
     (event) => {
       const file = event.target;
-      if (!(file instanceof HTMLDetailsElement) || !file.open || !file.matches(".diff")) return;
+      if (!(file instanceof HTMLDetailsElement) || !file.matches(".diff")) return;
+      tellFold();
+      if (!file.open) return;
       const link = file.querySelector(".diff-later a[data-load]");
       if (link instanceof HTMLAnchorElement && file.dataset.quiet === undefined) void load(link);
     },
@@ -176,6 +182,7 @@ export function createChanges({ root, alone = false, onAgain }) {
     return watch;
   }
   offerContext(root);
+  tellFold();
 
   return {
     step,
@@ -193,6 +200,7 @@ export function createChanges({ root, alone = false, onAgain }) {
     refresh() {
       current = -1;
       offerContext(root);
+      tellFold();
     },
 
     destroy() {
