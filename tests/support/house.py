@@ -14,6 +14,7 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config as HypercornConfig
 
 from gitperch import plugins
+from gitperch.accounts import passwords
 from gitperch.app import create_app
 from gitperch.config import load
 from gitperch.plugins import Plugins
@@ -65,6 +66,9 @@ async def house(
 
     started = Plugins.start
     monkeypatch.setattr(Plugins, "start", remember)
+    monkeypatch.setattr(
+        passwords, "_N", 1 << 10
+    )  # there are hundreds of houses, and nobody is let into theirs by guessing
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     data.mkdir(exist_ok=True)
