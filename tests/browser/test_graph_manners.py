@@ -219,3 +219,19 @@ def test_details_that_a_lost_server_kept_back_come_when_it_is_there_again(
     own_server.start()
     expect(graph.details.get_by_role("heading", name="Dig")).to_be_visible(timeout=20_000)
     expect(graph.live).to_have_text("Live")
+
+
+def test_branches_are_chosen_one_after_the_other_by_keys(graph: GraphPage) -> None:
+    page = graph.page
+    page.keyboard.press("F")
+    box = page.locator(".graph-filters").get_by_role("checkbox", name="branch pond")
+    box.focus()
+    page.keyboard.press("Space")
+    expect(page).to_have_url(re.compile("ref=refs%2Fheads%2Fpond"))
+    expect(graph.grid).to_have_attribute("aria-rowcount", "61")
+    expect(box).to_be_checked()
+    expect(box).to_be_focused()
+    page.keyboard.press("Space")
+    expect(page).not_to_have_url(re.compile("ref="))
+    expect(box).not_to_be_checked()
+    expect(box).to_be_focused()

@@ -63,9 +63,11 @@ export function createFilters({ menu, view, url, head, grid }) {
       if (mine !== asked) return;
       items = [note("The names could not be loaded. Close this menu and open it again.")];
     }
-    const top = list.scrollTop;
+    const { scrollTop } = list;
+    const held = list.querySelector(":focus");
     list.replaceChildren(...items);
-    list.scrollTop = top;
+    list.scrollTop = scrollTop;
+    if (held instanceof HTMLInputElement) ([...list.querySelectorAll("input")].find(({ dataset }) => dataset.refName === held.dataset.refName) ?? search).focus({ preventScroll: true });
   }
 
   /** @param {string} text */

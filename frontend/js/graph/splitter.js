@@ -67,11 +67,13 @@ export function createSplitter({ handle, root, property, key, direction, axis = 
     "keydown",
     (event) => {
       const steps = /** @type {Record<string, number>} */ (axis === "x" ? { ArrowLeft: -STEP, ArrowRight: STEP } : { ArrowUp: -STEP, ArrowDown: STEP });
+      const [least, most] = limits(extent);
       const step = steps[event.key];
-      if (!step) return;
+      const to = step ? now + step * direction : /** @type {Record<string, number>} */ ({ Home: least, End: most })[event.key];
+      if (to === undefined) return;
       event.preventDefault();
       event.stopPropagation();
-      set(now + step * direction);
+      set(to);
     },
     { signal },
   );
