@@ -11,8 +11,8 @@ import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gitperch.git import GitError
 from gitperch_preview.contract import RunnerError
+from gitperch_preview.runners.docker import context
 from gitperch_preview.runners.docker.engine import EngineError
 from gitperch_preview.runners.docker.names import REPOSITORY_ID, UNFINISHED
 from gitperch_preview.runners.docker.streams import messages
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 OWN_BASE = "gitperch-preview-base"
 """The name of the base image that is built here, from `contrib/preview/`, where no other is set."""
 
-_READ = 256 << 10
 _PULL_SECONDS = 900.0
 _LAYER = re.compile(r" ---> ([0-9a-f]{12})\s*$")
 
@@ -98,23 +97,13 @@ class Images:
             **limits,
         }
         tree = f"{deployment.oid}:{recipe.root}" if recipe.root else deployment.oid
+        path = deployment.repository.path
         async with self._building:
             log.heading(f"Building the image of {recipe.dockerfile}")
-            await self._follow(
-                "/build", query, self._archive(deployment.repository.path, tree), log, seconds, name + UNFINISHED
-            )
+            without = await context.ignored(self._git, path, tree, recipe.dockerfile, log)
+            files = context.archive(self._git, path, tree, without)
+            await self._follow("/build", query, files, log, seconds, name + UNFINISHED)
         return name
-
-    async def _archive(self, path: Path, tree: str) -> AsyncIterator[bytes]:
-        try:
-            async with self._git.stream("archive", "--format=tar", tree, path=path, timeout=600) as process:
-                assert process.stdin  # noqa: S101 -- pipes, as asked for
-                assert process.stdout  # noqa: S101
-                process.stdin.close()
-                while chunk := await process.stdout.read(_READ):
-                    yield chunk
-        except GitError as error:
-            raise RunnerError(f"The commit cannot be read for its image: {error.stderr.strip()[-300:]}") from None
 
     async def _follow(
         self,
