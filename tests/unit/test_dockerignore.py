@@ -101,7 +101,7 @@ def test_patterns_made_to_take_long_do_not() -> None:
 
 @pytest.mark.parametrize("piece", [1 << 16, 700, 1])
 def test_an_archive_of_git_loses_what_is_ignored_and_nothing_else(tmp_path: Path, piece: int) -> None:
-    files: dict[str, str | bytes] = {path: "words\n" for path in PATHS}
+    files: dict[str, str | bytes] = dict.fromkeys(PATHS, "words\n")
     files["Dockerfile"] = "FROM scratch\n"
     commit(tmp_path, files)
     packed = subprocess.run(["git", "archive", "HEAD"], cwd=tmp_path, capture_output=True, check=True).stdout
