@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from gitperch.repositories import Repository
 
-_PATH = re.compile(r'export PATH="[^"]*"; ')
+_PATH = re.compile(r'export PATH="[^"]*"; |PATH="\$PATH:\$PWD/\.venv-tools/bin" ')
+_MANAGER = re.compile(r"\$\(command -v (\w+) \|\| echo npx --yes [^()]*\)")  # recipes/managers.py
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Command:
     @property
     def shown(self) -> str:
         """The line as people know it: without what only has its programs found."""
-        return _PATH.sub("", self.line)
+        return _MANAGER.sub(r"\1", _PATH.sub("", self.line))
 
 
 @dataclass(frozen=True)
@@ -213,7 +214,8 @@ class Place:
     """A branch with an app, as the gateway sees it: one object as long as the branch has an app, kept true by the conductor.
 
     `deployment_id` is the one that `state` and `problem` are about (the newest); `upstream` is where the version that serves listens, None
-    while none does. The gateway counts `open` requests and sockets, and sets `visited_at` (Unix seconds) at the begin and end of each.
+    while none does. The gateway counts `open` requests and sockets, and sets `visited_at` (Unix seconds; 0: never)
+    at the begin and end of each.
     """
 
     repo_id: int

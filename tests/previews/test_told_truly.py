@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
 from support.previews import Site, app, wait
 
 if TYPE_CHECKING:
@@ -31,13 +33,15 @@ def followed_to_ready(site: Site, before: str) -> set[str]:
 def test_nothing_is_told_to_be_ready_that_does_not_run(own_apps: Callable[..., Server], tmp_path: Path) -> None:
     site = Site(own_apps(), tmp_path, "truth")
     site.push(app("truth", before="import time; time.sleep(0.4)"))
-    site.until("ready")
+    assert site.until("ready")["visited_at"] is None
     before = site.text("id")
     site.act("restart")
     assert "starting" in followed_to_ready(site, before)
     before = site.text("id")
+    visited_at = site.previews()["main"]["visited_at"]
     assert site.server.stop() == 0
     site.server.start()
+    assert site.previews()["main"]["visited_at"] == pytest.approx(visited_at, abs=0.01)  # a start is no visit
     assert "starting" in followed_to_ready(site, before)
 
 
@@ -51,6 +55,15 @@ def test_a_log_ends_with_what_was_wrong_and_each_of_its_steps_begins_a_line(site
     site.push(app("whole", build="printf 'no end'"))
     lines = site.log(site.until("ready")).splitlines()
     assert lines[lines.index("no end") + 1].startswith("-----> Starting")
+
+
+def test_what_cannot_even_begin_says_so_in_its_log(site: Site) -> None:
+    site.push({"gitperch.toml": "[preview\ncommand = 'true'"})
+    failed = site.until("failed")
+    lines = site.log(failed).splitlines()
+    assert lines[0].startswith("-----> main")
+    assert lines[-1] == f" !     {failed['problem']}"
+    assert lines[-1].startswith(" !     gitperch.toml is not valid TOML")
 
 
 def test_who_lacks_a_setting_reads_what_was_found_and_where_to_set_it(site: Site) -> None:

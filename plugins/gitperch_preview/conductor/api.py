@@ -87,7 +87,7 @@ async def shown(conductor: Conductor, branch: Branch) -> dict[str, Any]:
         "memory": await memory(branch),
         "open": place.open,
         "created_at": newest.created_at,
-        "visited_at": place.visited_at,
+        "visited_at": place.visited_at or None,
     }
 
 

@@ -65,6 +65,8 @@ class Branch:
         self.calm_until = 0.0
         """By the event loop's clock: until when a build waits for further pushes."""
         self.burst_began = 0.0
+        self.answers_since = 0.0
+        """Unix seconds: since when the app that answers does."""
         self.idle_seconds = 0.0
         """How long the app that answers may have no visitor; 0: for ever."""
         self.upkeep = Lane()
@@ -86,6 +88,11 @@ class Branch:
     @property
     def busy(self) -> bool:
         return bool(self.upkeep.step or self.deploying.step or self._wishes)
+
+    @property
+    def idle_since(self) -> float:
+        """Unix seconds. Whoever begins to answer is given his time, too."""
+        return max(self.place.visited_at, self.answers_since)
 
     @property
     def can_sleep(self) -> bool:
@@ -149,7 +156,7 @@ class Branch:
         self.idle_seconds = minutes * 60 if recipe.idle is None else recipe.idle
         self.serving, self.running, self.ended = record, running, None
         self.granted("revive", "wake", "check")
-        self.place.visited_at = time.time()
+        self.answers_since = time.time()
         self.stage.look.set()
         running.ended.add_done_callback(functools.partial(self._has_ended, running))
         self.show()

@@ -60,7 +60,7 @@ class Clock:
         for branch in self._stage.branches.values():
             if not branch.running or not branch.idle_seconds:
                 continue
-            left = branch.place.visited_at + branch.idle_seconds - time.time()
+            left = branch.idle_since + branch.idle_seconds - time.time()
             if left <= 0 and branch.can_sleep:
                 branch.wish("sleep")
             soonest = min(soonest, max(left, _SHORTEST_LOOK if left > 0 else 1.0))

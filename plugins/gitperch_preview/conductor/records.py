@@ -148,9 +148,8 @@ class Records:
                 ),
             ).lastrowid
             connection.execute(
-                "INSERT INTO preview_apps VALUES (?, ?, ?, NULL, ?)"
-                " ON CONFLICT DO UPDATE SET newest = excluded.newest, visited_at = excluded.visited_at",
-                (*key, made, now),
+                "INSERT INTO preview_apps VALUES (?, ?, ?, NULL, 0) ON CONFLICT DO UPDATE SET newest = excluded.newest",
+                (*key, made),
             )
             connection.execute(
                 "UPDATE preview_hosts SET oid = ?, state = ? WHERE label = ?", (asked.oid, asked.state, label)

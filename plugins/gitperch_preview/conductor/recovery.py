@@ -34,9 +34,8 @@ async def recover(branch: Branch) -> None:
         if running and serving.state == states.READY:
             stage.room.take(branch)
             stage.logs.open(serving.repo_id, serving.id)
-            visited_at = branch.place.visited_at
             branch.answers(serving, running, recipe)
-            branch.place.visited_at = visited_at
+            branch.answers_since = branch.place.visited_at or branch.answers_since  # it answered all the while
         else:
             branch.then("wake")
     if newest is not serving and newest.state in states.UNFINISHED:

@@ -48,7 +48,7 @@ class Room:
 
     async def _ask_one_to_leave(self) -> None:
         idle = [one for one in self._inside if one.can_sleep]
-        leaving = min(idle, key=lambda one: one.place.visited_at, default=None)
+        leaving = min(idle, key=lambda one: one.idle_since, default=None)
         if leaving:
             leaving.wish("sleep")
             # It may have got a visitor meanwhile, and stay.

@@ -104,7 +104,9 @@ class Conductor:
             serving = newest if serving and serving.id == newest.id else serving  # one record, one object
             self._add(newest, serving, visited_at)
         # Wished for before anybody can come who would have them wake: what lives on is to be found first.
-        for branch in sorted(self.stage.branches.values(), key=lambda branch: -branch.place.visited_at):
+        for branch in sorted(
+            self.stage.branches.values(), key=lambda one: -max(one.place.visited_at, one.newest.created_at)
+        ):
             shown = [record for record in (branch.newest, branch.serving) if record]
             if any(record.state in (*states.UNFINISHED, states.READY) for record in shown):
                 branch.wish("recover")
@@ -166,15 +168,25 @@ class Conductor:
             record = await self.stage.records.add(asked)
         except Gone:
             return  # deleted meanwhile
+        if record.state == states.FAILED:
+            await self._refuse(record)
         branch = self.stage.branches.get((asked.repo_id, asked.branch))
         if branch:
             _calm(branch, record)
             branch.pushed(record)
         else:
-            branch = self._add(record, None, time.time())
+            branch = self._add(record, None, 0.0)
             branch.pushed(record)
         kept = self.stage.host.config.previews.deployments_kept
         await self._forget(asked.repo_id, await self.stage.records.prune(asked.repo_id, asked.branch, kept))
+
+    async def _refuse(self, record: Record) -> None:
+        """What cannot even begin says so in its log, as others do."""
+        stage, recipe = self.stage, await self.stage.records.recipe(record.id)
+        log = stage.logs.open(record.repo_id, record.id)
+        deploying.introduce(log, record.branch, recipe, stage.memory(recipe))
+        log.problem(record.problem)
+        stage.logs.rest(record.repo_id, record.id)
 
     async def drop(self, repo_id: int, branch_name: str) -> None:
         """The branch is gone, or has no app any more. Of one that never had an app, this is quick."""

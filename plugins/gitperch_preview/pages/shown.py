@@ -119,13 +119,8 @@ async def _one(host: Host, conductor: Conductor, site: Site, branch: Branch | No
         runner=newest.runner,
         isolation=await conductor.isolation(newest.runner),
         memory=await api.memory(branch, MEMORY_SECONDS),
-        visited_at=_visited(site, place.visited_at),
+        visited_at=place.visited_at or None,
     )
-
-
-def _visited(site: Site, at: float) -> float | None:
-    """When somebody came. The conductor takes the moment in which a version is ready for a visit, so that it is not asleep at once."""
-    return at if site.ready_at is not None and at > site.ready_at + 1 else None
 
 
 async def titles_of(host: Host, repo: Repository, oids: Iterable[str]) -> Mapping[str, str]:

@@ -16,15 +16,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Site:
-    """A branch that has something to show. `deployment` is the newest of its app, None where it is files; `ready_at` is when the version
-    that serves was first ready."""
+    """A branch that has something to show. `deployment` is the newest of its app, None where it is files."""
 
     branch: str
     label: str
     oid: str
     state: str
     deployment: int | None
-    ready_at: float | None
 
 
 @dataclass(frozen=True)
@@ -60,8 +58,8 @@ class Past:
 
 
 _SITE = (
-    "SELECT h.branch, h.label, h.oid, h.state, a.newest AS deployment, s.ready_at FROM preview_hosts h"
-    " LEFT JOIN preview_apps a USING (repo_id, branch) LEFT JOIN preview_deployments s ON s.id = a.serving"
+    "SELECT h.branch, h.label, h.oid, h.state, a.newest AS deployment FROM preview_hosts h"
+    " LEFT JOIN preview_apps a USING (repo_id, branch)"
 )
 _NAMED = "h.repo_id = ?1 AND h.state <> '' AND (?2 = '' OR instr(lower(h.branch), lower(?2)))"
 

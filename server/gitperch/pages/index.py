@@ -12,7 +12,7 @@ from gitperch.errors import AppError, NotFound, Unauthorized
 from gitperch.git import commits
 from gitperch.host import host_of
 from gitperch.pages.links import links_of
-from gitperch.pages.overview import Overview, Overviews, Tip
+from gitperch.pages.overview import BRANCHES, Overview, Overviews, Tip
 from gitperch.pages.visitor import session_viewer
 
 if TYPE_CHECKING:
@@ -39,13 +39,13 @@ class Push:
 
 @dataclass(frozen=True)
 class Card:
-    """A repository in the list. `links` has its newest branches' links, `more` how many of them are not shown."""
+    """A repository in the list. `links` has its newest branches' links, `more` says how many others there are: "3 more", or "more"."""
 
     repository: Repository
     push: Push | None
     weeks: tuple[int, ...]
     links: list[tuple[str, BranchLink]]
-    more: int
+    more: str
 
     @property
     def seen(self) -> str:
@@ -117,7 +117,9 @@ class Index:
         links = await links_of(host, repository, [tip.branch for tip in branches])
         shown = [(tip.branch, links[tip.branch]) for tip in branches if tip.branch in links and links[tip.branch].state]
         push = await _last_push(host, repository, overview)
-        return Card(repository, push, overview.weeks, shown[:LINKS], max(0, len(shown) - LINKS))
+        hidden = len(shown) - LINKS
+        more = "" if hidden <= 0 else "more" if len(overview.tips) == BRANCHES else f"{hidden} more"
+        return Card(repository, push, overview.weeks, shown[:LINKS], more)
 
 
 def _default_first(tips: tuple[Tip, ...], head: str) -> list[Tip]:

@@ -38,7 +38,7 @@ class Tip:
 
 @dataclass(frozen=True)
 class Overview:
-    """`tips` are the branches with the newest commits; `weeks` counts commits, the present week last."""
+    """`tips` are the default branch and those with the newest commits; `weeks` counts commits, the present week last."""
 
     tips: tuple[Tip, ...]
     weeks: tuple[int, ...]
@@ -76,7 +76,8 @@ def state_of(repository: Repository) -> tuple[object, ...]:
 
 
 async def _look(git: Git, repository: Repository) -> Overview:
-    listing = ("for-each-ref", "--sort=-committerdate", f"--count={BRANCHES}", f"--format={_FORMAT}", "refs/heads")
+    sorts = ("--sort=-committerdate", "--sort=-HEAD")  # the last one counts most
+    listing = ("for-each-ref", *sorts, f"--count={BRANCHES}", f"--format={_FORMAT}", "refs/heads")
     try:
         listed = await git.run(*listing, path=repository.path, timeout=SECONDS)
     except GitError:
