@@ -64,6 +64,15 @@ def test_the_same_name_in_other_words_is_the_same_preview(apps: AppServer, name:
         assert f"host: {name}\r\n".encode() in app.heads[0]
 
 
+def test_an_app_is_asked_for_nothing_but_messages(apps: AppServer) -> None:
+    with serving(echo) as app:
+        apps.say("main", "ready", app.port)
+        with socket.create_connection(("127.0.0.1", apps.port), 20) as line:
+            line.sendall(b"CONNECT / HTTP/1.1\r\nHost: main-thing.localhost\r\n\r\n")
+            assert line.recv(65536).startswith(b"HTTP/1.1 400 ")
+        assert app.heads == []
+
+
 def test_no_path_of_the_hosts_own_hides_one_of_an_app(apps: AppServer) -> None:
     with serving(echo) as app:
         apps.say("main", "ready", app.port)

@@ -104,7 +104,7 @@ class Exchange:
             switched = [(b"connection", b"Upgrade"), (b"upgrade", b"websocket")]
             await tunnel.open([*switched, *headers.answer(answer, request, private=False)])
             tasks.append(asyncio.ensure_future(_send_on(tunnel, connection, self._seconds)))
-            tasks.append(asyncio.ensure_future(_guard(connection, still)))
+            tasks.append(asyncio.ensure_future(guard(still, connection.abort)))
             while data := await connection.read():
                 await tunnel.write(data)
         except (ConnectionError, Closed):
@@ -138,7 +138,7 @@ class Exchange:
             connection.slow = lambda: tasks.extend(_watched(connection, receive, still))
         else:
             tasks.append(asyncio.ensure_future(self._send_body(connection, left, receive)))
-            connection.slow = lambda: tasks.append(asyncio.ensure_future(_guard(connection, still)))
+            connection.slow = lambda: tasks.append(asyncio.ensure_future(guard(still, connection.abort)))
         return True
 
     async def _send_body(self, connection: Connection, left: int | None, receive: Receive) -> None:
@@ -182,17 +182,17 @@ def _framed(data: bytes, left: int | None, *, more: bool) -> tuple[bytes, int | 
 
 def _watched(connection: Connection, receive: Receive, still: Still) -> list[asyncio.Future[None]]:
     """The tasks that look after a request which takes long."""
-    return [asyncio.ensure_future(_watch(connection, receive)), asyncio.ensure_future(_guard(connection, still))]
+    return [asyncio.ensure_future(_watch(connection, receive)), asyncio.ensure_future(guard(still, connection.abort))]
 
 
-async def _guard(connection: Connection, still: Still) -> None:
+async def guard(still: Still, abort: Callable[[], None]) -> None:
     """End what would outlast the right to see it."""
     try:
         while await still():  # noqa: ASYNC110 -- rights are asked for; nobody tells of all that ends them
             await asyncio.sleep(GUARD_SECONDS)
     except Exception:
         log.exception("it cannot be said who may see what")
-    connection.abort()
+    abort()
 
 
 async def _watch(connection: Connection, receive: Receive) -> None:

@@ -33,7 +33,8 @@ _NOT_ASKED = _HOP | _ADDRESSES | frozenset((b"host", b"content-length", b"expect
 _NOT_ANSWERED = _HOP | frozenset((b"date", b"alt-svc", b"x-sendfile"))
 _OURS_TOO = (b"cookie", b"authorization")
 _PASS, _DROP, _LOOK = 0, 1, 2
-_REQUEST_LINE = re.compile(rb"[A-Z][!-~]{0,31} (?:/[!-~]*|\*) HTTP/1\.1")
+# After CONNECT, what follows would be no messages any more.
+_REQUEST_LINE = re.compile(rb"(?!CONNECT )[A-Z][!-~]{0,31} (?:/[!-~]*|\*) HTTP/1\.1")
 _FIELDS = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t -~\x80-\xff]*\r\n)+")
 _LENGTH = re.compile(rb"\d{1,18}")
 # What follows the name would be in every link that an app makes of it: `name:@elsewhere`.

@@ -6,7 +6,6 @@ The others are tunnels (`Exchange.tunnel`). Loaded when it is needed: `websocket
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import TYPE_CHECKING, Any
 
 from websockets.asyncio.client import ClientConnection
@@ -17,7 +16,7 @@ from websockets.uri import parse_uri
 
 from gitperch_preview.gateway import headers
 from gitperch_preview.gateway.connections import CONNECT_SECONDS, Late, Unreachable
-from gitperch_preview.gateway.exchange import GUARD_SECONDS
+from gitperch_preview.gateway.exchange import guard
 from gitperch_preview.gateway.heads import Answer, BadAnswer
 from gitperch_preview.reaching import connected
 
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from websockets.http11 import Request as Handshake
 
     from gitperch_preview.contract import Upstream
-
-log = logging.getLogger("gitperch.preview")
 
 LONGEST = 1 << 20  # bytes of a message, which has to be whole here, a few times over, for each socket (`apps.RELAYED`)
 _CLOSE_SECONDS = 5.0
@@ -79,7 +76,8 @@ async def relay(
     answer = Answer(101, cookies, 0, chunked=False, lasting=False)
     own = headers.answer(answer, request, private=False)
     await send({"type": "websocket.accept", "subprotocol": app.subprotocol, "headers": own})
-    sending, guard = asyncio.ensure_future(_to_app(app, receive)), asyncio.ensure_future(_guard(app, still))
+    sending = asyncio.ensure_future(_to_app(app, receive))
+    guarding = asyncio.ensure_future(guard(still, app.transport.abort))
     try:
         while True:
             message = await app.recv()
@@ -91,7 +89,7 @@ async def relay(
             await send({"type": "websocket.close", "code": 1000 if code == 1005 else code, "reason": reason})
     finally:
         sending.cancel()
-        guard.cancel()
+        guarding.cancel()
         app.transport.abort()
     return None
 
@@ -126,15 +124,6 @@ async def _opened(
 
 def _cookies(app: ClientConnection) -> list[str]:
     return app.response.headers.get_all("Set-Cookie") if app.response else []
-
-
-async def _guard(app: ClientConnection, still: Callable[[], Awaitable[bool]]) -> None:
-    try:
-        while await still():  # noqa: ASYNC110 -- as there
-            await asyncio.sleep(GUARD_SECONDS)
-    except Exception:
-        log.exception("it cannot be said who may see what")
-    app.transport.abort()
 
 
 async def _to_app(app: ClientConnection, receive: Receive) -> None:

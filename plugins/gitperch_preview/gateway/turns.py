@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -23,23 +22,24 @@ class Turns:
         self._places = places
         self._most = places - places // 4
         self._words = words
-        self._taken: Counter[Hashable] = Counter()
+        self._taken: dict[Hashable, int] = {}
 
     @contextmanager
     def turn(self, visitor: str, what: Hashable = None) -> Iterator[None]:
         """One of the places of `what`, while the block runs. Raises Busy."""
         taken, own = self._taken, (what, visitor)
-        if taken[what] >= self._places or taken[own] >= self._most:
+        places, held = taken.get(what, 0), taken.get(own, 0)
+        if places >= self._places or held >= self._most:
             raise Busy(self._words)
-        taken[what] += 1
-        taken[own] += 1
+        taken[what], taken[own] = places + 1, held + 1
         try:
             yield
         finally:
             for key in (what, own):
-                taken[key] -= 1
-                if not taken[key]:
+                if taken[key] == 1:
                     del taken[key]
+                else:
+                    taken[key] -= 1
 
 
 def visitor_of(scope: Scope) -> str:
