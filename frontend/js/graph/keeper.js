@@ -1,4 +1,4 @@
-/** The focus is never nowhere: whoever pressed something that is gone afterwards is back at the rows. */
+/** The focus is never nowhere: whoever pressed something that is gone afterwards is back at the rows, or in the details that it was in. */
 
 /**
  * @param {HTMLElement} root
@@ -12,7 +12,9 @@ export function createKeeper(root, grid) {
     if (target instanceof Element && target.closest("dialog")) return; // it gives the focus back by itself
     requestAnimationFrame(() => {
       const gone = target instanceof Element && !target.checkVisibility();
-      if (gone && document.activeElement === document.body && document.hasFocus()) grid.focus({ preventScroll: true });
+      if (!gone || document.activeElement !== document.body || !document.hasFocus()) return;
+      const details = target.closest("aside");
+      (details?.checkVisibility() ? details : grid).focus({ preventScroll: true });
     });
   }
   for (const type of ["click", "focusout"]) root.addEventListener(type, check, { signal: listeners.signal });
