@@ -145,7 +145,7 @@ async def _last_push(host: Host, repository: Repository, overview: Overview) -> 
         branch, oid = moved[0]
         if branch not in by_branch:
             try:
-                found = await host.git.read(repository.path, commits.several, (oid,))
+                found = await host.git.look_up(repository.path, commits.several, (oid,))
             except AppError:
                 found = {}
             return Push(payload["actor"], branch, found[oid].subject if oid in found else "", row["at"])
