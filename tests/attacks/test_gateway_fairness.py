@@ -6,7 +6,6 @@ import contextlib
 import select
 import socket
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +16,7 @@ from websockets.sync.server import serve
 from gitperch.errors import Busy
 from gitperch_preview.gateway.turns import Turns, visitor_of
 from support.apps import AppServer, running
+from support.previews import wait
 from support.server import commit
 from support.upstream import Line, serving
 
@@ -66,21 +66,28 @@ def test_a_quarter_of_an_apps_places_is_never_one_visitors_alone(apps: AppServer
 
     def respond(line: Line, head: bytes) -> None:
         assert head
-        answered.wait(20)
+        answered.wait(60)
         line.answer(b"hello")
 
     with serving(respond) as app, contextlib.ExitStack() as stack:
         apps.say("main", "ready", app.port)
-        held = [stack.enter_context(asking(apps, "6.6.6.6")) for _ in range(400)]
+        held: list[socket.socket] = []
+        for number in range(1, 401):
+            held.append(stack.enter_context(asking(apps, "6.6.6.6")))
+            if number % 48 == 0:  # as fast as the app takes connections
+                wait(lambda: app.connections >= min(len(held), 384), "that the app has been asked")
         other = stack.enter_context(asking(apps, "7.7.7.7"))
         # Those of one visitor above 384 are told so while all the rest still wait.
         told = select.poll()
         for line in held:
             told.register(line, select.POLLIN)
         refused: set[int] = set()
-        until = time.monotonic() + 15
-        while len(refused) < 16 and time.monotonic() < until:
-            refused |= {number for number, _ in told.poll(1000)}
+
+        def all_told() -> bool:
+            refused.update(number for number, _ in told.poll(100))
+            return len(refused) >= 16
+
+        wait(all_told, "that those without a place are told so")
         assert {status(line) for line in held if line.fileno() in refused} == {b"503"}
         assert len(refused) == 16
         answered.set()
@@ -135,6 +142,7 @@ def test_messages_that_pass_through_memory_are_bounded_in_size_and_number(apps: 
             client.send("x" * (1 << 20))  # said twice in the answer
             with pytest.raises(ConnectionClosed):
                 client.recv(20)
+        wait(lambda: apps.open("main") == 0, "that nobody is there any more")
         for _ in range(48):
             stack.enter_context(opened(apps, "6.6.6.6", LONG))
         with pytest.raises(InvalidStatus) as refused:
