@@ -47,9 +47,8 @@ def test_a_branch_gets_no_more_memory_than_the_server_allows(site: Site) -> None
 
 def test_a_script_reads_what_was_found_and_does_not_wait(site: Site) -> None:
     commit(site.work, app("slow", before="import time; time.sleep(3)"))
-    begun = time.monotonic()
     said = site.server.git("push", site.remote, "HEAD:refs/heads/main", cwd=site.work)
-    assert time.monotonic() - begun < 3
+    assert site.state() != "ready"
     lines = told(said)
     assert "-----> Building main (gitperch.toml command)" in lines
     assert lines[-1].startswith("=====> http://main-")

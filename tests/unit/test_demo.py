@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+import resource
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -115,11 +115,12 @@ def test_the_same_moment_gives_the_same_history(told: history.History) -> None:
 
 
 def test_it_is_drawn_in_a_second() -> None:
-    begun = time.perf_counter()
+    begun = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     command = [sys.executable, "-m", "gitperch.demo", "garden", str(NOW)]
     done = subprocess.run(command, capture_output=True, check=True, timeout=60)
     assert done.stdout.endswith(b"done\n")
-    assert time.perf_counter() - begun < 3  # a second on a quiet machine; others may be testing too
+    # Of a processor, since others may be testing too; generous, since they share its caches.
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - begun < 3
 
 
 def test_the_birdhouse_is_a_whole_repository_too(tmp_path: Path) -> None:

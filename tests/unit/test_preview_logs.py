@@ -189,7 +189,7 @@ def test_an_app_that_empties_or_stretches_its_own_log_harms_nobody_else(tmp_path
         cap.held(path, LIMIT)
         while reader.read(last=True):
             pass
-        assert time.monotonic() - begun < 1
+        assert time.monotonic() - begun < 5
     assert text_of(path).startswith("       second\n")
     assert path.stat().st_blocks * 512 <= LIMIT
 
