@@ -258,9 +258,12 @@ class Run:
         """Ask it to end, and have it ended after a grace."""
         if not self._gone.is_set():
             self.problem = self.problem or reason
-            proc.send(await asyncio.to_thread(self._asked), signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(GRACE_SECONDS):
+                    # Where it is only just being started, there is nobody yet.
+                    while not (asked := await asyncio.to_thread(self._asked)) and not self._gone.is_set():  # noqa: ASYNC110
+                        await asyncio.sleep(_PAUSE)
+                    proc.send(asked, signal.SIGTERM)
                     await self._gone.wait()
             self.kill()
         await self.finish()
