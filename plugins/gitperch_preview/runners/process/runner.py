@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from gitperch_preview.runners.process.cell import Home
 
 ISOLATION = "isolation"  # in its folder: the words, as the server last found them
+_FETCHES = "npx --yes "  # how a package manager is called that the machine does not have (recipes/managers.py)
 CHECKOUT, CACHE, PROCESSES = "check-out", "cache", "processes"
 
 
@@ -162,7 +163,12 @@ class ProcessRunner:
             cache = places.make_cache(deployment.repository.id)
             await self._install(deployment, found, replace(home, cache=cache), log)
         port = self._ports.take(deployment.id, deployment.recipe.port)
+        fetches = _FETCHES in command.line  # what the build has fetched, and the registry is not asked for it once more
+        if fetches:
+            home = replace(home, cache=places.make_cache(deployment.repository.id))
         environment = _environment(deployment, found, home) | {"PORT": str(port), "HOST": "127.0.0.1"}
+        if fetches:
+            environment["npm_config_prefer_offline"] = "true"
         spec = self._spec(deployment, home, command, environment, deployment.memory, log)
         run = await self._start(found, deployment, spec)
         handle = {**run.handle, "port": port}
