@@ -91,10 +91,10 @@ class PreviewPlugin(Plugin):
         self._settling = asyncio.Lock()
         self._said: Kept[int, tuple[list[Told], list[str]]] = Kept(100, _SAID_SECONDS)
         folder = host.folder(self.name)
-        runners: dict[str, Runner] = {
-            "process": ProcessRunner(host, folder / "process"),
-            "docker": DockerRunner(host, folder / "docker"),
-        }
+        process, docker = ProcessRunner(host, folder / "process"), DockerRunner(host, folder / "docker")
+        process.beside(docker.most_written)
+        docker.beside(process.most_written)
+        runners: dict[str, Runner] = {"process": process, "docker": docker}
         self.conductor = Conductor(host, self.hosts, runners, self.logs, self.vault)
         await self.conductor.start()
         self.gateway.places = self.conductor

@@ -1,7 +1,7 @@
 """A container that fills the engine's disk is ended before nobody can push any more, and what it wrote is removed at once.
 
 The same as for processes (`runners.process.filling`): free space is looked at often, which costs next to nothing. How much a container
-has written the engine finds out by walking through all of its files (5 µs for each), so that is asked when it starts, and when little
+has written the engine finds out by walking through all of its files (about 7 µs for each), so that is asked when it starts, and when little
 is left.
 """
 
@@ -20,7 +20,7 @@ from gitperch_preview.contract import RunnerError
 from gitperch_preview.runners.docker.engine import EngineError
 from gitperch_preview.runners.docker.names import PREVIEW, number
 from gitperch_preview.runners.process.checkout import SPARE
-from gitperch_preview.runners.process.filling import LATER_SECONDS, LOOK_SECONDS, MUCH, PROBLEM, nameless
+from gitperch_preview.runners.process.filling import LATER_SECONDS, LOOK_SECONDS, MUCH, PROBLEM, nameless, nobody
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -57,6 +57,7 @@ class Filling:
         self._watch = watch
         self._free = free
         self._inside = inside
+        self.rival: Callable[[int], Awaitable[int]] = nobody
         self._root: Path | None = None
         self._builds = 0
         self._ended_builds = 0
@@ -132,19 +133,32 @@ class Filling:
             if shutil.disk_usage(disk).free >= SPARE:
                 continue
             try:
-                if not await self._end_one():
+                if not await self._end_one(disk.stat().st_dev):
                     await self._make_room(disk)
                     await asyncio.sleep(LATER_SECONDS if some else 0)
             except RunnerError as error:
                 log.warning("the engine's disk is full, and it is not known by whom: %s", error)
                 await asyncio.sleep(LATER_SECONDS)
 
-    async def _end_one(self) -> bool:
-        """End the container that has written the most since it began; False where none has written much."""
+    async def most_written(self, device: int) -> int:
+        """Bytes that the greediest container has written since it began, where that is on the device of this number (stat(2))."""
+        if not self._watch.running and not self._builds:
+            return 0
+        try:
+            disk = await self.disk()
+            if not disk or disk.stat().st_dev != device:
+                return 0
+            return max([await self._written(each) for each in (await self._running()).values()], default=0)
+        except RunnerError as error:
+            log.warning("how much containers have written is not known: %s", error)
+            return 0
+
+    async def _end_one(self, device: int) -> bool:
+        """End the container that has written the most since it began; False where none has written much, or a process more."""
         running = await self._running()
         written = {container: await self._written(each) for container, each in running.items()}
         most = max(written, key=lambda container: written[container], default="")
-        if not most or written[most] < MUCH:
+        if not most or written[most] < MUCH or written[most] < await self.rival(device):
             return False
         await self._end(most, running[most])
         return True

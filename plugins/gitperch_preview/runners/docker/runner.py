@@ -23,7 +23,7 @@ from gitperch_preview.runners.docker.walls import Walls
 from gitperch_preview.runners.docker.watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
 
     from gitperch.host import Host
@@ -67,7 +67,12 @@ class DockerRunner:
         self._watch = Watch(self._engine, self._names, host, self._forget)
         self._follower = Follower(self._engine, host, folder / "read")
         self._filling = Filling(self._engine, self._names, host, self._watch, self.free, inside=bool(self._sites.own))
+        self.most_written = self._filling.most_written
         self._staying: dict[int, _Stayed] = {}  # by deployment
+
+    def beside(self, most_written: Callable[[int], Awaitable[int]]) -> None:
+        """There is another runner, whose apps may fill the same disk; `most_written` is as this one's own."""
+        self._filling.rival = most_written
 
     def _forget(self) -> None:
         """The engine was away, and may be another, on a machine that was started anew."""

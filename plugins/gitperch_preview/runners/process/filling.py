@@ -29,26 +29,44 @@ _MEMORY = ("/memfd:", "/dev/shm/", "/dev/zero", "/SYSV")  # noqa: S108 -- what s
 PROBLEM = "It had filled the server's disk, and was ended; what it wrote is gone."
 
 
-async def look(runs: Mapping[int, set[Run]], places: Places, free: Callable[[int], Awaitable[int]]) -> None:
-    """Go on as long as there are `runs` (by their deployments), and once more. `free(bytes)` removes what can be made again."""
+async def nobody(_: int) -> int:
+    """Where there is no other runner."""
+    return 0
+
+
+async def look(
+    runs: Mapping[int, set[Run]],
+    places: Places,
+    free: Callable[[int], Awaitable[int]],
+    rival: Callable[[int], Awaitable[int]] = nobody,
+) -> None:
+    """Go on as long as there are `runs` (by their deployments), and once more. `free(bytes)` removes what can be made again.
+
+    `rival(device)`: how much the greediest app of another runner has written to that device. Who has written more is ended.
+    """
     some = True
     while some:
         some = bool(runs)
         await asyncio.sleep(LOOK_SECONDS)
-        if shutil.disk_usage(places.root).free < SPARE and not await _ended(runs, places):
+        if shutil.disk_usage(places.root).free < SPARE and not await _ended(runs, places, rival):
             await free(SPARE)
             await asyncio.sleep(LATER_SECONDS if runs else 0)
 
 
-async def _ended(runs: Mapping[int, set[Run]], places: Places) -> bool:
-    """End the one that has written the most since it began; False where none has written much."""
-    written = {
+async def written(runs: Mapping[int, set[Run]], places: Places) -> dict[int, int]:
+    """Bytes that each deployment has written since it began."""
+    return {
         number: await asyncio.to_thread(_written, those, places.deployment(number))
         for number, those in [(number, list(those)) for number, those in runs.items()]
     }
-    most = max(written, key=lambda number: written[number], default=0)
+
+
+async def _ended(runs: Mapping[int, set[Run]], places: Places, rival: Callable[[int], Awaitable[int]]) -> bool:
+    """End the one that has written the most since it began; False where none has written much."""
+    sizes = await written(runs, places)
+    most = max(sizes, key=lambda number: sizes[number], default=0)
     those = [run for run in runs.get(most, ()) if not run.ended.done()]
-    if not those or written[most] < MUCH:
+    if not those or sizes[most] < MUCH or sizes[most] < await rival(places.root.stat().st_dev):
         return False
 
     async def emptied() -> None:

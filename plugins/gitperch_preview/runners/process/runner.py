@@ -23,7 +23,7 @@ from gitperch_preview.runners.process.run import Run, emptied, new_name, sweep
 from gitperch_preview.runners.process.watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from gitperch.host import Host
@@ -49,6 +49,7 @@ class ProcessRunner:
         self._ports = Ports()
         self._opening = asyncio.Lock()
         self._opened: tuple[Cell, Places] | None = None
+        self._rival: Callable[[int], Awaitable[int]] = filling.nobody
 
     async def _open(self) -> tuple[Cell, Places]:
         """What this machine has, tried out at the first use."""
@@ -265,6 +266,16 @@ class ProcessRunner:
         finally:
             self._busy -= held
 
+    def beside(self, most_written: Callable[[int], Awaitable[int]]) -> None:
+        """There is another runner, whose apps may fill the same disk; `most_written` is as this one's own."""
+        self._rival = most_written
+
+    async def most_written(self, device: int) -> int:
+        """Bytes that the greediest app has written since it began, where that is on the device of this number (stat(2))."""
+        if not self._opened or self._opened[1].root.stat().st_dev != device:
+            return 0
+        return max((await filling.written(self._runs, self._opened[1])).values(), default=0)
+
     async def close(self) -> None:
         await asyncio.gather(
             *(run.end("The server stopped.") for runs in list(self._runs.values()) for run in list(runs))
@@ -296,7 +307,8 @@ class ProcessRunner:
         self._host.tasks.start(f"preview process {run.unit}", functools.partial(_followed, run))
         if self._opened:
             self._host.tasks.start(
-                "preview processes' disk", functools.partial(filling.look, self._runs, self._opened[1], self.free)
+                "preview processes' disk",
+                functools.partial(filling.look, self._runs, self._opened[1], self.free, self._rival),
             )
 
     def _of(self, running: Running) -> list[Run]:
