@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gitperch.repositories.service import Repository
 
 SECONDS = 6 * 3600.0
-LEFT_OUT = ("refs/stash", names.HIDDEN_REFS)
+STASH = "refs/stash"  # its owner's own; what is below refs/stashes/ somebody has put there to be shared
 # Not `.keep`, which holds up a repack for reasons of somebody else's; `.mtimes` says of unreachable objects how old they are.
 _PACK_FILES = (".pack", ".idx", ".rev", ".bitmap", ".mtimes")
 
@@ -48,7 +48,8 @@ async def fill(git: Git, repo: Repository, source: Path) -> None:
         await git.run(
             *fetch,
             "+refs/*:refs/*",
-            *(f"^{name}" + "*" * name.endswith("/") for name in LEFT_OUT),
+            f"^{STASH}",
+            f"^{names.HIDDEN_REFS}*",
             path=repo.path,
             timeout=SECONDS,
         )
@@ -57,13 +58,17 @@ async def fill(git: Git, repo: Repository, source: Path) -> None:
         if (source / "shallow").exists():
             shutil.copyfile(source / "shallow", repo.path / "shallow")
         found = await asyncio.to_thread(refs.snapshot, source)
-        commands = [f"create {name} {oid}\n" for name, oid in found.items() if not name.startswith(LEFT_OUT)]
+        commands = [f"create {name} {oid}\n" for name, oid in found.items() if _is_wanted(name)]
         stdin = "".join(commands).encode("utf-8", "surrogateescape")
         await git.run("update-ref", "--stdin", path=repo.path, stdin=stdin, timeout=SECONDS)
         await git.run("pack-refs", "--all", path=repo.path, timeout=SECONDS)
     head = refs.head(source)
     if head and refs.read(repo.path, [head]):
         await git.run("symbolic-ref", "HEAD", head, path=repo.path)
+
+
+def _is_wanted(name: str) -> bool:
+    return name != STASH and not name.startswith(names.HIDDEN_REFS)
 
 
 def _copy_objects(source: Path, target: Path) -> None:
