@@ -170,6 +170,8 @@ class Runner(Protocol):
     """Each method may be cancelled at any moment; `discard` afterwards leaves nothing behind."""
 
     name: str
+    shares_ports: bool
+    """Whether all its apps listen on one machine, so that a port is one app's at a time."""
 
     async def usable(self) -> str:
         """ "" where this runner can work here, else a sentence that says what is missing."""

@@ -39,6 +39,7 @@ _INTERRUPTS = {
     "stop": {"restart", "revive", "check", "wake"},
     "restart": {"revive", "wake"},
 }
+_STARTING = {"restart", "revive", "wake"}
 # In these, what ran comes to its end; in all others, what is ready by its record and does not run is about to run again.
 _ENDING = {"rest", "sleep", "stop", "clear", "remove"}
 _UNFORESEEN = "Something went wrong in the server, not in the app; the server's log says what."
@@ -69,6 +70,8 @@ class Branch:
         """Unix seconds: since when the app that answers does."""
         self.idle_seconds = 0.0
         """How long the app that answers may have no visitor; 0: for ever."""
+        self.gives_way = False
+        """The version that served is not started, since the next one needs its port."""
         self.upkeep = Lane()
         self.deploying = Lane()
         self._steps = steps
@@ -199,7 +202,8 @@ class Branch:
 
     def _next(self) -> str:
         """What is to be done next with the version that serves; "" for nothing now."""
-        step = next((step for step in STEPS if step in self._wishes), "")
+        wishes = self._wishes - (_STARTING if self.gives_way else set())
+        step = next((step for step in STEPS if step in wishes), "")
         return "" if self._switching or (step in _ALONE and self.deploying.step) else step
 
     def _deploys(self) -> str:

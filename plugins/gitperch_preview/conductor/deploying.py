@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from gitperch_preview.conductor import disk, following, states
 from gitperch_preview.conductor.health import healthy
 from gitperch_preview.conductor.news import whole
+from gitperch_preview.conductor.sleeping import giving_way
 from gitperch_preview.conductor.stage import host_name
 from gitperch_preview.contract import RunnerError
 
@@ -46,9 +47,10 @@ async def deploy(branch: Branch) -> None:
         await whole(_wait_for_room(branch, record, str(error)))
         return
     await branch.move(record, states.STARTING, built=True)
-    running, nth = await bring_up(branch, branch.deploying, record, deployment, log, recipe.commands)
-    log.heading("Ready")
-    await whole(_switch(branch, record, running, recipe, nth))
+    async with giving_way(branch, recipe, log):
+        running, nth = await bring_up(branch, branch.deploying, record, deployment, log, recipe.commands)
+        log.heading("Ready")
+        await whole(_switch(branch, record, running, recipe, nth))
 
 
 async def until_usable(branch: Branch, record: Record) -> None:

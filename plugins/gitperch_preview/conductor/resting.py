@@ -1,4 +1,4 @@
-"""What happens to an app between its deployments: it sleeps, wakes, ends by itself and starts again, is stopped."""
+"""What happens to an app between its deployments: it wakes, ends by itself and starts again, is stopped."""
 
 from __future__ import annotations
 
@@ -24,27 +24,6 @@ BACKOFF = 1.0  # seconds before the first new start; doubles each time
 LOOK_PAUSE = 0.2
 _PORT = Health(timeout=2.0)
 LOOKS = 3  # at an app that took no connection, before it is taken for dead
-
-
-async def sleep(branch: Branch) -> None:
-    """End the app, unless somebody has come meanwhile. What was built stays, and the next visitor has it start again."""
-    if not branch.place.open:
-        await rest(branch)
-
-
-async def rest(branch: Branch) -> None:
-    """End the app, whoever is there."""
-    record = branch.serving
-    running = branch.silent()
-    if not record or not running:
-        return
-
-    async def ended() -> None:
-        await branch.stage.runner(record).stop(running)
-        await branch.move(record, states.SLEEPING, handle="")
-        branch.stage.logs.rest(record.repo_id, record.id)
-
-    await whole(ended())
 
 
 async def wake(branch: Branch) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from gitperch.accounts.access import Viewer
 from gitperch.errors import Conflict
 from gitperch_preview import recipes
-from gitperch_preview.conductor import deploying, recovery, resting, states, stored
+from gitperch_preview.conductor import deploying, recovery, resting, sleeping, states, stored
 from gitperch_preview.conductor.branch import DEPLOY, Branch
 from gitperch_preview.conductor.clock import Clock
 from gitperch_preview.conductor.news import News
@@ -56,8 +56,8 @@ STEPS: Mapping[str, Step] = {
     "revive": resting.revive,
     "check": resting.check,
     "wake": resting.wake,
-    "rest": resting.rest,
-    "sleep": resting.sleep,
+    "rest": sleeping.rest,
+    "sleep": sleeping.sleep,
 }
 
 

@@ -53,6 +53,7 @@ class DockerRunner:
     """Containers on the engine that `previews.docker` names. Nothing is asked of it before something is wanted."""
 
     name = "docker"
+    shares_ports = False
 
     def __init__(self, host: Host, folder: Path) -> None:
         settings = host.config.previews

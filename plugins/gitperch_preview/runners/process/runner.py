@@ -39,6 +39,7 @@ class ProcessRunner:
     """A `contract.Runner`: apps are processes of this machine. `folder` is its own."""
 
     name = "process"
+    shares_ports = True
 
     def __init__(self, host: Host, folder: Path) -> None:
         self._host = host
