@@ -92,8 +92,9 @@ class PreviewPlugin(Plugin):
         self._said: Kept[int, tuple[list[Told], list[str]]] = Kept(100, _SAID_SECONDS)
         folder = host.folder(self.name)
         process, docker = ProcessRunner(host, folder / "process"), DockerRunner(host, folder / "docker")
-        process.beside(docker.most_written)
-        docker.beside(process.most_written)
+        turn = asyncio.Lock()
+        process.beside(docker.most_written, turn)
+        docker.beside(process.most_written, turn)
         runners: dict[str, Runner] = {"process": process, "docker": docker}
         self.conductor = Conductor(host, self.hosts, runners, self.logs, self.vault)
         await self.conductor.start()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support.previews import wait
 from support.server import commit, git
 from support.visitor import Visitor
 
@@ -154,9 +155,13 @@ def test_after_a_push_last_commits_are_those_of_the_new_history(server: Server, 
         server.git("push", "-qf", server.remote("alice/moving"), "main", cwd=tmp_path)
         alice = Visitor(server)
         alice.sign_in()
-        rows = re.findall(r"<tr data-n=.*?</tr>", alice.get("/alice/moving/tree/main").text, re.DOTALL)
-        cells = [re.findall(r"<(?:span|a href=[^>]*/commit/[^>]*)>([^<]+)", row) for row in rows]
-        return {cell[0]: cell[1] for cell in cells}
+
+        def cells() -> list[list[str]]:
+            rows = re.findall(r"<tr data-n=.*?</tr>", alice.get("/alice/moving/tree/main").text, re.DOTALL)
+            found = [re.findall(r"<(?:span|a href=[^>]*/commit/[^>]*)>([^<]+)", row) for row in rows]
+            return found if all(len(cell) > 1 for cell in found) else []  # a page does not wait for long
+
+        return {cell[0]: cell[1] for cell in wait(cells, "every last commit is found")}
 
     assert shown() == {"a": "One", "b": "Two", "gone": "One"}
     git("rm", "-q", "gone", cwd=tmp_path)

@@ -58,6 +58,7 @@ class Filling:
         self._free = free
         self._inside = inside
         self.rival: Callable[[int], Awaitable[int]] = nobody
+        self.turn = asyncio.Lock()
         self._root: Path | None = None
         self._builds = 0
         self._ended_builds = 0
@@ -130,10 +131,12 @@ class Filling:
         while disk and some:
             some = bool(self._watch.running or self._builds)
             await asyncio.sleep(LOOK_SECONDS)
-            if shutil.disk_usage(disk).free >= SPARE:
+            if _roomy(disk):
                 continue
             try:
-                if not await self._end_one(disk.stat().st_dev):
+                async with self.turn:
+                    found = _roomy(disk) or await self._end_one(disk.stat().st_dev)
+                if not found:
                     await self._make_room(disk)
                     await asyncio.sleep(LATER_SECONDS if some else 0)
             except RunnerError as error:
@@ -214,3 +217,7 @@ class Filling:
                 for container in sorted(those, key=lambda each: -int(each["Created"]))[:1]:
                     await self._end(str(container["Id"]), container)
         self._emptied = dict.fromkeys(full, now)
+
+
+def _roomy(disk: Path) -> bool:
+    return shutil.disk_usage(disk).free >= SPARE

@@ -71,9 +71,9 @@ class DockerRunner:
         self.most_written = self._filling.most_written
         self._staying: dict[int, _Stayed] = {}  # by deployment
 
-    def beside(self, most_written: Callable[[int], Awaitable[int]]) -> None:
-        """There is another runner, whose apps may fill the same disk; `most_written` is as this one's own."""
-        self._filling.rival = most_written
+    def beside(self, most_written: Callable[[int], Awaitable[int]], turn: asyncio.Lock) -> None:
+        """There is another runner, whose apps may fill the same disk; `most_written` is as this one's own. One at a time ends anybody."""
+        self._filling.rival, self._filling.turn = most_written, turn
 
     def _forget(self) -> None:
         """The engine was away, and may be another, on a machine that was started anew."""

@@ -38,19 +38,28 @@ async def look(
     runs: Mapping[int, set[Run]],
     places: Places,
     free: Callable[[int], Awaitable[int]],
-    rival: Callable[[int], Awaitable[int]] = nobody,
+    rival: Callable[[int], Awaitable[int]],
+    turn: asyncio.Lock,
 ) -> None:
     """Go on as long as there are `runs` (by their deployments), and once more. `free(bytes)` removes what can be made again.
 
-    `rival(device)`: how much the greediest app of another runner has written to that device. Who has written more is ended.
+    `rival(device)`: how much the greediest app of another runner has written to that device. Who has written more is ended, and whoever
+    looks for somebody has the `turn`: room that the other has just made counts.
     """
     some = True
     while some:
         some = bool(runs)
         await asyncio.sleep(LOOK_SECONDS)
-        if shutil.disk_usage(places.root).free < SPARE and not await _ended(runs, places, rival):
-            await free(SPARE)
-            await asyncio.sleep(LATER_SECONDS if runs else 0)
+        if _full(places):
+            async with turn:
+                found = not _full(places) or await _ended(runs, places, rival)
+            if not found:
+                await free(SPARE)
+                await asyncio.sleep(LATER_SECONDS if runs else 0)
+
+
+def _full(places: Places) -> bool:
+    return shutil.disk_usage(places.root).free < SPARE
 
 
 async def written(runs: Mapping[int, set[Run]], places: Places) -> dict[int, int]:

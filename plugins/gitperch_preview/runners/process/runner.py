@@ -51,6 +51,7 @@ class ProcessRunner:
         self._opening = asyncio.Lock()
         self._opened: tuple[Cell, Places] | None = None
         self._rival: Callable[[int], Awaitable[int]] = filling.nobody
+        self._turn = asyncio.Lock()
 
     async def _open(self) -> tuple[Cell, Places]:
         """What this machine has, tried out at the first use."""
@@ -267,9 +268,9 @@ class ProcessRunner:
         finally:
             self._busy -= held
 
-    def beside(self, most_written: Callable[[int], Awaitable[int]]) -> None:
-        """There is another runner, whose apps may fill the same disk; `most_written` is as this one's own."""
-        self._rival = most_written
+    def beside(self, most_written: Callable[[int], Awaitable[int]], turn: asyncio.Lock) -> None:
+        """There is another runner, whose apps may fill the same disk; `most_written` is as this one's own. One at a time ends anybody."""
+        self._rival, self._turn = most_written, turn
 
     async def most_written(self, device: int) -> int:
         """Bytes that the greediest app has written since it began, where that is on the device of this number (stat(2))."""
@@ -309,7 +310,7 @@ class ProcessRunner:
         if self._opened:
             self._host.tasks.start(
                 "preview processes' disk",
-                functools.partial(filling.look, self._runs, self._opened[1], self.free, self._rival),
+                functools.partial(filling.look, self._runs, self._opened[1], self.free, self._rival, self._turn),
             )
 
     def _of(self, running: Running) -> list[Run]:
