@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.apps import AppServer, running
-from support.server import commit
+from support.apps import AppServer, with_thing
 from support.upstream import Line, Upstream, saying, serving
 
 if TYPE_CHECKING:
@@ -25,12 +24,7 @@ LONG = {"Connection": "Keep-Alive, X-Long"}
 
 @pytest.fixture(scope="module")
 def apps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppServer]:
-    for server in running(tmp_path_factory.mktemp("apps"), GITPERCH_PREVIEWS_ANSWER_SECONDS="1"):
-        server.cli("repo", "add", "alice/thing", "--public")
-        work = server.data.parent / "work"
-        commit(work, {"index.html": "a file"})
-        server.git("push", server.remote("alice/thing"), "main", cwd=work)
-        yield server
+    yield from with_thing(tmp_path_factory.mktemp("apps"), GITPERCH_PREVIEWS_ANSWER_SECONDS="1")
 
 
 @pytest.fixture(params=["short", "long"])

@@ -13,8 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 from websockets.sync.server import serve
 
-from support.apps import AppServer, running
-from support.server import commit
+from support.apps import AppServer, with_thing
 from support.upstream import Line, Upstream, serving
 
 if TYPE_CHECKING:
@@ -29,12 +28,7 @@ LONG = {f"X-Long-{number}": "x" * 6000 for number in range(3)}
 
 @pytest.fixture(scope="module")
 def apps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppServer]:
-    for server in running(tmp_path_factory.mktemp("apps"), GITPERCH_PREVIEWS_ANSWER_SECONDS="5"):
-        server.cli("repo", "add", "alice/thing", "--public")
-        work = server.data.parent / "work"
-        commit(work, {"index.html": "a file"})
-        server.git("push", server.remote("alice/thing"), "main", cwd=work)
-        yield server
+    yield from with_thing(tmp_path_factory.mktemp("apps"), GITPERCH_PREVIEWS_ANSWER_SECONDS="5")
 
 
 @pytest.fixture(params=["tunnel", "messages"])

@@ -15,9 +15,8 @@ from websockets.sync.server import serve
 
 from gitperch.errors import Busy
 from gitperch_preview.gateway.turns import Turns, visitor_of
-from support.apps import AppServer, running
+from support.apps import AppServer, with_thing
 from support.previews import wait
-from support.server import commit
 from support.upstream import Line, serving
 
 if TYPE_CHECKING:
@@ -32,12 +31,7 @@ LONG = {f"X-Long-{number}": "x" * 6000 for number in range(3)}
 
 @pytest.fixture(scope="module")
 def apps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppServer]:
-    for server in running(tmp_path_factory.mktemp("apps"), GITPERCH_TRUSTED_PROXIES="127.0.0.1"):
-        server.cli("repo", "add", "alice/thing", "--public")
-        work = server.data.parent / "thing"
-        commit(work, {"index.html": "a file"})
-        server.git("push", server.remote("alice/thing"), "main", cwd=work)
-        yield server
+    yield from with_thing(tmp_path_factory.mktemp("apps"), GITPERCH_TRUSTED_PROXIES="127.0.0.1")
 
 
 def asking(apps: AppServer, client: str) -> socket.socket:

@@ -10,8 +10,7 @@ import pytest
 
 from gitperch_preview.gateway import headers
 from gitperch_preview.gateway.headers import own_data
-from support.apps import AppServer, running
-from support.server import commit
+from support.apps import AppServer, with_thing
 from support.upstream import Line, serving
 
 if TYPE_CHECKING:
@@ -20,12 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def apps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppServer]:
-    for server in running(tmp_path_factory.mktemp("apps")):
-        server.cli("repo", "add", "alice/thing", "--public")
-        work = server.data.parent / "thing"
-        commit(work, {"index.html": "a file"})
-        server.git("push", server.remote("alice/thing"), "main", cwd=work)
-        yield server
+    yield from with_thing(tmp_path_factory.mktemp("apps"))
 
 
 def echo(line: Line, head: bytes) -> None:

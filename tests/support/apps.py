@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from support.server import Server
+from support.server import Server, commit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -139,3 +139,13 @@ def running(folder: Path, **settings: str) -> Iterator[AppServer]:
         yield server
     finally:
         server.stop()
+
+
+def with_thing(folder: Path, **settings: str) -> Iterator[AppServer]:
+    """For a fixture: with the public repository `alice/thing`, whose branch `main` has a file."""
+    for server in running(folder, **settings):
+        server.cli("repo", "add", "alice/thing", "--public")
+        work = server.data.parent / "thing"
+        commit(work, {"index.html": "a file"})
+        server.git("push", server.remote("alice/thing"), "main", cwd=work)
+        yield server
