@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from playwright.sync_api import expect
 
 from gitperch.pages.filters import relative
 from support.server import commit, git
@@ -84,6 +85,9 @@ def test_every_page_fits_a_phone(visit: Callable[..., Page], complaints: Complai
                 .map((e) => e.outerHTML.slice(0, 120))"""
         )
         assert small == [], path
+        tab = page.locator(".tabs [aria-current]")
+        if tab.count():
+            expect(tab).to_be_in_viewport(ratio=0.99)
 
 
 def test_text_is_legible_in_light_and_dark(visit: Callable[..., Page], complaints: Complaints, oid: str) -> None:

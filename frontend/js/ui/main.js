@@ -11,3 +11,5 @@ closingMenus(document);
 themeButton(document);
 relativeTimes(document);
 confirmations(document);
+// On a telephone there is no room for all tabs: the one that one is in is in sight.
+document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
