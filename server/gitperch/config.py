@@ -70,7 +70,11 @@ class PreviewSettings:
     answer_seconds: float = setting(
         60.0, "seconds that an app has until its answer begins; the rest may take as long as it likes"
     )
-    runner: str = setting("", "process or docker runs what a branch asks no runner for; else docker builds Dockerfiles")
+    runner: str = setting(
+        "",
+        "process or docker runs what a branch asks no runner for, else docker builds Dockerfiles;"
+        " docker-only: containers, whatever it asks for",
+    )
     builds: int = setting(1, "builds at once; further ones wait, those of each repository in turn")
     running: int = setting(5, "previews with an app that run at once; the one idle longest sleeps to make room")
     memory: str = setting("256m", "memory that one app may use, unless its branch says otherwise")
@@ -232,8 +236,10 @@ def size(name: str, text: str) -> int:
 
 
 def _check_previews(previews: PreviewSettings) -> None:
-    if previews.runner not in ("", "process", "docker"):
-        raise ConfigError(f"previews.runner is {previews.runner!r}; it has to be process, docker, or left empty.")
+    if previews.runner not in ("", "process", "docker", "docker-only"):
+        raise ConfigError(
+            f"previews.runner is {previews.runner!r}; it has to be process, docker, docker-only, or left empty."
+        )
     for name in ("builds", "running", "deployments_kept"):
         if getattr(previews, name) < 1:
             raise ConfigError(f"previews.{name} is {getattr(previews, name)}; it has to be 1 at least.")

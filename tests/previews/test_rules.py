@@ -228,3 +228,13 @@ def test_a_push_over_ssh_is_followed_too(tmp_path: Path) -> None:
         assert "built over ssh" in done.stdout
         assert "=====> http://main-secure" in done.stdout
         assert ssh.server.get("/healthz").status == 200
+
+
+def test_where_only_containers_run_no_branch_gets_a_process(own_apps: Callable[..., Server], tmp_path: Path) -> None:
+    site = Site(own_apps(runner="docker-only", docker="unix:///nobody-listens"), tmp_path, "walled")
+    site.push(app("asks", toml="runner = 'process'"))
+    assert "runs apps in containers only" in site.until("failed")["problem"]
+    site.push(app("asks nothing"), "other")
+    wait(lambda: "other" in site.previews(), "the other branch is there")
+    assert site.previews()["other"]["runner"] == "docker"
+    assert processes(site.server) == {}

@@ -61,7 +61,7 @@ def test_the_address_for_ssh_is_the_one_people_use(address: str, url: str) -> No
         ({"GITPERCH_SSH_ADDRESS": "host:99999"}, "", "it has to be HOST or HOST:PORT"),
         ({"GITPERCH_PREVIEWS_MEMORY": "much"}, "", "previews.memory is 'much'; it has to be a number of bytes"),
         ({"GITPERCH_PREVIEWS_BUILDS": "0"}, "", "previews.builds is 0; it has to be 1 at least"),
-        ({"GITPERCH_PREVIEWS_RUNNER": "podman"}, "", "it has to be process, docker, or left empty"),
+        ({"GITPERCH_PREVIEWS_RUNNER": "podman"}, "", "it has to be process, docker, docker-only, or left empty"),
         ({}, "colour = 1", "colour in"),
         ({}, "[git]\nchilds = 1", "git.childs in"),
         ({}, "[git]\nchildren = true", "it has to be a whole number"),

@@ -40,6 +40,7 @@ CHECK_SECONDS = 3.0
 CLOSE_SECONDS = 4.5  # a plugin has five to stop
 USABLE_SECONDS = 60.0
 RECIPE_SECONDS = 30.0
+ONLY_CONTAINERS = "docker-only"  # of the setting previews.runner
 AT_ONCE = 8  # new apps in one push that start by themselves; of more, each waits for its first visitor
 BURST = 2.0  # pushes that come closer together than this wait
 BURST_CALM = 1.0  # so long for the next,
@@ -217,7 +218,12 @@ class Conductor:
         """The name of the runner for a recipe, and a sentence where there is none that can."""
         if recipe.problem:
             return recipe.runner or "process", recipe.problem
-        wanted = recipe.runner or self.stage.host.config.previews.runner
+        preferred = self.stage.host.config.previews.runner
+        if preferred == ONLY_CONTAINERS:
+            if recipe.runner == "process":
+                return "docker", "This server runs apps in containers only. Take `runner` out of gitperch.toml."
+            preferred = "docker"
+        wanted = recipe.runner or preferred
         name = wanted or ("docker" if recipe.kind == "image" else "process")
         if name not in self.stage.runners:
             return name, f"The runner {name!r} is not known here. There are: {', '.join(self.stage.runners)}."
