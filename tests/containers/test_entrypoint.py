@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from support.engine import Engine
     from support.yard import Inside, Yard
 
+SECONDS = 30.0
 PLACES_IT = 'printf %s "$SCRIPT" >/entrypoint.sh; chmod 755 /entrypoint.sh; exec /entrypoint.sh "$@"'
 SCRIPT = Path(__file__).parents[2] / "contrib" / "preview" / "entrypoint.sh"
 
@@ -34,8 +36,8 @@ class ByHand:
     branch: str = "main"
     id: str = ""
 
-    async def run(self, *command: str) -> str:
-        """Start it, and what it has said after its end or three seconds."""
+    async def run(self, *command: str, until: str = "-----> Starting") -> str:
+        """Start it, and what it has said by its end or when it has come to these words."""
         token = await self.it.house.token()
         given = {
             "GIT_CLONE_URL": f"http://127.0.0.1:{self.it.house.port}/alice/shop.git",
@@ -52,12 +54,15 @@ class ByHand:
         }
         self.id = (await asyncio.to_thread(self.it.engine.call, "POST", "/containers/create", wanted))[1]["Id"]
         await asyncio.to_thread(self.it.engine.call, "POST", f"/containers/{self.id}/start")
-        for _ in range(30):
+        text, begun = "", time.monotonic()
+        while until not in text and time.monotonic() < begun + SECONDS:
             await asyncio.sleep(0.1)
-            if not self.it.engine.inspect(self.id)["State"]["Running"]:
+            over = not self.it.engine.inspect(self.id)["State"]["Running"]
+            logs = f"/containers/{self.id}/logs?stdout=1&stderr=1"
+            said = (await asyncio.to_thread(self.it.engine.call, "GET", logs))[1]
+            text = re.sub(rb"[\x00-\x02]\x00\x00\x00....", b"", said, flags=re.DOTALL).decode()
+            if over:
                 break
-        said = (await asyncio.to_thread(self.it.engine.call, "GET", f"/containers/{self.id}/logs?stdout=1&stderr=1"))[1]
-        text = re.sub(rb"[\x00-\x02]\x00\x00\x00....", b"", said, flags=re.DOTALL).decode()
         assert token not in text
         return text
 
@@ -70,7 +75,7 @@ def test_a_session_branch_is_made_from_the_branch_where_the_server_has_none(insi
     async def test(it: Yard) -> None:
         deployment, _ = await it.push({"a.txt": "1"})
         hand = ByHand(it, {"SESSION_BRANCH": "try/a-colour"})
-        said = await hand.run("sleep", "60")
+        said = await hand.run("sh", "-c", "echo begun; sleep 60", until="begun")
         assert "-----> Cloning main\n" in said
         assert await hand.git("symbolic-ref", "HEAD") == "refs/heads/try/a-colour"
         assert await hand.git("rev-parse", "HEAD") == deployment.oid
@@ -84,7 +89,7 @@ def test_a_session_branch_that_the_server_has_is_gone_on_with(inside: Inside) ->
         first, _ = await it.push({"a.txt": "1"})
         session, _ = await it.push({"a.txt": "2"}, branch="try")
         hand = ByHand(it, {"SESSION_BRANCH": "try", "GIT_COMMIT": first.oid, "GIT_DEPTH": "0"})
-        await hand.run("sleep", "60")
+        await hand.run("sh", "-c", "echo begun; sleep 60", until="begun")
         assert await hand.git("rev-parse", "HEAD") == session.oid
         assert await hand.git("rev-list", "--count", "HEAD") == "2"
 
@@ -98,7 +103,7 @@ def test_7_a_branch_may_be_called_what_a_shell_would_run(inside: Inside, branch:
     async def test(it: Yard) -> None:
         deployment, _ = await it.push({"a.txt": "1"}, branch=branch)
         hand = ByHand(it, branch=branch)
-        said = await hand.run("sleep", "60")
+        said = await hand.run("sh", "-c", "echo begun; sleep 60", until="begun")
         assert await hand.git("rev-parse", "HEAD") == deployment.oid, said
         assert await hand.git("symbolic-ref", "HEAD") == f"refs/heads/{branch}"
         assert "No such file" in await asyncio.to_thread(it.engine.run, hand.id, "ls", "/pwned")
@@ -110,7 +115,9 @@ def test_commands_are_tried_in_turn_and_the_log_says_which(inside: Inside) -> No
     async def test(it: Yard) -> None:
         files = {"Procfile": "web: exit 7\n", "package.json": '{"scripts": {"start": "exit 8"}}', "app.py": SERVES}
         await it.push(files)
-        said = await ByHand(it, {"HOST": "127.0.0.1", "npm_config_update_notifier": "false"}).run()
+        said = await ByHand(it, {"HOST": "127.0.0.1", "npm_config_update_notifier": "false"}).run(
+            until="the app listens"
+        )
         order = ["Starting: exit 7", "status 7 at once", "Starting: npm run start", "status 8 at once"]
         order += ["Starting: python3 app.py", "the app listens"]
         places = [said.find(words) for words in order]
@@ -136,7 +143,9 @@ def test_14_the_token_is_told_to_the_server_alone_and_to_nothing_that_runs_after
     async def test(it: Yard) -> None:
         await it.push({"a.txt": "1"})
         hand = ByHand(it)
-        said = await hand.run("sh", "-c", "echo the environment; env; cat .git/config; sleep 60")
+        said = await hand.run(
+            "sh", "-c", "echo the environment; env; cat .git/config; echo over; sleep 60", until="over\n"
+        )
         assert "the environment\n" in said
         assert "\nGIT_TOKEN" not in said.partition("the environment")[2]
         asked = "GITPERCH_ASKS=http://127.0.0.1:80 GIT_TOKEN=the-token /entrypoint.sh"

@@ -10,12 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitperch_preview.contract import Command
-from gitperch_preview.runners.process import ProcessRunner, run
+from gitperch_preview.runners.process import ProcessRunner
 from support.processes import Bench, Run, answering, get, marked, serving
 
 if TYPE_CHECKING:
-    import pytest
-
     from gitperch_preview.contract import Deployment
 
 ROOT = Path(__file__).parents[2]
@@ -113,11 +111,7 @@ def test_the_processes_of_another_server_are_not_ours(benched: Run) -> None:
     benched(test)
 
 
-def test_starting_again_and_again_leaves_one(benched: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        run, "GRACE_SECONDS", 60.0
-    )  # which nobody waits for: who is only just starting is asked to end too
-
+def test_starting_again_and_again_leaves_one(benched: Run) -> None:
     async def test(bench: Bench) -> None:
         deployment = bench.deployment(bench.commit({"app.py": serving("'again'")}))
         running = await bench.up(deployment, "python3 app.py")
