@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from support.previews import QUICK, Site, app
+from support.previews import QUICK, Site, app, wait
 from support.server import PASSWORD, Server
 
 if TYPE_CHECKING:
@@ -73,6 +73,8 @@ def states(page: Page, branch: str) -> None:
 def test_a_push_is_followed_from_the_queue_to_ready_without_a_reload(signed_in: Page, site: Site) -> None:
     page = signed_in
     site.push({"index.html": "files"})
+    address = f"/alice/{site.name}"
+    wait(lambda: f'"{address}/previews"' in site.server.get(address, user="alice").text, "the tab is there")
     page.goto(f"{site.server.url}/alice/{site.name}")
     page.get_by_role("navigation", name="Repository").get_by_role("link", name="Previews").click()
     expect(row(page, "main")).to_contain_text("Ready · files")
