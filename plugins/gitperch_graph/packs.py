@@ -27,9 +27,8 @@ _MAGIC = b"\xfftOc\x00\x00\x00\x02"
 _FANOUT = struct.Struct(">256I")
 _TABLES = len(_MAGIC) + _FANOUT.size
 _SIZE = 20  # of an oid
-_AROUND = (
-    96  # ids on both sides of the place where one has to be: three times the usual error in a pack of a million objects
-)
+# Ids on both sides of the place where one has to be: three times the usual error in a pack of a million objects.
+_AROUND = 96
 _FAR = 1 << 31  # an offset that is in a table of its own
 _COMMIT, _DELTA = 1, 6
 _USUAL = 640  # bytes, packed; nearly no commit has more

@@ -247,9 +247,8 @@ class Branch:
         begun = record.state in states.UNFINISHED
         if begun:
             lane.leftovers[record.id] = record.runner
-            FileLog(self.stage.logs.path(record.repo_id, record.id)).problem(
-                problem
-            )  # before anybody hears that it is over
+            # Before anybody hears that it is over.
+            FileLog(self.stage.logs.path(record.repo_id, record.id)).problem(problem)
         try:
             await self.move(record, states.FAILED if begun else record.state, problem=problem)
         except Gone:
