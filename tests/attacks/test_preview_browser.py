@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import sync_playwright
 
+from support import chromium
 from support.server import commit
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from support.server import Server
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 NEIGHBOUR = """<!doctype html><title>neighbour</title><script>
 window.stolen = [];
 async function steal(url) {
@@ -38,13 +36,13 @@ async function steal(url) {
 }
 </script>"""
 
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed (apt install chromium)")
+pytestmark = pytest.mark.skipif(not chromium.installed(), reason="chromium is not installed (apt install chromium)")
 
 
 @pytest.fixture
 def visitor() -> Iterator[BrowserContext]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium.executable(), args=chromium.FLAGS)
         yield browser.new_context()
         browser.close()
 

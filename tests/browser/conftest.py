@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import os
-import shutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Error, Page, expect, sync_playwright
 
+from support import chromium
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from support.server import Server
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 LEFT = "WebSocket is closed before the connection is established"  # so Chromium calls a page that is left early
 WAIT = 20_000  # ms for anything to appear: whoever waits so long is on a very busy machine, or waits in vain
 expect.set_options(timeout=WAIT)
@@ -35,16 +26,15 @@ OpenPage = "Callable[..., Page]"
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium, without a window. Not for longer than a file: Playwright keeps an event loop running in this thread."""
-    path = next((found for name in NAMES if (found := shutil.which(name))), None)
     with sync_playwright() as playwright:
         try:
-            chromium = playwright.chromium.launch(executable_path=path, args=FLAGS)
+            launched = playwright.chromium.launch(executable_path=chromium.executable(), args=chromium.FLAGS)
         except Error as error:
             if os.geteuid() == 0:
                 raise
             pytest.skip(f"no Chromium to test with (apt-get install chromium): {error.message.splitlines()[0]}")
-        yield chromium
-        chromium.close()
+        yield launched
+        launched.close()
 
 
 @dataclass
