@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
+import importlib
 import resource
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
+
+from gitperch.config import ConfigError
 
 if TYPE_CHECKING:
     from gitperch.cli.short_way import Previews
 
 DESCRIPTORS = 65_536
+HYPERCORN = "0.18"
+"""The version whose inside is known here. What is put right in it keeps strangers out and memory bounded, so no other is served with."""
+
+
+def inside(module: str, owner: str, *names: str) -> Any:
+    """The class `owner` of hypercorn, which has all of `names`. Raises ConfigError where this hypercorn is built differently."""
+    try:
+        found = getattr(importlib.import_module(f"hypercorn.{module}"), owner)
+        missing = next((f"{owner}.{name}" for name in names if not hasattr(found, name)), None)
+    except (ImportError, AttributeError):
+        missing = f"{module}.{owner}"
+    here = version("hypercorn")
+    if missing or not here.startswith(f"{HYPERCORN}."):
+        why = f" ({missing} is missing)" if missing else ""
+        raise ConfigError(
+            f"hypercorn {here} is built differently from {HYPERCORN}, which this server was made for{why}."
+            f" Install the one that requirements.lock names: pip install 'hypercorn=={HYPERCORN}.*'."
+        )
+    return found
 
 
 def allow_many() -> None:
@@ -23,21 +46,16 @@ def end_with_their_clients() -> None:
     """Let hypercorn close a connection when its client has.
 
     Version 0.18 waits for its idle timer all the same, so that a minute's worth of finished fetches stays open, with memory for each.
-    Where another version is built differently, it is left alone.
+    There is no setting for it.
     """
-    from hypercorn.asyncio.tcp_server import TCPServer
+    server_class = inside("asyncio.tcp_server", "TCPServer", "_read_data")
+    read_data = server_class._read_data  # noqa: SLF001
 
-    name = "_read_data"  # there is no setting for it
-    read_data = getattr(TCPServer, name, None)
-    if read_data is None:
-        return
-
-    async def read_until_the_end(server: TCPServer) -> None:
+    async def read_until_the_end(server: Any) -> None:
         await read_data(server)
-        if idle := getattr(server, "idle_task", None):
-            await idle.stop()
+        await server.idle_task.stop()
 
-    setattr(TCPServer, name, read_until_the_end)
+    server_class._read_data = read_until_the_end  # noqa: SLF001
 
 
 def never_change_to_http_2() -> None:
@@ -47,28 +65,22 @@ def never_change_to_http_2() -> None:
     believed to come from the proxy itself, whoever says so. Nobody needs it (RFC 9113, section 3.1); who knows before that we speak
     HTTP/2 begins with it. There is no setting for it.
     """
-    from hypercorn.protocol.h11 import H11Protocol
+    protocol_class = inside("protocol.h11", "H11Protocol", "_check_protocol")
+    check = protocol_class._check_protocol  # noqa: SLF001
 
-    name = "_check_protocol"
-    check = getattr(H11Protocol, name)  # without it we must not serve
-
-    async def check_for_a_preface(protocol: H11Protocol, event: Any) -> None:
+    async def check_for_a_preface(protocol: Any, event: Any) -> None:
         if event.method == b"PRI":
             await check(protocol, event)
 
-    setattr(H11Protocol, name, check_for_a_preface)
+    protocol_class._check_protocol = check_for_a_preface  # noqa: SLF001
 
 
 def take_long_messages(previews: Previews, size: int) -> None:
     """Let hypercorn take WebSocket messages of `size` bytes for previews: what their apps say to each other is theirs to know.
 
-    There is one setting for all. Where another version is built differently, it is left alone.
+    There is one setting for all.
     """
-    from hypercorn.protocol import ws_stream
-
-    stream: Any = getattr(ws_stream, "WSStream", None)
-    if stream is None or not hasattr(stream, "handle"):
-        return
+    stream = inside("protocol.ws_stream", "WSStream", "handle")
     handle = stream.handle
 
     async def handle_by_host(self: Any, event: Any) -> None:
@@ -86,36 +98,33 @@ def end_with_a_message_too_long() -> None:
 
     Version 0.18 says so to the client, and then goes on to keep whatever still comes of it, without any bound.
     """
-    from hypercorn.protocol.events import StreamClosed
-    from hypercorn.protocol.ws_stream import FrameTooLargeError, WebsocketBuffer, WSStream
+    stream_closed = inside("protocol.events", "StreamClosed")
+    too_large = inside("protocol.ws_stream", "FrameTooLargeError")
+    buffer_class = inside("protocol.ws_stream", "WebsocketBuffer", "extend")
+    stream_class = inside("protocol.ws_stream", "WSStream", "_handle_events")
+    extend, handle_events = buffer_class.extend, stream_class._handle_events  # noqa: SLF001
 
-    extend, handle_events = WebsocketBuffer.extend, WSStream._handle_events  # noqa: SLF001 -- there is no other place for it
-
-    def extend_to_the_limit(buffer: WebsocketBuffer, event: Any) -> None:
+    def extend_to_the_limit(buffer: Any, event: Any) -> None:
         if buffer.length + len(event.data) > buffer.max_length:
             buffer.value, buffer.length = None, buffer.max_length + 1  # so for ever
-            raise FrameTooLargeError
+            raise too_large
         extend(buffer, event)
 
-    async def handle_events_to_the_limit(stream: WSStream) -> None:
+    async def handle_events_to_the_limit(stream: Any) -> None:
         await handle_events(stream)
         if stream.buffer.length > stream.buffer.max_length and not stream.closed:
-            await stream.send(StreamClosed(stream_id=stream.stream_id))
+            await stream.send(stream_closed(stream_id=stream.stream_id))
 
-    setattr(WebsocketBuffer, "extend", extend_to_the_limit)  # noqa: B010 -- for the type checker
-    setattr(WSStream, "_handle_events", handle_events_to_the_limit)  # noqa: B010
+    buffer_class.extend = extend_to_the_limit
+    stream_class._handle_events = handle_events_to_the_limit  # noqa: SLF001
 
 
 def send_messages_plain() -> None:
     """Let hypercorn pack no WebSocket messages: ours are short, and zlib keeps 100 KB for every page that is open.
 
-    There is no setting for it. Where another version is built differently, it is left alone.
+    There is no setting for it.
     """
-    from hypercorn.protocol import ws_stream
-
-    handshake = getattr(ws_stream, "Handshake", None)
-    if handshake is None:
-        return
+    handshake = inside("protocol.ws_stream", "Handshake", "accept")
     accept = handshake.accept
 
     def accept_without_extensions(self: Any, *arguments: Any) -> Any:

@@ -13,11 +13,12 @@ import contextlib
 import logging
 import re
 import zlib
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import h11
+
+from gitperch.cli.connections import inside
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -350,20 +351,14 @@ class ShortWay:
 
 
 def install(previews: Previews | None = None) -> None:
-    """Give every connection a short way, for requests to `previews` too.
+    """Give every connection a short way, for requests to `previews` too. Raises ConfigError for a hypercorn that is built differently."""
+    server_class = inside("asyncio.tcp_server", "TCPServer", "run", "_idle_timeout", "_initiate_server_close")
+    run = server_class.run
 
-    A hypercorn that is built differently than the one this was made for is left as it is.
-    """
-    from hypercorn.asyncio.tcp_server import TCPServer
-
-    if not version("hypercorn").startswith("0.18."):
-        return
-    run = TCPServer.run
-
-    async def run_with_short_way(server: TCPServer) -> None:
-        way: Any = ShortWay(server, server.reader, previews)
+    async def run_with_short_way(server: Any) -> None:
+        way = ShortWay(server, server.reader, previews)
         server.reader = way
-        server._idle_timeout = way.idle  # type: ignore[method-assign]  # noqa: SLF001 -- there is no other place for it
+        server._idle_timeout = way.idle  # noqa: SLF001 -- there is no other place for it
         await run(server)
 
-    TCPServer.run = run_with_short_way  # type: ignore[assignment,method-assign]
+    server_class.run = run_with_short_way
