@@ -48,7 +48,7 @@ class Commits:
     async def reachable(self, repo: Repository, prefix: str) -> str | None:
         """The oid of the one commit that begins with `prefix`, if a branch or a tag still leads to it."""
         async with asyncio.timeout(REACH_SECONDS):
-            oid = await self._git.read(repo.path, sites.commit_of, prefix)
+            oid = await self._git.look_up(repo.path, sites.commit_of, prefix)
         if not oid:
             return None
         reachable = self._reachable.get((repo.id, oid))

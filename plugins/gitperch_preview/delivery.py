@@ -86,7 +86,7 @@ class Files:
         if body is not None:
             return body
         async with asyncio.timeout(READ_SECONDS):
-            body = await self._git.read(repo.path, _packed if packed else sites.load, oid)
+            body = await self._git.look_up(repo.path, _packed if packed else sites.load, oid)
         return self._bodies.put((repo.id, oid, packed), body)
 
 

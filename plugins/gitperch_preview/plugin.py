@@ -202,7 +202,7 @@ class PreviewPlugin(Plugin):
 
     async def commit_link(self, repository: Repository, oid: str) -> BranchLink | None:
         """Where the commit has something to show. That a ref leads to it is looked at when somebody goes there."""
-        (state,) = await self._host.git.read(repository.path, sites.states, [oid])
+        (state,) = await self._host.git.look_up(repository.path, sites.states, [oid])
         if not state:
             return None
         return BranchLink("Preview", self._url(labels.commit_label(oid, await self.hosts.site(repository))), READY)
@@ -258,8 +258,8 @@ class PreviewPlugin(Plugin):
     async def _settle_files(self, repo: Repository, branches: Sequence[str], here: Mapping[str, str]) -> None:
         oids = [here[branch] for branch in branches if branch in here]
         try:
-            states = await self._host.git.read(repo.path, sites.states, oids) if oids else []
-        except AppError:  # libgit2 cannot read it (SHA-256), so nothing of it is served
+            states = await self._host.git.look_up(repo.path, sites.states, oids) if oids else []
+        except AppError:  # a damaged repository: nothing of it can be served
             states = [False] * len(oids)
         shown = dict(zip(oids, states, strict=True))
         told: list[PreviewChanged] = []

@@ -1,4 +1,4 @@
-"""A commit as a site: where its root is, and which object a path means. Everything here runs inside `Git.read`.
+"""A commit as a site: where its root is, and which object a path means. Everything here runs inside `Git.look_up`.
 
 Nothing is checked out. Symbolic links are followed inside the tree only, submodules are not followed, and nothing whose name begins
 with a dot is ever found, except below `.well-known/` (RFC 8615).
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
+from gitperch.git import objects
 from gitperch_preview import kinds, redirects, toml
 
 if TYPE_CHECKING:
-    from pygit2 import Object, Tree
     from pygit2.repository import Repository as LibgitRepository
 
 ROOTS = ("public", "dist", "_site", "docs")
@@ -23,7 +23,9 @@ WELL_KNOWN = ".well-known"
 LINK_HOPS = 20
 SMALL_FILE = 64 << 10  # bytes; what our own settings may have
 LARGE_FILE = 4 << 20  # bytes; from here on a file is streamed, not loaded
-_TREE, _LINK, _FILE = 0o040000, 0o120000, 0o100000
+LINK = 4096  # bytes that a symbolic link may have
+_FILE = 0o100000
+_COMMIT = 1  # as git's packs and libgit2 number the types of objects
 
 Place = tuple[str, ...]
 
@@ -78,11 +80,11 @@ def states(repository: LibgitRepository, commits: list[str]) -> list[bool]:
     found = []
     for commit in commits:
         try:
-            tree = str(_top(repository, commit).id)
+            tree = _top(repository, commit).oid
             if tree not in known:
                 known[tree] = read_site(repository, commit).root is not None
             found.append(known[tree])
-        except (KeyError, ValueError, pygit2.GitError):
+        except (objects.MissingObject, KeyError, ValueError, pygit2.GitError):
             found.append(False)  # a branch that points to nothing readable has nothing to show
     return found
 
@@ -98,9 +100,9 @@ def find(repository: LibgitRepository, site: Site, path: str) -> File | Moved | 
     place = (*root, *parts)
     folder = path.endswith("/")
     found = _walk(repository, top, place, root)
-    if found and _is_tree(found) and _file(repository, top, (*place, INDEX), root):
+    if found and found.kind == "tree" and _file(repository, top, (*place, INDEX), root):
         return _described(repository, top, (*place, INDEX), root) if folder else Moved(f"{path}/")
-    if found and not _is_tree(found) and not folder and parts[-1:] != ("_redirects",):
+    if found and found.kind == "blob" and not folder and parts[-1:] != ("_redirects",):
         return _described(repository, top, place, root)
     clean = (*place[:-1], f"{place[-1]}.html") if parts else ()
     if clean and _file(repository, top, clean, root):
@@ -151,8 +153,7 @@ def _shown(repository: LibgitRepository, site: Site, path: str) -> File | None:
 
 def load(repository: LibgitRepository, oid: str) -> bytes:
     """The content of a blob."""
-    data: bytes = _object(repository, oid).data  # type: ignore[attr-defined]  # a blob, as its tree said
-    return data
+    return objects.read(repository, oid, "blob")
 
 
 def commit_of(repository: LibgitRepository, prefix: str) -> str | None:
@@ -164,10 +165,10 @@ def commit_of(repository: LibgitRepository, prefix: str) -> str | None:
         kind, _ = repository.odb.read_header(oid)
     except (KeyError, ValueError, pygit2.GitError):
         return None
-    return str(oid) if int(kind) == pygit2.enums.ObjectType.COMMIT else None
+    return str(oid) if int(kind) == _COMMIT else None
 
 
-def _configured(repository: LibgitRepository, top: Tree) -> Place | None:
+def _configured(repository: LibgitRepository, top: objects.Entry) -> Place | None:
     """The root that gitperch.toml names; None where it names none. Raises ValueError with a sentence when it cannot be used."""
     text = _text(repository, top, (SETTINGS,), ())
     if text is None:
@@ -182,7 +183,7 @@ def _configured(repository: LibgitRepository, top: Tree) -> Place | None:
         return None
     place = tuple(part for part in name.split("/") if part not in ("", ".")) if isinstance(name, str) else None
     found = _walk(repository, top, place, place) if place is not None else None
-    if place is None or not found or not _is_tree(found):
+    if place is None or not found or found.kind != "tree":
         raise ValueError(f"{SETTINGS} says that the site is in {name!r}, but this commit has no such folder.")
     return place
 
@@ -196,12 +197,12 @@ def _parts(path: str) -> Place | None:
     return parts
 
 
-def _walk(repository: LibgitRepository, top: Tree, place: Place, root: Place) -> Object | None:
-    """The tree entry at `place` (from the top), links followed; None where there is none that may be shown.
+def _walk(repository: LibgitRepository, top: objects.Entry, place: Place, root: Place) -> objects.Entry | None:
+    """The tree or file at `place` (from the top), links followed; None where there is none that may be shown.
 
     Below `root`, and wherever a link leads, names that begin with a dot are not found. `root` itself may have such a name.
     """
-    stack: list[tuple[str, Object]] = []
+    stack: list[objects.Entry] = []
     waiting = list(reversed(place))
     hops, linked = 0, False
     while waiting:
@@ -213,71 +214,60 @@ def _walk(repository: LibgitRepository, top: Tree, place: Place, root: Place) ->
                 return None  # out of the tree
             stack.pop()
             continue
-        here: Object = stack[-1][1] if stack else top
-        before = tuple(passed for passed, _ in stack)
+        here = stack[-1] if stack else top
+        before = tuple(passed.name for passed in stack)
         inside_root = not linked and len(before) < len(root) and (*before, name) == root[: len(before) + 1]
-        if not _is_tree(here) or (not inside_root and _is_hidden(name, before, root)):
+        if here.kind != "tree" or (not inside_root and _is_hidden(name, before, root)):
             return None
-        try:
-            entry = here[name]  # type: ignore[index]  # a tree, as its mode says
-        except (KeyError, ValueError, TypeError):
+        entry = objects.child(repository, here.oid, name)
+        if entry is None:
             return None
-        if entry.filemode == _LINK:
+        if entry.kind == "link":
             hops, linked = hops + 1, True
-            target = entry.data.decode("utf-8", "surrogateescape") if hops <= LINK_HOPS else "/"
-            if target.startswith("/") or len(target) > 4096:
+            target = objects.blob(repository, entry.oid, LINK)
+            if hops > LINK_HOPS or not target.whole or target.data.startswith(b"/"):
                 return None
-            waiting += reversed(target.split("/"))
+            waiting += reversed(target.data.decode("utf-8", "surrogateescape").split("/"))
             continue
-        stack.append((name, entry))
-    found: Object = stack[-1][1] if stack else top
-    if _is_tree(found):
-        return found
-    is_file = found.filemode & 0o170000 == _FILE and stack[-1][0] != WELL_KNOWN
-    return found if is_file else None
-
-
-def _is_tree(entry: Object) -> bool:
-    return entry.filemode in (None, _TREE)  # a tree that no other tree named has no mode
+        stack.append(entry)
+    found = stack[-1] if stack else top
+    is_file = found.mode & 0o170000 == _FILE and found.name != WELL_KNOWN
+    return found if is_file or found.kind == "tree" else None
 
 
 def _is_hidden(name: str, before: Place, root: Place) -> bool:
     return name.startswith(".") and not (name == WELL_KNOWN and before == root)
 
 
-def _file(repository: LibgitRepository, top: Tree, place: Place, root: Place) -> Object | None:
+def _file(repository: LibgitRepository, top: objects.Entry, place: Place, root: Place) -> objects.Entry | None:
     found = _walk(repository, top, place, root)
-    return found if found and not _is_tree(found) else None
+    return found if found and found.kind == "blob" else None
 
 
-def _described(repository: LibgitRepository, top: Tree, place: Place, root: Place) -> File | None:
+def _described(repository: LibgitRepository, top: objects.Entry, place: Place, root: Place) -> File | None:
     entry = _file(repository, top, place, root)
     if not entry:
         return None
-    size = int(repository.odb.read_header(entry.id)[1])
+    size = _size(repository, entry)
     kind = kinds.content_type(place[-1])
     if kind is None:
-        kind = kinds.sniffed(load(repository, str(entry.id))) if size < LARGE_FILE else kinds.UNKNOWN
-    return File(str(entry.id), size, kind)
+        kind = kinds.sniffed(load(repository, entry.oid)) if size < LARGE_FILE else kinds.UNKNOWN
+    return File(entry.oid, size, kind)
 
 
-def _text(repository: LibgitRepository, top: Tree, place: Place, root: Place) -> str | None:
+def _text(repository: LibgitRepository, top: objects.Entry, place: Place, root: Place) -> str | None:
     """A small text file of ours; None where there is none, or one that is too large."""
     entry = _file(repository, top, place, root)
-    if not entry or int(repository.odb.read_header(entry.id)[1]) > SMALL_FILE:
+    if not entry or _size(repository, entry) > SMALL_FILE:
         return None
-    return load(repository, str(entry.id)).decode("utf-8", "replace")
+    return load(repository, entry.oid).decode("utf-8", "replace")
 
 
-def _top(repository: LibgitRepository, commit: str) -> Tree:
-    import pygit2
-
-    found = _object(repository, commit)
-    if not isinstance(found, pygit2.Commit):
-        raise KeyError(commit)
-    return found.tree
+def _size(repository: LibgitRepository, entry: objects.Entry) -> int:
+    return int(repository.odb.read_header(entry.oid)[1])
 
 
-def _object(repository: LibgitRepository, oid: str) -> Object:
-    found: Object = repository[oid]
-    return found
+def _top(repository: LibgitRepository, commit: str) -> objects.Entry:
+    top = objects.find(repository, commit, "")
+    assert top  # noqa: S101 -- a commit has a tree
+    return top

@@ -96,7 +96,7 @@ class Static:
 
     async def _read(self, repo: Repository, function: Callable[..., T], *arguments: Any) -> T:
         async with asyncio.timeout(READ_SECONDS):
-            return await self._host.git.read(repo.path, function, *arguments)
+            return await self._host.git.look_up(repo.path, function, *arguments)
 
 
 def _headers(*, is_open: bool) -> dict[str, str]:

@@ -14,6 +14,8 @@ from gitperch.errors import NotFound
 if TYPE_CHECKING:
     from pygit2.repository import Repository as LibgitRepository
 
+    from gitperch.git.cat_file import CatFile
+
 Kind = Literal["tree", "blob", "link", "module"]
 _KINDS: dict[int, Kind] = {0o040000: "tree", 0o120000: "link", 0o160000: "module"}
 _TYPES = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
@@ -65,7 +67,7 @@ class Blob:
         return len(self.data) == self.size
 
 
-def read(repository: LibgitRepository, oid: str, kind: str) -> bytes:
+def read(repository: LibgitRepository | CatFile, oid: str, kind: str) -> bytes:
     """The raw content of an object. Raises MissingObject where it is absent, unreadable or not a `kind`."""
     import pygit2
 
@@ -128,6 +130,32 @@ def find(repository: LibgitRepository, commit: str, path: str) -> Entry | None:
             return None
         here = inside
     return here
+
+
+def child(repository: LibgitRepository, tree: str, name: str) -> Entry | None:
+    """What a tree holds under `name`, without making values of all that is beside it. Raises MissingObject."""
+    from gitperch.git.cat_file import CatFile
+
+    if isinstance(repository, CatFile):
+        return _child(repository, tree, name)
+    try:
+        found = repository[tree][name]  # type: ignore[index]  # libgit2 looks among thousands in no time
+    except (KeyError, ValueError, TypeError):
+        return None
+    return Entry(name, found.filemode, str(found.id))
+
+
+def _child(repository: CatFile, tree: str, name: str) -> Entry | None:
+    data, width = read(repository, tree, "tree"), len(tree) // 2
+    wanted = b" %b\0" % name.encode("utf-8", "surrogateescape")
+    last, at = data.rfind(wanted), 0  # an object id may look like a name: it is one only where an entry begins
+    while at <= last:
+        end = data.index(b"\0", at)
+        blank = end + 1 - len(wanted)
+        if blank > at and data.startswith(wanted, blank) and b" " not in data[at:blank]:
+            return Entry(name, int(data[at:blank], 8), data[end + 1 : end + 1 + width].hex())
+        at = end + 1 + width
+    return None
 
 
 def folder(repository: LibgitRepository, oid: str, sized: int) -> list[tuple[Entry, int | None]]:
