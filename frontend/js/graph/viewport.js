@@ -146,6 +146,8 @@ export function createViewport(scroller, track, onMove, kept) {
       scroller.style.setProperty("--row-height", `${pixels}px`);
       track.style.height = `${trackHeight()}px`;
       jump(held);
+      // What is above the end of a shorter history is for the browser to say; it would be taken for somebody's scrolling.
+      if (lastY > trackHeight() - height) settle();
     },
 
     /** Let what is above the view unfold into it. */

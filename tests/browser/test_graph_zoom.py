@@ -1,0 +1,56 @@
+"""Rows of another height: what somebody looks at stays before him, wherever in the history that is."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+from support.graph_page import GraphPage
+from support.server import git
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+    from support.server import Server
+
+COMMITS = 2_000
+HERE = 1_400
+
+
+@pytest.fixture(scope="module")
+def straight(server: Server, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A history of one line, on the server."""
+    folder = tmp_path_factory.mktemp("straight") / "straight.git"
+    git("init", "--quiet", "--bare", str(folder))
+    stream = "".join(
+        f"commit refs/heads/main\nauthor Ada <ada@example.com> {1_500_000_000 + number} +0000\n"
+        f"committer Ada <ada@example.com> {1_500_000_000 + number} +0000\ndata <<.\nCommit {number}\n.\n\n"
+        for number in range(COMMITS)
+    )
+    subprocess.run(["git", "-C", str(folder), "fast-import", "--quiet"], input=stream.encode(), check=True, timeout=60)
+    name = f"{server.admin}/straight"
+    server.cli("repo", "add", name, "--public", "--from", str(folder))
+    return name
+
+
+def test_smaller_rows_far_down_the_history_leave_their_reader_where_he_is(
+    page: Page, server: Server, straight: str
+) -> None:
+    graph = GraphPage(page, server, straight).open(f"?at={HERE}")
+    expect(graph.row(HERE + 1)).to_be_visible()
+    for key, mode in [("-", "compact"), ("-", "overview"), ("+", "compact"), ("+", "normal")]:
+        page.keyboard.press(key)
+        expect(page.locator("#graph")).to_have_attribute("data-mode", mode)
+        # The rows have glided there, and the browser has said whatever it has to say of its scroll bar.
+        page.wait_for_function(
+            """() => new Promise((is) => {
+                 const list = document.querySelector('#graph-list');
+                 const drawn = () => [list.style.getPropertyValue('--row-height'), list.scrollTop].join();
+                 const from = drawn();
+                 setTimeout(() => is(drawn() === from), 250);
+               })"""
+        )
+        expect(graph.row(HERE + 1)).to_be_in_viewport()
