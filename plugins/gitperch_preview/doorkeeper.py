@@ -98,6 +98,8 @@ class Doorkeeper:
 
     def outside(self, request: Request, label: str) -> Response:
         """What those get who are not let in, and those who ask for what is not there."""
+        if request.headers.get("service-worker") == "script":
+            return notices.last_worker()
         if request.headers.get("sec-fetch-mode", "navigate") != "navigate":
             return notices.unknown(request.method)
         path = quote(request.scope["path"], safe="/", errors="surrogateescape")

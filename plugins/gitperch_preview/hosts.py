@@ -145,10 +145,20 @@ class Hosts:
             label = labels.branch_label(branch, site, repo.id, attempt)
             if f"{label}.{self._domain}" == self._reserved:
                 continue
+            if await self._was_anothers(tx, label, repo, site):
+                continue
             sql = "INSERT OR IGNORE INTO preview_hosts (label, repo_id, branch) VALUES (?, ?, ?)"
             if await tx.execute(sql, (label, repo.id, branch)):
+                whose = (label, repo.id, repo.owner_id, site)
+                await tx.execute("INSERT OR REPLACE INTO preview_names VALUES (?, ?, ?, ?)", whose)
                 return label
         raise RuntimeError(f"no host name is free for branch {branch!r} of repository {repo.id}")
+
+    @staticmethod
+    async def _was_anothers(tx: Transaction, label: str, repo: Repository, site: str) -> bool:
+        """Whether browsers may have something under this name that another repository's app has left there."""
+        row = await tx.row("SELECT repo_id, owner_id, site FROM preview_names WHERE label = ?", (label,))
+        return bool(row and row["repo_id"] != repo.id and (row["owner_id"], row["site"]) != (repo.owner_id, site))
 
 
 def _preview(row: Row) -> Preview:

@@ -110,6 +110,30 @@ def unknown(method: str) -> Response:
     )
 
 
+# A worker whose script is missing stays for ever, and may show what it has kept for as long. A new script takes its place at once.
+LAST_WORKER = b"""// No preview is here for you: what one has left in this browser makes way.
+self.addEventListener("install", () => self.skipWaiting());
+self.addEventListener("activate", (event) => {
+  event.waitUntil(
+    (async () => {
+      const pages = await self.clients.matchAll({ type: "window" });
+      await self.registration.unregister();
+      for (const page of pages) page.navigate(page.url).catch(() => {});
+    })(),
+  );
+});
+"""
+
+
+def last_worker() -> Response:
+    """The script of a service worker that ends itself, and has the pages that the one before it held loaded anew.
+
+    For a browser that asks whether there is a newer script (https://w3c.github.io/ServiceWorker/#update-algorithm): what it gets for
+    all else passes through the worker.
+    """
+    return Response(LAST_WORKER, 200, HEADERS | {"cache-control": "no-store", "content-type": "text/javascript"})
+
+
 def nothing_to_show(method: str, repository: str, url: str, what: str, problem: str, **headers: str) -> Response:
     """`what` names the branch or commit; `problem` is a sentence, or ""."""
     say = f"<p>{escape(problem)}</p>" if problem else ""
