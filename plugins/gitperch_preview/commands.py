@@ -15,7 +15,7 @@ from gitperch.errors import BadRequest, NotFound
 from gitperch.plugin import Command
 from gitperch_preview.logs import Logs
 from gitperch_preview.logs.reading import Reader, follow, start_of_last, until_now
-from gitperch_preview.logs.records import Records
+from gitperch_preview.logs.records import Records, no_log
 from gitperch_preview.vault import Vault
 from gitperch_preview.vault.resealing import reseal
 
@@ -84,12 +84,11 @@ async def show_log(host: Host, options: Namespace) -> None:
     """Print the log of a branch's newest deployment, or of the one named."""
     repo = await _found(host, options.repository)
     records = Records(host.db, Vault(host))
+    if options.lines is not None and options.lines < 0:
+        raise BadRequest("-n takes the number of lines that you want to see: 0 or more.", field="lines")
     told = await records.of_branch(repo.id, options.branch, options.deployment)
     if not told:
-        which = f"deployment {options.deployment} of " if options.deployment is not None else ""
-        raise NotFound(
-            f"There is no log of {which}{options.branch!r} in {repo.full_name}: only previews that run have one."
-        )
+        raise NotFound(no_log(repo, options.branch, options.deployment, host.config.previews.deployments_kept))
     path = Logs(host.folder("preview") / "logs").path(repo.id, told.id)
     start = 0 if options.lines is None else start_of_last(path, options.lines)
     secrets = records.secrets_of(told)
@@ -137,9 +136,9 @@ async def list_values(host: Host, options: Namespace) -> None:
 
 async def unset_values(host: Host, options: Namespace) -> None:
     repo = await _found(host, options.repository)
-    vault = Vault(host)
-    for name in options.names:
-        await vault.remove(repo.id, name, by="")
+    names = list(dict.fromkeys(options.names))
+    await Vault(host).remove(repo.id, *names, by="")
+    sys.stdout.write(f"unset: {', '.join(names)}\n")
 
 
 async def reseal_all(host: Host, options: Namespace) -> None:

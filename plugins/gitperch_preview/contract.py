@@ -51,9 +51,10 @@ class Health:
 class Recipe:
     """What to do with a commit. `found` are the lines that say what was found and why, and stand first in the log.
 
-    `kind` is "static" (no process), "process" (commands), "image" (a Dockerfile) or "" where `problem` says, in a sentence for the person
-    who pushed, why nothing can be done. `commands` are tried in this order until one stays up. `root` is the folder in the tree they run
-    in, "" for its top. `port` is the one that the app insists on; None: it listens on $PORT. `runner` is "" or the one asked for.
+    `kind` is "static" (no process; `empty`: nor a site), "process" (commands), "image" (a Dockerfile) or "" where `problem` says, in a
+    sentence for the person who pushed, why nothing can be done. `commands` are tried in this order until one stays up. `root` is the
+    folder in the tree they run in, "" for its top. `port` is the one that the app insists on; None: it listens on $PORT. `runner` is ""
+    or the one asked for.
     `memory` in bytes, `idle` in seconds (0: never sleeps), None: the server's settings. `caches` name package managers: npm, pip, ….
     `generated` name variables whose values the server makes, `required` those that somebody has to give a value (`recipes.environment`).
     """
@@ -76,6 +77,7 @@ class Recipe:
     generated: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
     problem: str = ""
+    empty: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,13 @@ class Upstream:
     proof: Callable[[], Awaitable[bool]] | None = field(default=None, compare=False, repr=False)
 
 
+_REMEDIES = {
+    0: " Its command has to stay in the foreground as long as the app runs.",
+    126: " By that a shell says that the file may not be run: `git update-index --chmod=+x FILE`, then commit.",
+    127: " By that a shell says that it found no such program: look at its name, and at what is installed.",
+}
+
+
 @dataclass(frozen=True)
 class Ended:
     """An app is over. `reason` is a sentence: the exit status in words, or that it had no memory left (`oom`).
@@ -122,6 +131,15 @@ class Ended:
     oom: bool
     reason: str
     final: bool = False
+
+    @property
+    def remedy(self) -> str:
+        """A sentence to go on with: what to do about it, where that can be seen from the end; else its own last words have to say it."""
+        if self.oom:
+            return (
+                " More is asked for with `memory` in gitperch.toml, as far as the server allows (previews.memory_max)."
+            )
+        return _REMEDIES.get(self.code, "") if self.code is not None else ""
 
 
 @dataclass(frozen=True)

@@ -141,10 +141,12 @@ def nothing_to_show(method: str, repository: str, url: str, what: str, problem: 
         method,
         404,
         f"{what} of {repository} has nothing to show yet",
-        f"{say}<p>Add one of these, push, and load this page again: it is then your site.</p><ul>"
+        f"{say}<p>Add one of these, push, and load this page again.</p><ul>"
         "<li>an <code>index.html</code> at the top</li>"
         "<li>one in <code>public/</code>, <code>dist/</code>, <code>_site/</code> or <code>docs/</code></li>"
-        '<li>a <code>gitperch.toml</code> that says where it is<pre>[site]\nroot = "folder"</pre></li></ul>',
+        '<li>a <code>gitperch.toml</code> that says where it is<pre>[site]\nroot = "folder"</pre></li>'
+        "<li>for an app, what starts it: a <code>Procfile</code>, a <code>Dockerfile</code>, a <code>package.json</code>, or in "
+        '<code>gitperch.toml</code><pre>[preview]\ncommand = "./serve --port $PORT"</pre></li></ul>',
         links={f"Open {repository}": url},
         **headers,
     )

@@ -155,7 +155,7 @@ class PreviewPlugin(Plugin):
 
     async def remote_lines(self, event: RefsUpdated) -> Sequence[str]:
         told, more = await self._pushed(event)
-        lines = [f"Preview  {each.url}" for each in told if each.recipe.kind == "static"]
+        lines = [line for each in told if each.recipe.kind == "static" for line in following.files(each)]
         return lines if any(each.recipe.kind != "static" for each in told) else lines + more
 
     async def remote_progress(self, event: RefsUpdated, *, watched: bool) -> AsyncIterator[str] | None:

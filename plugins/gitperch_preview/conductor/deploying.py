@@ -123,7 +123,7 @@ async def bring_up(
             return running, nth
         lane.starting = None
         ended = running.ended.done()
-        reason = f"{plainly(problem)}. It had not answered yet." if ended else problem
+        reason = f"{plainly(problem)}. It had not answered yet.{running.ended.result().remedy}" if ended else problem
         if not ended:
             await whole(runner.stop(running))
         if not ended or running.ended.result().final:

@@ -47,7 +47,7 @@ async def told(
             async for line in _one(stage, repo, each, until):
                 yield _plain(line)
         else:
-            for line in _found(each):
+            for line in (*_found(each), *(_stays(stage, repo, each) if each.recipe.problem else ())):
                 yield _plain(line)
     for line in more:
         yield line
@@ -69,10 +69,21 @@ def _found(told: Told) -> list[str]:
     return [*lines, f"{WRONG}{told.recipe.problem}" if told.recipe.problem else f"{_DONE}{told.url}"]
 
 
+def files(told: Told) -> list[str]:
+    """A branch of which nothing runs; where it shows nothing either, what there is that might have been meant to."""
+    notes = told.recipe.found[1:] if told.recipe.empty else ()
+    return [f"Preview  {told.url}", *(_plain(f"{'':9}{note}") for note in notes)]
+
+
+def _stays(stage: Stage, repo: Repository, told: Told) -> list[str]:
+    branch = stage.branches.get((repo.id, told.branch))
+    return [f"{_INDENT}The version before stays at {told.url}"] if branch and branch.serving else []
+
+
 async def _one(stage: Stage, repo: Repository, each: Told, until: float) -> AsyncIterator[str]:
     begun = await stage.news.until(lambda: _deployment(stage, repo, each.branch, each.oid), BEGIN_SECONDS)
     if not begun or each.recipe.problem:
-        for line in _found(each):
+        for line in (*_found(each), *(_stays(stage, repo, each) if each.recipe.problem else ())):
             yield line
         return
 
@@ -102,11 +113,9 @@ def _ending(stage: Stage, repo: Repository, each: Told, outcome: str | None) -> 
         case states.READY | states.SLEEPING:
             return [*problem, there]
         case states.FAILED:
-            serves = branch and branch.place.upstream
-            stays = [f"{_INDENT}The version before stays at {each.url}"] if serves else []
-            return [*problem, *stays, f"{_INDENT}More of it: {page}"]
+            return [*problem, *_stays(stage, repo, each), f"{_INDENT}More of it: {page}"]
         case None:
-            return [f"{_STEP}It goes on by itself: {page}", there]
+            return [f"{_STEP}This takes longer. It goes on by itself: {page}", there]
     return [f"{WRONG}A newer push has replaced this one."]
 
 

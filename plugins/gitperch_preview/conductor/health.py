@@ -16,9 +16,7 @@ _FIRST_PAUSE = 0.01  # seconds; an app that needs a tenth of a second to start i
 _QUICK_PAUSE = 0.05
 _LINE = 4096
 _HEADERS = ("User-Agent: gitperch", "Accept: */*", "Connection: close")
-_SILENT = (
-    "The app runs, but nothing answers at its port. It has to listen on $PORT, at the address $HOST or at all of them."
-)
+_SILENT = "Nothing answers at its port."
 _TAKEN = "Another program of this machine listens at the port that is the app's."
 _SAFE = "/?&=%:@!$'()*+,;~"
 
@@ -45,7 +43,8 @@ async def healthy(running: Running, health: Health, host: str, seconds: float) -
 async def _looked(upstream: Upstream, health: Health, host: str, seconds: float) -> str:
     """Look until it is well. A pause that is shorter than the recipe's counts as that part of an attempt."""
     loop = asyncio.get_running_loop()
-    until = loop.time() + seconds
+    begun = loop.time()
+    until = begun + seconds
     await asyncio.sleep(min(health.wait, seconds))
     pause, used = _FIRST_PAUSE, 0.0
     while problem := await look(upstream, health, host):
@@ -53,9 +52,19 @@ async def _looked(upstream: Upstream, health: Health, host: str, seconds: float)
         pause = min(pause * 1.3, _QUICK_PAUSE if problem == _SILENT else health.pause, health.pause)
         used += pause / health.pause if health.pause else 1.0
         if used >= health.attempts or loop.time() + pause >= until:
-            return problem
+            return _given_up(problem, loop.time() - begun)
         await asyncio.sleep(pause)
     return ""
+
+
+def _given_up(problem: str, seconds: float) -> str:
+    if problem != _SILENT:
+        return problem
+    waited = f"{seconds:.0f} s" if seconds >= 1 else "a moment"
+    return (
+        f"The app runs, but nothing answered at its port within {waited}. "
+        "It has to listen on $PORT, at the address $HOST or at all of them."
+    )
 
 
 async def look(upstream: Upstream, health: Health, host: str) -> str:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from gitperch.db import Database, Row
+    from gitperch.repositories import Repository
     from gitperch_preview.vault import Vault
 
 OVER = ("failed", "stopped")
@@ -30,6 +31,14 @@ class Told:
     problem: str
     created_at: float
     secrets: tuple[str, ...] = field(repr=False)
+
+
+def no_log(repo: Repository, branch: str, deployment_id: int | None, kept: int) -> str:
+    """The sentence for whoever asks for a log that is not there."""
+    if deployment_id is None:
+        why = "a branch has one from its app's first build on, one of files never"
+        return f"There is no log of {branch[:200]!r} in {repo.full_name}: {why}."
+    return f"{branch[:200]!r} in {repo.full_name} has no log of a deployment {deployment_id}; those of the last {kept} are kept."
 
 
 class Records:

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from gitperch.errors import AppError, BadRequest, Busy, NotFound
 from gitperch.pages.repository import open_repository
 from gitperch_preview.logs.reading import Reader, start_of_last
+from gitperch_preview.logs.records import no_log
 from gitperch_preview.logs.stream import EVENTS, LogStream
 
 if TYPE_CHECKING:
@@ -44,9 +45,10 @@ def routes(host: Host, logs: Logs, records: Records) -> Sequence[BaseRoute]:
     async def show(request: Request) -> Response:
         page = await open_repository(request, "write")
         branch = request.path_params["branch"]
-        told = await records.of_branch(page.repository.id, branch, _number(request, "deployment"))
+        deployment = _number(request, "deployment")
+        told = await records.of_branch(page.repository.id, branch, deployment)
         if not told:
-            raise NotFound(f"There is no log of {branch[:200]!r} here: only previews that run have one.")
+            raise NotFound(no_log(page.repository, branch, deployment, host.config.previews.deployments_kept))
         goes_on = bool(_number(request, "follow"))
         if goes_on and places.locked():
             raise Busy(f"{FOLLOWERS} logs are followed already; try again in a moment.")

@@ -16,6 +16,7 @@ log = logging.getLogger("gitperch_preview.logs")
 INDENT = " " * 7  # as far as `-----> ` goes
 WRONG = " !     "
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+_COLOURS = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")  # ECMA-48, 5.4; what an engine puts around its programs' errors
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -64,4 +65,4 @@ class FileLog:
 
 
 def _shown(text: str) -> str:
-    return _CONTROLS.sub(" ", text).rstrip()
+    return _CONTROLS.sub(" ", _COLOURS.sub("", text)).rstrip()

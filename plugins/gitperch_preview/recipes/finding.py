@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gitperch_preview.contract import Command, Health, Recipe
 from gitperch_preview.recipes import app_json, dockerfile, node, procfile, python, settings
-from gitperch_preview.recipes.tree import Tree, Unusable, plain
+from gitperch_preview.recipes.tree import LEFT_OUT, Tree, Unusable, plain
 from gitperch_preview.sites import INDEX, ROOTS
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _read(tree: Tree, said: Settings, site: str | None) -> _Files:
         try:
             found = reader(tree)
         except Unusable as error:
-            files.notes.append(f"{str(error).removesuffix('.')}: left out")
+            files.notes.append(f"{str(error).removesuffix('.')}{LEFT_OUT}")
         else:
             setattr(files, name, found or ({} if name == "procfile" else None))
     files.node = node.read(tree, files.notes)
@@ -142,7 +142,7 @@ def _process(files: _Files, tree: Tree) -> Recipe | None:
     said, app = files.settings, files.app
     web = files.procfile.get("web")
     if files.procfile and not web:
-        files.notes.append(f"{procfile.NAME} has no web: left out")
+        files.notes.append(f"{procfile.NAME} is left out, it has no web")
     own = bool(said.command or web)  # not found in scripts: whatever the project has may be needed
     starts = files.node.starts if files.node else []
     if not own and starts and files.site is not None and _only_files(files):
@@ -251,4 +251,11 @@ def _nothing(files: _Files, tree: Tree) -> Recipe:
         return Recipe(
             "", tuple(files.notes), problem="A Dockerfile is all that there is, and this server has no Docker."
         )
-    return Recipe("static", ("No command is found: files as they are", *files.notes))
+    if files.site is not None:
+        return Recipe("static", ("No command is found: files as they are", *files.notes))
+    unread = next((note.removesuffix(LEFT_OUT) for note in files.notes if note.endswith(LEFT_OUT)), None)
+    if unread:
+        # Rather than a slip of the pen that takes an app away, and shows that there is nothing.
+        why = f"{unread}, and nothing else here says what is to be shown or run."
+        return Recipe("", problem=why)
+    return Recipe("static", ("No command is found, and no site", *files.notes), empty=True)

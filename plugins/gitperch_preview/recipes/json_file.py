@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from gitperch_preview.recipes.tree import SMALL, Unusable
+from gitperch_preview.recipes.tree import LEFT_OUT, SMALL, Unusable
 
 if TYPE_CHECKING:
     from gitperch_preview.recipes.tree import Tree
@@ -19,16 +19,16 @@ def read(tree: Tree, name: str, found: list[str], limit: int = SMALL) -> dict[st
             return None
         document = json.loads(text)
     except Unusable as error:
-        found.append(f"{str(error).removesuffix('.')}: left out")
+        found.append(f"{str(error).removesuffix('.')}{LEFT_OUT}")
         return None
     except json.JSONDecodeError as error:
-        found.append(f"{name} is not valid JSON, {error.msg} in line {error.lineno}: left out")
+        found.append(f"{name} is not valid JSON, {error.msg} in line {error.lineno}{LEFT_OUT}")
         return None
     except (ValueError, RecursionError):
-        found.append(f"{name} is not JSON that can be read, nested too deeply or with numbers too long: left out")
+        found.append(f"{name} is not JSON that can be read, nested too deeply or with numbers too long{LEFT_OUT}")
         return None
     if not isinstance(document, dict):
-        found.append(f"{name} holds no object: left out")
+        found.append(f"{name} holds no object{LEFT_OUT}")
         return None
     return document
 

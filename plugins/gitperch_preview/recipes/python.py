@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitperch_preview import toml
 from gitperch_preview.contract import Command
-from gitperch_preview.recipes.tree import Unusable, plain, runnable
+from gitperch_preview.recipes.tree import LEFT_OUT, Unusable, plain, runnable
 
 if TYPE_CHECKING:
     from gitperch_preview.recipes.tree import Tree
@@ -79,9 +79,9 @@ def _project(tree: Tree, notes: list[str]) -> dict[str, Any] | None:
         text = tree.text(PROJECT)
         return None if text is None else toml.loads(text)
     except Unusable as error:
-        notes.append(f"{str(error).removesuffix('.')}: left out")
+        notes.append(f"{str(error).removesuffix('.')}{LEFT_OUT}")
     except ValueError:
-        notes.append(f"{PROJECT} is not valid TOML: left out")
+        notes.append(f"{PROJECT} is not valid TOML{LEFT_OUT}")
     return None
 
 

@@ -20,6 +20,9 @@ SHOWN = 120  # characters of a repository's own words in a sentence of ours
 Place = tuple[str, ...]
 
 
+LEFT_OUT = ": left out"  # ends a note about a file that cannot be read
+
+
 class Unusable(Exception):
     """A file cannot be used. The text is a sentence that names it."""
 

@@ -133,13 +133,14 @@ class Vault:
         self._events.wake(event)
         return list(sealed)
 
-    async def remove(self, repo_id: int, name: str, *, by: str, scope: str = PREVIEW) -> None:
-        """Raises NotFound where it is not set. Needs no key."""
+    async def remove(self, repo_id: int, *names: str, by: str, scope: str = PREVIEW) -> None:
+        """All of them or none: raises NotFound where one is not set. Needs no key."""
+        where = f"{_PLACE} AND name = ?"
         async with self._db.write() as tx:
-            where = f"{_PLACE} AND name = ?"
-            if not await tx.execute(f"DELETE FROM preview_settings WHERE {where}", (repo_id, scope, name)):  # noqa: S608
-                raise NotFound(f"{name[: rules.NAME_LIMIT]!r} is not set here.", field="name")
-            event = await self._note(tx, repo_id, scope, [name], "removed", by)
+            for name in names:
+                if not await tx.execute(f"DELETE FROM preview_settings WHERE {where}", (repo_id, scope, name)):  # noqa: S608
+                    raise NotFound(f"{name[: rules.NAME_LIMIT]!r} is not set here.", field="name")
+            event = await self._note(tx, repo_id, scope, names, "removed", by)
         self._events.wake(event)
 
     async def changes(self, repo_id: int, limit: int = 10, scope: str = PREVIEW) -> list[Change]:

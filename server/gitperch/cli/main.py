@@ -89,7 +89,10 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     serve.add_argument("--base-url", metavar="URL", help="the address people use")
     serve.add_argument("--preview-domain", metavar="DOMAIN", help="previews are at BRANCH-SITE.DOMAIN")
     serve.add_argument(
-        "--demo", action="store_true", default=None, help="make the repository demo/garden at the first start"
+        "--demo",
+        action="store_true",
+        default=None,
+        help="make the repositories demo/garden and demo/birdhouse at the first start",
     )
 
     _people(commands, everywhere)

@@ -143,7 +143,8 @@ class ProcessRunner:
             raise RunnerError(f"`{command.shown}` was ended. {ended.reason}")
         if ended.code:
             full = shutil.disk_usage(places.root).free < checkout.SPARE
-            raise RunnerError(f"`{command.shown}` failed. {ended.reason}{' The disk is full.' if full else ''}")
+            more = " The disk is full." if full else "" if ended.oom else ended.remedy
+            raise RunnerError(f"`{command.shown}` failed. {ended.reason}{more}")
         if ended.oom:
             raise RunnerError(f"`{command.shown}` failed. {ended.reason}")
 
