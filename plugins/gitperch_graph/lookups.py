@@ -6,10 +6,10 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from gitperch.accounts.access import client_address
 from gitperch.errors import BadRequest, NotFound
+from gitperch.routing import Route
 from gitperch_graph import kin, ref_names, runs
 from gitperch_graph.commits import parsed
 from gitperch_graph.errors import Building

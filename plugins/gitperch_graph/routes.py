@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
-from starlette.routing import Route
 
 from gitperch.accounts.access import client_address
 from gitperch.errors import BadRequest, NotFound
+from gitperch.routing import Route
 from gitperch_graph import windows
 from gitperch_graph.errors import Building, GraphUnreadable
 from gitperch_graph.objects import PackedReader, fetched, libgit2_knows, reader

@@ -7,10 +7,10 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from gitperch.errors import AppError, BadRequest
 from gitperch.pages.repository import open_repository
+from gitperch.routing import Route
 from gitperch_insights.periods import date_of, today
 from gitperch_insights.ranges import Range
 from gitperch_insights.service import Counting

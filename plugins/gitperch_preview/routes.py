@@ -6,9 +6,9 @@ import ipaddress
 from typing import TYPE_CHECKING
 
 from starlette.responses import PlainTextResponse
-from starlette.routing import Route
 
 from gitperch.errors import NotFound, Unauthorized
+from gitperch.routing import Route
 from gitperch_preview import labels, share_routes
 
 if TYPE_CHECKING:

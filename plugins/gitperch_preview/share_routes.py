@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from gitperch.errors import NotFound
 from gitperch.pages.forms import SECONDS, json_object, read_body
 from gitperch.pages.repository import open_repository
+from gitperch.routing import Route
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

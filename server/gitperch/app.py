@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
-from starlette.routing import Route
 
 from gitperch import first_start
 from gitperch.assembly import assembled
@@ -18,6 +17,7 @@ from gitperch.lfs.routes import lfs_routes
 from gitperch.metrics import metrics_route
 from gitperch.pages.errors import exception_handlers
 from gitperch.pages.routes import routes as page_routes
+from gitperch.routing import Route
 from gitperch.transport import SmartHTTP, hooks_pipe
 from gitperch.transport.door import GitDoor
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from starlette.responses import PlainTextResponse
-from starlette.routing import Route
 
 from gitperch.errors import Forbidden, Unauthorized
 from gitperch.host import host_of
+from gitperch.routing import Route
 
 if TYPE_CHECKING:
     from starlette.requests import Request

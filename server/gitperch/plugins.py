@@ -8,8 +8,9 @@ import functools
 import importlib
 import logging
 import re
+import sys
 from collections.abc import AsyncGenerator
-from importlib.metadata import entry_points
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gitperch.config import ConfigError
@@ -41,6 +42,7 @@ GROUP = "gitperch.plugins"
 ANSWER_SECONDS = 1.0
 HEARING = 10_000
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
+_REGISTERED = re.compile(rb"\[gitperch\.plugins\]\s+[^\s\[]")
 
 
 class Plugins:
@@ -62,7 +64,12 @@ class Plugins:
         for place in IN_TREE:
             module, _, name = place.partition(":")
             classes.append(getattr(importlib.import_module(module), name))
-        classes += [entry.load() for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name)]
+        if _others_registered():
+            from importlib.metadata import (
+                entry_points,
+            )  # late: it reads what every distribution says, and few servers need it
+
+            classes += [entry.load() for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name)]
         names: set[str] = set()
         for found in classes:
             name = getattr(found, "name", "")
@@ -209,6 +216,16 @@ class Plugins:
 
         host.events.listen(hear)
         host.tasks.start(f"hear {plugin.name}", functools.partial(_feed, plugin, queue), restart=True)
+
+
+def _others_registered() -> bool:
+    """Whether a distribution may have something in our group of entry points."""
+    for folder in map(Path, sys.path):
+        if folder.is_file():  # packed in one file
+            return True
+        if any(_REGISTERED.search(said.read_bytes()) for said in folder.glob("*-info/entry_points.txt")):
+            return True
+    return False
 
 
 async def _one_after_another(

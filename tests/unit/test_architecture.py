@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 OURS = sorted(path for source in ("server", "plugins") for path in (ROOT / source).rglob("*.py"))
 # The contract, the types of what the host hands out, and what a page of a repository begins with.
 PUBLIC = {"plugin", "events", "errors", "host", "git", "repositories", "accounts.access", "accounts.people", "db"}
-PUBLIC |= {"pages.repository", "pages.forms"}
+PUBLIC |= {"pages.repository", "pages.forms", "routing"}
 
 
 def imports(path: Path) -> set[str]:

@@ -10,11 +10,11 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from starlette.responses import StreamingResponse
-from starlette.routing import Route
 
 from gitperch.accounts.access import client_address
 from gitperch.errors import BadRequest
 from gitperch.events import RefsUpdated, RepositoryDeleted
+from gitperch.routing import Route
 from gitperch_graph.errors import Building, GraphUnreadable
 from gitperch_graph.routes import still_building
 from gitperch_graph.search.answers import Search, encoded

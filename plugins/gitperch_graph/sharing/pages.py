@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 from starlette.responses import Response
-from starlette.routing import Route
 
 from gitperch.errors import BadRequest, NotFound
+from gitperch.routing import Route
 from gitperch_graph.errors import Building
 from gitperch_graph.objects import fetched, libgit2_knows, reader
 from gitperch_graph.recent import Recent

@@ -7,7 +7,8 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse
-from starlette.routing import Route
+
+from gitperch.routing import Route
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

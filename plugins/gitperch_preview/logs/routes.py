@@ -10,10 +10,9 @@ import asyncio
 import re
 from typing import TYPE_CHECKING
 
-from starlette.routing import Route
-
 from gitperch.errors import AppError, BadRequest, Busy, NotFound
 from gitperch.pages.repository import open_repository
+from gitperch.routing import Route
 from gitperch_preview.logs.reading import Reader, start_of_last
 from gitperch_preview.logs.records import no_log
 from gitperch_preview.logs.stream import EVENTS, LogStream

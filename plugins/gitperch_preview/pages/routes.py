@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from starlette.routing import Route
-
 from gitperch.pages.repository import open_repository
+from gitperch.routing import Route
 from gitperch_preview.pages.acts import Acts
 from gitperch_preview.pages.one import OnePage
 from gitperch_preview.pages.shown import shown

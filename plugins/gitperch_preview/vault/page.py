@@ -6,11 +6,11 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Route
 
 from gitperch.errors import BadRequest, NotFound
 from gitperch.pages.forms import Form, read_form
 from gitperch.pages.repository import RepositoryPage, open_repository
+from gitperch.routing import Route
 from gitperch_preview.vault.errors import VaultError
 
 if TYPE_CHECKING:

@@ -84,6 +84,24 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
+    # Each family takes milliseconds to describe, so the one that is asked for is, or all, for their list.
+    families = {
+        "serve": _serve,
+        "user": _people,
+        "token": _tokens,
+        "repo": _repositories,
+        "doctor": _doctor,
+        "version": _version,
+    }
+    asked = families.get(arguments[0]) if arguments else None
+    for family in (asked,) if asked else families.values():
+        family(commands, everywhere)
+    if not asked:
+        _of_plugins(commands, everywhere)
+    return parser
+
+
+def _serve(commands: Commands, everywhere: argparse.ArgumentParser) -> None:
     serve = commands.add_parser("serve", parents=[everywhere], help="run the server")
     serve.add_argument("--listen", metavar="HOST:PORT", help=f"where to listen (default {Config.listen})")
     serve.add_argument("--base-url", metavar="URL", help="the address people use")
@@ -95,15 +113,13 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
         help="make the repositories demo/garden and demo/birdhouse at the first start",
     )
 
-    _people(commands, everywhere)
-    _tokens(commands, everywhere)
-    _repositories(commands, everywhere)
 
+def _doctor(commands: Commands, everywhere: argparse.ArgumentParser) -> None:
     commands.add_parser("doctor", parents=[everywhere], help="say what is wrong, if anything is")
+
+
+def _version(commands: Commands, everywhere: argparse.ArgumentParser) -> None:
     commands.add_parser("version", parents=[everywhere], help="print the version")
-    if not arguments or arguments[0] not in commands.choices:
-        _of_plugins(commands, everywhere)
-    return parser
 
 
 def _of_plugins(commands: Commands, everywhere: argparse.ArgumentParser) -> None:

@@ -7,7 +7,6 @@ import sys
 from typing import TYPE_CHECKING
 
 from starlette.responses import Response
-from starlette.routing import Route
 
 from gitperch.errors import Conflict, Forbidden, NotFound
 from gitperch.git import names
@@ -19,6 +18,7 @@ from gitperch.lfs.locks import AlreadyLocked, Locks
 from gitperch.lfs.messages import Reply
 from gitperch.lfs.pointer import is_oid
 from gitperch.lfs.service import Transfers, Wanted, wanted_in
+from gitperch.routing import Route
 from gitperch.transport.body import Body
 
 if TYPE_CHECKING:

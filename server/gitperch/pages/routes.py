@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
-from starlette.routing import Route
 
 from gitperch.host import host_of
 from gitperch.pages import account, blame, blob, files_api, history, new, settings, signin
@@ -22,6 +21,7 @@ from gitperch.pages.graph import Graph
 from gitperch.pages.index import Index
 from gitperch.pages.last import Last
 from gitperch.pages.lines import Lines
+from gitperch.routing import Route
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import jinja2
 from starlette.responses import Response
-from starlette.routing import Route
 
 from gitperch.host import host_of
 from gitperch.pages import filters
 from gitperch.pages.assets import Assets, frontend_folder
 from gitperch.pages.visitor import session_viewer
+from gitperch.routing import Route
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
