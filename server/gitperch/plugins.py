@@ -65,9 +65,8 @@ class Plugins:
             module, _, name = place.partition(":")
             classes.append(getattr(importlib.import_module(module), name))
         if _others_registered():
-            from importlib.metadata import (
-                entry_points,
-            )  # late: it reads what every distribution says, and few servers need it
+            # Late: it reads what every distribution says, with modules that nothing else here needs.
+            from importlib.metadata import entry_points
 
             classes += [entry.load() for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name)]
         names: set[str] = set()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import resource
-from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitperch.config import ConfigError
@@ -24,7 +25,7 @@ def inside(module: str, owner: str, *names: str) -> Any:
         missing = next((f"{owner}.{name}" for name in names if not hasattr(found, name)), None)
     except (ImportError, AttributeError):
         missing = f"{module}.{owner}"
-    here = version("hypercorn")
+    here = _version()
     if missing or not here.startswith(f"{HYPERCORN}."):
         why = f" ({missing} is missing)" if missing else ""
         raise ConfigError(
@@ -32,6 +33,19 @@ def inside(module: str, owner: str, *names: str) -> Any:
             f" Install the one that requirements.lock names: pip install 'hypercorn=={HYPERCORN}.*'."
         )
     return found
+
+
+@functools.cache
+def _version() -> str:
+    """hypercorn's, as its distribution says."""
+    import hypercorn
+
+    folder = next(Path(hypercorn.__file__).parents[1].glob("hypercorn-*.dist-info"), None)
+    if folder:
+        return folder.name.removeprefix("hypercorn-").removesuffix(".dist-info")
+    from importlib.metadata import version  # late: twenty modules, to read what the folder's name says
+
+    return version("hypercorn")
 
 
 def allow_many() -> None:
