@@ -139,6 +139,7 @@ class Config:
     base_url: str = setting("", "the address people use; default http://localhost:PORT")
     preview_domain: str = setting("", "previews are at BRANCH-SITE.DOMAIN; default the base URL's host")
     trusted_proxies: tuple[str, ...] = setting((), "addresses whose X-Forwarded-For and -Proto are believed")
+    proxy_socket: str = setting("", "PATH of a Unix socket for a proxy on this machine, which is believed as those are")
     secret_key_file: str = setting(
         "",
         "file with the key that settings of previews are sealed with; default DATA/vault.key, made when it is needed",
@@ -268,6 +269,10 @@ def _is_pool(text: str) -> bool:
 
 def _completed(config: Config) -> Config:
     _check_previews(config.previews)
+    if config.proxy_socket and not config.proxy_socket.startswith("/"):
+        raise ConfigError(
+            f"proxy_socket is {config.proxy_socket!r}; it has to be a whole path, such as /run/gitperch/proxy.sock."
+        )
     _, port = config.listen_address
     if not config.ssh_listen_address[1]:
         raise ConfigError(

@@ -44,6 +44,7 @@ class Doorway:
         self._own = {config.host_name, "localhost"}
         self.failure: AppError | ConfigError | None = None
         self._trusted = frozenset(config.trusted_proxies)
+        self._by_file = bool(config.proxy_socket)
         self.git: ASGIApp | None = None
         """Serves what git asks for. It is asked most, and in haste, so that nothing stands before it."""
 
@@ -71,7 +72,9 @@ class Doorway:
         if scope["type"] == "lifespan":
             return await self._app(scope, receive, send)
         headers = Headers(scope=scope)
-        if self._trusted and scope.get("client") and scope["client"][0] in self._trusted:
+        client = scope.get("client")
+        # Nobody has no address but who comes by the Unix socket.
+        if client[0] in self._trusted if client else self._by_file:
             _believe(scope, headers, self._trusted)
         name = host_name(headers.get("host", ""))
         if name in self._own or _is_address(name):

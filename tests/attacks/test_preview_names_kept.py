@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 def label_of(said: str) -> str:
-    return re.findall(r"Preview  http://([a-z0-9-]+)\.", said)[0]
+    found = re.search(r"Preview  http://([a-z0-9-]+)\.", said)
+    assert found, said
+    return found[1]
 
 
 def push(server: Server, work: Path, name: str, user: str) -> str:

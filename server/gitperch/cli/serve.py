@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 
 from gitperch import memory
 from gitperch.cli import connections
+from gitperch.cli.proxy_socket import proxy_socket
 from gitperch.config import LOCK, Config, ConfigError, with_port
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from io import TextIOWrapper
 
     from gitperch.first_start import Welcome
@@ -32,7 +34,7 @@ def serve(config: Config) -> int:
     connections.allow_many()
     config.data.mkdir(parents=True, exist_ok=True)
     config.data.chmod(0o700)
-    with _only_one(config) as lock:
+    with _only_one(config) as lock, proxy_socket(config.proxy_socket) as for_proxy:
         listener = _listen(config)
         config = with_port(config, listener.getsockname()[1])
         # Commands in other processes name addresses too, and were not given this one's flags.
@@ -40,11 +42,11 @@ def serve(config: Config) -> int:
         print(config.base_url, file=lock, flush=True)
         # To the very end the port stays ours: an app of a preview could take it, and with it whatever a proxy in front sends.
         os.dup(listener.fileno())
-        asyncio.run(_serve(config, listener))
+        asyncio.run(_serve(config, [one for one in (listener, for_proxy) if one]))
     return 0
 
 
-async def _serve(config: Config, listener: socket.socket) -> None:
+async def _serve(config: Config, listeners: Sequence[socket.socket]) -> None:
     # Here and not above, so that `gitperch user add` does not wait for a web server to load.
     from hypercorn.asyncio import serve as hypercorn_serve
     from hypercorn.config import Config as HypercornConfig
@@ -61,7 +63,8 @@ async def _serve(config: Config, listener: socket.socket) -> None:
     short_way.install(previews)
     connections.take_long_messages(previews, PREVIEW_MESSAGE)
     settings = HypercornConfig()
-    settings.bind = [f"fd://{listener.fileno()}"]
+    # Of its own: it closes them.
+    settings.bind = [f"fd://{os.dup(listener.fileno())}" for listener in listeners]
     settings.loglevel = "WARNING"
     settings.include_server_header = False
     settings.graceful_timeout = 3.0

@@ -1,0 +1,129 @@
+"""Row 20: a proxy on the same machine as apps that run there. Who may open its socket speaks in its name, and nobody else does."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from base64 import b64encode
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gitperch.cli.proxy_socket import proxy_socket
+from gitperch.config import ConfigError, load
+from support.caddy import HOST, PREVIEWS, in_front_of_a_server
+from support.server import commit, free_port
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from support.caddy import Front
+
+APP = 1_900_000_007  # of the users that apps run as
+
+
+def attempt(line: socket.socket, host: str, name: str, *more: str) -> int:
+    """The status of a request with a wrong password."""
+    credentials = b64encode(f"{name}:wrong".encode()).decode()
+    path = "/alice/hidden.git/info/refs?service=git-upload-pack"
+    head = [f"GET {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Basic {credentials}\r\nConnection: close", *more]
+    with line:
+        line.sendall(("\r\n".join(head) + "\r\n\r\n").encode())
+        said = b""
+        while piece := line.recv(65536):
+            said += piece
+    return int(said.split()[1])
+
+
+@pytest.mark.skipif(not shutil.which("caddy"), reason="caddy is not installed (apt install caddy)")
+def test_caddy_is_believed_by_its_socket_and_an_app_on_the_machine_is_not(tmp_path: Path) -> None:
+    with in_front_of_a_server(tmp_path, certificates="none", by_socket=True, GITPERCH_ACCOUNTS_FAILURES="2") as front:
+        _all_works(front, tmp_path)
+
+        def through_caddy(client: str, name: str) -> int:
+            line = socket.create_connection(("127.0.0.1", front.port), 20, source_address=(client, 0))
+            return attempt(line, f"{HOST}:{front.port}", name)
+
+        assert [through_caddy("127.0.0.7", f"a{n}") for n in range(3)] == [401, 401, 429]
+        assert through_caddy("127.0.0.8", "b") == 401
+        # An app, at the port: whatever it claims, its failures are its own, and it cannot have another shut out.
+        claims = [
+            attempt(
+                socket.create_connection(("127.0.0.1", front.server.port), 20),
+                f"{HOST}:{front.port}",
+                f"c{n}",
+                f"X-Forwarded-For: 127.0.0.{9 + n % 2}",
+            )
+            for n in range(5)
+        ]
+        assert claims == [401, 401, 429, 429, 429]
+        assert through_caddy("127.0.0.9", "d") == 401
+    assert not (tmp_path / "p").exists()
+
+
+def _all_works(front: Front, folder: Path) -> None:
+    front.server.cli("repo", "add", "alice/thing", "--public")
+    commit(folder / "work", {"index.html": "by a file"})
+    address = f"http://{front.server.admin}:{front.server.password}@{HOST}:{front.port}/alice/thing.git"
+    front.server.git("push", address, "main", cwd=folder / "work")
+    assert front.get(f"main-thing.{PREVIEWS}:{front.port}") == (200, "by a file")
+    front.server.git("clone", "-q", f"http://{HOST}:{front.port}/alice/thing.git", str(folder / "clone"))
+    # Caddy asks for names by the address, and nobody through Caddy does.
+    assert front.server.get(f"/preview-ask?domain=main-thing.{PREVIEWS}").status == 200
+    assert front.get(HOST, f"/preview-ask?domain=main-thing.{PREVIEWS}")[0] == 404
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="only root can become another user")
+def test_an_apps_user_cannot_open_it_and_the_proxys_group_can(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for above in (*tmp_path.parents, tmp_path):
+        if above.name.startswith("pytest-"):
+            above.chmod(0o755)
+    tmp_path.chmod(0o755)
+    os.chown(folder, 0, APP + 1)
+    folder.chmod(0o2750)
+    path = folder / "proxy.sock"
+    script = "import socket,sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])"
+
+    def opens(group: int) -> subprocess.CompletedProcess[str]:
+        become = ["setpriv", f"--reuid={APP}", f"--regid={group}", "--clear-groups", "--"]
+        return subprocess.run(
+            [*become, sys.executable, "-I", "-c", script, str(path)], capture_output=True, text=True, check=False
+        )
+
+    with proxy_socket(str(path)) as listener:
+        assert listener
+        listener.listen()
+        assert path.stat().st_mode & 0o7777 == 0o660
+        assert path.stat().st_gid == APP + 1  # the folder's, as the guide has it made
+        assert "PermissionError" in opens(APP).stderr
+        allowed = opens(APP + 1)
+        assert allowed.returncode == 0, allowed.stderr
+    assert not path.exists()
+
+
+def test_what_a_killed_server_left_is_replaced_and_anything_else_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "p"
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(path))
+    with proxy_socket(str(path)) as listener:
+        assert listener
+        listener.listen()
+        with pytest.raises(ConfigError, match="Another server listens at"), proxy_socket(str(path)):
+            pass
+    path.write_text("something else")
+    with pytest.raises(ConfigError, match="is no socket"), proxy_socket(str(path)):
+        pass
+    assert path.read_text() == "something else"
+    for wrong in (tmp_path / "nowhere" / "p", tmp_path / ("p" * 200)):
+        with pytest.raises(ConfigError, match="Name another file in proxy_socket"), proxy_socket(str(wrong)):
+            pass
+
+
+def test_a_path_that_depends_on_where_one_is_stops_the_start(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"proxy_socket is 'p\.sock'; it has to be a whole path"):
+        load({"data": tmp_path, "listen": f"127.0.0.1:{free_port()}"}, {"GITPERCH_PROXY_SOCKET": "p.sock"})
