@@ -25,7 +25,7 @@ def inside(module: str, owner: str, *names: str) -> Any:
         missing = next((f"{owner}.{name}" for name in names if not hasattr(found, name)), None)
     except (ImportError, AttributeError):
         missing = f"{module}.{owner}"
-    here = _version()
+    here = version("hypercorn")
     if missing or not here.startswith(f"{HYPERCORN}."):
         why = f" ({missing} is missing)" if missing else ""
         raise ConfigError(
@@ -36,16 +36,16 @@ def inside(module: str, owner: str, *names: str) -> Any:
 
 
 @functools.cache
-def _version() -> str:
-    """hypercorn's, as its distribution says."""
+def version(distribution: str) -> str:
+    """As importlib.metadata's, which would bring twenty modules along to read what a folder beside hypercorn's is called."""
     import hypercorn
 
-    folder = next(Path(hypercorn.__file__).parents[1].glob("hypercorn-*.dist-info"), None)
+    folder = next(Path(hypercorn.__file__).parents[1].glob(f"{distribution}-*.dist-info"), None)
     if folder:
-        return folder.name.removeprefix("hypercorn-").removesuffix(".dist-info")
-    from importlib.metadata import version  # late: twenty modules, to read what the folder's name says
+        return folder.name.removeprefix(f"{distribution}-").removesuffix(".dist-info")
+    from importlib import metadata
 
-    return version("hypercorn")
+    return metadata.version(distribution)
 
 
 def allow_many() -> None:
