@@ -1,20 +1,23 @@
 """Commits read out of packs many at once, without a map of them: gitformat-pack(5), index version 2, SHA-1.
 
 libgit2 finds each object by a dozen looks at a mapped index, and each look may be another page: half a window's time goes into page faults,
-and 36 MB of index stay with this process. Here ids are spread so evenly that one read where an id has to be finds it nearly always.
+and 36 MB of index stay with this process. Here a window is one stretch of the pack, read from end to end, in which each commit is known by
+its own digest. What lies elsewhere is looked up: ids are spread so evenly that one read where it has to be finds it nearly always.
 Whatever is not as usual (loose, a delta to an object of another pack, a large offset, damage) is left to libgit2.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import struct
 import weakref
 import zlib
+from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
 LARGE = 16 << 20
@@ -23,6 +26,8 @@ LARGE = 16 << 20
 MOST = 8
 """Packs; libgit2 has an index of many (multi-pack-index)."""
 
+# preadv(2): answer from memory or not at all; not every system can.
+_NOWAIT: int | None = getattr(os, "RWF_NOWAIT", None)
 _MAGIC = b"\xfftOc\x00\x00\x00\x02"
 _FANOUT = struct.Struct(">256I")
 _TABLES = len(_MAGIC) + _FANOUT.size
@@ -32,7 +37,10 @@ _AROUND = 96
 _FAR = 1 << 31  # an offset that is in a table of its own
 _COMMIT, _DELTA = 1, 6
 _USUAL = 640  # bytes, packed; nearly no commit has more
-_PIECE = 1 << 13
+_PACKED = 200  # bytes; about what a commit has
+_PIECE = 1 << 15
+_PROBES = 8  # where a window is in a pack
+_STRANGE = 32  # commits in a row that nobody asked for: what else was is elsewhere
 _LARGEST = 1 << 16
 _DEPTH = 50
 
@@ -57,8 +65,6 @@ class Pack:
         for low, high in map(self._place, oids):
             _fetch(self._index, _TABLES + low * _SIZE, (high - low) * _SIZE)
             _fetch(self._index, self._offsets + low * 4, (high - low) * 4)
-        for offset in sorted(filter(None, (self.find(oid) for oid in oids))):
-            _fetch(self._pack, offset, _USUAL)
 
     def _place(self, oid: bytes) -> tuple[int, int]:
         """Between which numbers an oid is, if it is here: nearly always."""
@@ -78,34 +84,89 @@ class Pack:
         offset = int.from_bytes(os.pread(self._index, 4, self._offsets + (low + at // _SIZE) * 4), "big")
         return None if offset >= _FAR else offset
 
-    def commits(self, oids: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
-        """Those that are found. Whose rows are neighbours are neighbours in a pack, too, so that one read may do for many."""
-        begin, data = 0, memoryview(b"")
-        for offset, oid in sorted((offset, oid) for oid in oids if (offset := self.find(oid)) is not None):
-            if offset + _USUAL > begin + len(data):
-                begin, data = offset, memoryview(os.pread(self._pack, _PIECE, offset))
-            commit = self._commit(offset, data[offset - begin :])
-            if commit is not None:
-                yield oid, commit
+    def commits(self, oids: Sequence[bytes]) -> dict[bytes, bytes]:
+        """Those that are found. Whose rows are neighbours are neighbours in a pack, too: few are looked up, they are read one by one."""
+        begin = self._begin(oids)
+        if begin is None:
+            return {}
+        wanted, strange = set(oids), 0
+        found: dict[bytes, bytes] = {}
+        for oid, commit in islice(self._from(begin, len(oids)), 2 * len(oids) + _STRANGE):
+            if oid in wanted:
+                found[oid], strange = commit, 0
+                if len(found) == len(wanted):
+                    return found
+            elif (strange := strange + 1) > _STRANGE:
+                break
+        others = [oid for oid in oids if oid not in found]
+        self.ahead(others)
+        places = sorted((offset, oid) for oid in others if (offset := self.find(oid)))
+        for offset, _ in places:
+            _fetch(self._pack, offset, _USUAL)
+        for offset, oid in places:
+            content, _ = self._commit(offset, self._read(offset, _USUAL), {})
+            if content and _oid(content) == oid:
+                found[oid] = content
+        return found
 
-    def _commit(self, offset: int, data: memoryview, depth: int = 0) -> bytes | None:
-        """The commit that begins at an offset, where `data` has been read; None for anything else."""
+    def _begin(self, oids: Sequence[bytes]) -> int | None:
+        """Where most of these begin, as far as some of them tell; None where these are not here. What a tag names lies apart."""
+        probes = [*oids[:: len(oids) // _PROBES + 1], *oids[-2:]]
+        self.ahead(probes)
+        found = sorted(filter(None, map(self.find, probes)))
+        if not found:
+            return None
+        middle = found[len(found) // 2]
+        return next(offset for offset in found if middle - offset <= len(oids) * _USUAL)
+
+    def _from(self, offset: int, about: int) -> Iterator[tuple[bytes, bytes]]:
+        """(oid, content) of the commits that lie one after the other from an offset on, until something else does."""
+        begin, data = offset, memoryview(b"")
+        known: dict[int, bytes] = {}
+        _fetch(self._pack, offset, about * _PACKED)
+        while True:
+            if offset + _USUAL > begin + len(data):
+                begin, data = offset, self._read(offset, _PIECE)
+            commit, size = self._commit(offset, data[offset - begin :], known)
+            if commit is None:
+                return
+            known[offset] = commit
+            yield _oid(commit), commit
+            offset += size
+
+    def _read(self, offset: int, length: int) -> memoryview:
+        return memoryview(os.pread(self._pack, length, offset))
+
+    def _commit(
+        self, offset: int, data: memoryview, known: Mapping[int, bytes], depth: int = 0
+    ) -> tuple[bytes | None, int]:
+        """The commit that begins at an offset, where `data` has been read, and its size there; None for anything else.
+
+        `known` are others by their offsets.
+        """
         kind, size, at = _head(data)
         if size > _LARGEST or depth > _DEPTH:
-            return None
+            return None, 0
         base: bytes | None = None
         if kind == _DELTA:
             back, at = _distance(data, at)
-            base = self._commit(offset - back, memoryview(os.pread(self._pack, _USUAL, offset - back)), depth + 1)
+            there = offset - back
+            base = known.get(there)
+            if base is None:
+                base, _ = self._commit(there, self._read(there, _USUAL), known, depth + 1)
         if kind != _COMMIT and base is None:
-            return None
-        try:
-            content = zlib.decompress(data[at:], bufsize=size or 1)
-        except zlib.error:  # most likely there is more of it
-            content = zlib.decompress(os.pread(self._pack, 2 * _LARGEST, offset + at), bufsize=size or 1)
-        if len(content) != size:
-            return None
-        return content if base is None else _patched(base, content)
+            return None, 0
+        unpack = zlib.decompressobj()
+        some = data[at : at + _USUAL]
+        content = unpack.decompress(some, size + 1)
+        end = at + len(some)
+        if not unpack.eof:
+            rest = self._read(offset + end, 2 * _LARGEST)
+            content += unpack.decompress(rest, size + 1)
+            end += len(rest)
+        if len(content) != size or not unpack.eof:
+            return None, 0
+        return content if base is None else _patched(base, content), end - len(unpack.unused_data)
 
 
 def are_large(path: Path) -> bool:
@@ -148,8 +209,7 @@ class Packs:
         for pack in self._packs:
             missing = [bytes.fromhex(oid) for oid in oids if oid not in found]
             try:
-                pack.ahead(missing)
-                found |= {oid.hex(): commit for oid, commit in pack.commits(missing)}
+                found |= {oid.hex(): commit for oid, commit in pack.commits(missing).items()}
             except (OSError, IndexError, zlib.error):
                 continue  # libgit2 is going to say what is wrong
         return found
@@ -162,18 +222,24 @@ def _opened(owner: object, file: Path) -> int:
 
 
 def _fetch(descriptor: int, offset: int, length: int) -> None:
-    os.posix_fadvise(descriptor, offset, length, os.POSIX_FADV_WILLNEED)
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(descriptor, offset, length, os.POSIX_FADV_WILLNEED)
 
 
 def _is_cached(descriptor: int, offset: int) -> bool:
     """Whether the system has this without asking the disk; also where it cannot tell."""
-    try:
-        os.preadv(descriptor, [bytearray(1)], offset, os.RWF_NOWAIT)
-    except BlockingIOError:
-        return False
-    except OSError:
-        pass
+    if _NOWAIT is not None:
+        try:
+            os.preadv(descriptor, [bytearray(1)], offset, _NOWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            pass
     return True
+
+
+def _oid(commit: bytes) -> bytes:
+    return hashlib.sha1(b"commit %d\0" % len(commit) + commit, usedforsecurity=False).digest()
 
 
 def _head(data: memoryview) -> tuple[int, int, int]:
