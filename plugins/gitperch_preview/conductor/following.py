@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gitperch_preview.conductor.stage import Stage
     from gitperch_preview.contract import Recipe
 
-BEGIN_SECONDS = 5.0  # that it may take until a push has become a deployment
+BEGIN_SECONDS = 20.0  # that it may take until a push has become deployments, on a machine that has much else to do
 LOOK_SECONDS = 0.15  # between looks at a log
 LINE_LIMIT = 400  # characters
 _INDENT = " " * 7
@@ -41,10 +41,11 @@ async def told(
 ) -> AsyncIterator[str]:
     """Lines for whoever pushed: of each branch what was found, or, if there are `seconds` to follow it, its log as it grows, and what
     became of it."""
+    begun_by = time.monotonic() + BEGIN_SECONDS
     until = time.monotonic() + seconds
     for each in pushed:
         if seconds:
-            async for line in _one(stage, repo, each, until):
+            async for line in _one(stage, repo, each, begun_by, until):
                 yield _plain(line)
         else:
             for line in (*_found(each), *(_stays(stage, repo, each) if each.recipe.problem else ())):
@@ -80,8 +81,11 @@ def _stays(stage: Stage, repo: Repository, told: Told) -> list[str]:
     return [f"{_INDENT}The version before stays at {told.url}"] if branch and branch.serving else []
 
 
-async def _one(stage: Stage, repo: Repository, each: Told, until: float) -> AsyncIterator[str]:
-    begun = await stage.news.until(lambda: _deployment(stage, repo, each.branch, each.oid), BEGIN_SECONDS)
+async def _one(stage: Stage, repo: Repository, each: Told, begun_by: float, until: float) -> AsyncIterator[str]:
+    def first() -> int | None:
+        return 0 if stage.closing else _deployment(stage, repo, each.branch, each.oid)
+
+    begun = await stage.news.until(first, max(0.0, begun_by - time.monotonic()))
     if not begun or each.recipe.problem:
         for line in (*_found(each), *(_stays(stage, repo, each) if each.recipe.problem else ())):
             yield line
