@@ -41,7 +41,7 @@ async def refusal(it: House, name: str, query: str = "", **headers: str) -> tupl
 
 async def closing(socket: Any) -> int:
     """The code with which the server closes `socket`."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         with contextlib.suppress(ConnectionClosed):
             while True:
                 await socket.recv()

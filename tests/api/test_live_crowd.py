@@ -69,7 +69,7 @@ def test_a_page_hears_after_a_restart_what_it_missed_before_and_meanwhile(own_se
     address = f"ws://localhost:{own_server.port}/api/repos/alice/open/live"
     own_server.get("/api/repos/alice/open/graph")
     with connect(address) as page:
-        seen = json.loads(page.recv(10))["id"]
+        seen = json.loads(page.recv(60))["id"]
     before = commit(work, {"a": "2"})
     own_server.git("push", "--quiet", "origin", "HEAD:main", cwd=work)
     own_server.stop()
@@ -81,7 +81,7 @@ def test_a_page_hears_after_a_restart_what_it_missed_before_and_meanwhile(own_se
     told: list[list[str]] = []
     with connect(f"{address}?after={seen}") as page:
         while not told or told[-1][2] != meanwhile:
-            message = json.loads(page.recv(10))
+            message = json.loads(page.recv(60))
             if message["type"] == "graph.changed":
                 told += message["refs"]
     assert [new for _, _, new in told][-2:] == [before, meanwhile]

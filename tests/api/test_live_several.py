@@ -35,7 +35,7 @@ def live(it: House, *names: str, after: int | None = None, **headers: str) -> co
 
 
 async def told(socket: Any) -> dict[str, Any]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         found: dict[str, Any] = json.loads(await socket.recv())
     return found
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def told(server: Server) -> list[dict[str, Any]]:
     """Every recorded change of a preview, oldest first, once nothing waits to be delivered."""
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     with sqlite3.connect(server.data / "gitperch.db", timeout=20) as db:
         while db.execute("SELECT 1 FROM deliveries").fetchone() and time.monotonic() < until:
             time.sleep(0.02)
@@ -72,7 +72,7 @@ def test_a_push_of_many_branches_has_a_preview_for_each(server: Server, tmp_path
     said = server.git("push", server.remote("alice/many"), "--all", cwd=tmp_path)
     assert "and 596 more" in said
     assert len([change for change in told(server) if "-many" in change["url"]]) == 601
-    assert time.monotonic() - begun < 30
+    assert time.monotonic() - begun < 90
 
 
 def test_lost_host_names_come_back_with_the_next_start(own_server: Server, tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_lost_host_names_come_back_with_the_next_start(own_server: Server, tmp_p
         )
     db.close()
     own_server.start()
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while len(told(own_server)) < len(before) + 2 and time.monotonic() < until:
         time.sleep(0.05)
     last = told(own_server)[len(before) :]

@@ -65,5 +65,5 @@ def test_an_open_page_hears_of_ten_pushes_over_the_same_socket(front: Front) -> 
     with connect(address, sock=front.connected(), ssl=front.trusted(), origin=Origin(origin)) as socket:
         for number in range(10):
             push(front, f"page {number}")
-            while '"preview.changed"' not in str(socket.recv(20)):
+            while '"preview.changed"' not in str(socket.recv(60)):
                 pass

@@ -75,7 +75,7 @@ def shown(repo: Repository) -> list[str]:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 -- what is waited for is outside of this loop
             await asyncio.sleep(0.01)
 

@@ -69,7 +69,7 @@ def test_a_gzip_bomb_bursts_early(house: Server) -> None:
         "POST", "/alice/thing.git/git-upload-pack", user="alice", headers=POST | {"Content-Encoding": "gzip"}, body=bomb
     )
     assert answer.status in (200, 413)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
     assert house.get("/healthz").status == 200
 
 
@@ -101,7 +101,7 @@ def test_a_stalled_upload_is_let_go(own_server: Server, tmp_path: Path) -> None:
         time.sleep(0.3)
         began = time.monotonic()
         own_server.git("ls-remote", own_server.remote("alice/slow"))  # waits for the only place
-        assert time.monotonic() - began < 15
+        assert time.monotonic() - began < 30
 
 
 def test_refs_of_the_servers_own_and_unprintable_ones_are_refused_in_a_sentence(house: Server, tmp_path: Path) -> None:

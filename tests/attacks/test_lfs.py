@@ -58,7 +58,7 @@ def incoming(server: Server) -> list[str]:
     return [path.name for path in folder.iterdir()] if folder.exists() else []
 
 
-def until_none_incoming(server: Server, seconds: float = 10) -> None:
+def until_none_incoming(server: Server, seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while incoming(server) and time.monotonic() < end:
         time.sleep(0.02)
@@ -236,7 +236,7 @@ def test_a_broken_upload_leaves_nothing(house: Server) -> None:
     content = os.urandom(2 << 20)
     [answer] = batch(house, "alice/shared", "upload", content, user="alice")
     with send(house, put_head(house, answer["actions"]["upload"], len(content)), content[: 1 << 20]):
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while not incoming(house) and time.monotonic() < end:
             time.sleep(0.01)
         assert incoming(house)
@@ -265,7 +265,7 @@ def test_an_upload_that_drips_is_over_with_its_time(own_server: Server) -> None:
     with send(own_server, put_head(own_server, answer["actions"]["upload"], len(content))) as dripping:
         dripping.setblocking(False)
         head, at = b"", 0
-        while not head and time.monotonic() - began < 10:
+        while not head and time.monotonic() - began < 60:
             dripping.send(content[at : at + 1])
             at += 1
             time.sleep(0.05)
@@ -338,7 +338,7 @@ def test_an_object_is_never_a_page_of_this_origin(house: Server) -> None:
 
 
 def test_readers_that_take_nothing_are_let_go(own_server: Server) -> None:
-    own_server.settings["GITPERCH_GIT_STALL_SECONDS"] = "1"
+    own_server.settings["GITPERCH_GIT_STALL_SECONDS"] = "3"
     own_server.restart()
     own_server.cli("repo", "add", "alice/thing", "--private")
     content = os.urandom(16 << 20)
@@ -361,12 +361,12 @@ def test_readers_that_take_nothing_are_let_go(own_server: Server) -> None:
 
     stalled = [send(own_server, head) for _ in range(8)]
     try:
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while opened() < 8 and time.monotonic() < end:
             time.sleep(0.02)
         assert opened() == 8
         assert act(own_server, action).body == content, "others are served meanwhile"
-        while opened() and time.monotonic() < end + 10:
+        while opened() and time.monotonic() < end + 60:
             time.sleep(0.1)
         assert not opened()
     finally:

@@ -61,7 +61,7 @@ def test_nobody_gets_the_servers_port_while_apps_still_run(tmp_path: Path) -> No
     def respond(line: Line, head: bytes) -> None:
         assert head
         asked.set()
-        stopped.wait(20)
+        stopped.wait(60)
         line.answer(b"late")
 
     for server in running(tmp_path / "s"):
@@ -71,7 +71,7 @@ def test_nobody_gets_the_servers_port_while_apps_still_run(tmp_path: Path) -> No
         with serving(respond) as app, socket.create_connection(("127.0.0.1", server.port), 20) as line:
             server.say("main", "ready", app.port)
             line.sendall(b"GET / HTTP/1.1\r\nHost: main-thing.localhost\r\n\r\n")
-            assert asked.wait(20)
+            assert asked.wait(60)
             process = server.process
             assert process
             process.send_signal(signal.SIGTERM)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from support.server import Server
 
 LEFT = "WebSocket is closed before the connection is established"  # so Chromium calls a page that is left early
-WAIT = 20_000  # ms for anything to appear: whoever waits so long is on a very busy machine, or waits in vain
+WAIT = 45_000  # ms for anything to appear: whoever waits so long is on a very busy machine, or waits in vain
 expect.set_options(timeout=WAIT)
 
 OpenPage = "Callable[..., Page]"

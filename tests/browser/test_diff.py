@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -118,10 +119,10 @@ def test_the_details_show_changes_beside_the_graph_or_below(page: Page, server: 
     graph.settle()
     file(page, "code/program.py").locator("summary").click()
     expect(file(page, "code/program.py").locator("table.split")).to_have_count(1)
-    assert panel.evaluate("it => it.clientWidth") == below
+    expect(panel).to_have_js_property("clientWidth", below)
     panel.get_by_title("Begin").click()
     expect(panel.get_by_role("heading", name="Begin")).to_be_visible()
-    assert git("rev-parse", "main~2", cwd=work).stdout.strip() in page.url
+    expect(page).to_have_url(re.compile(git("rev-parse", "main~2", cwd=work).stdout.strip()))
 
 
 def test_files_are_walked_in_the_details_by_keys_that_the_graph_has_left(page: Page, server: Server, oid: str) -> None:

@@ -64,13 +64,24 @@ def labels(graph: GraphPage) -> list[list[str]]:
     return [graph.row(number).locator(".chip-name").all_text_contents() for number in range(1, 25)]
 
 
+def at_rest(graph: GraphPage) -> tuple[list[str], list[list[str]], str]:
+    """Subjects, labels and lanes when nothing moves any more."""
+    graph.settle()
+    last, now = None, (graph.subjects(), labels(graph), drawn(graph.page))
+    while last != now:
+        graph.page.wait_for_timeout(500)
+        last, now = now, (graph.subjects(), labels(graph), drawn(graph.page))
+    return now
+
+
 def test_pushes_are_drawn_without_asking_and_as_if_opened_now(signed_in: Page, server: Server, work: Work) -> None:
     name = "alice/deltas"
     work.git("remote", "add", "origin", server.remote(name))
     work.git("push", "--quiet", "origin", "main", "early")
-    graph = GraphPage(signed_in, server, name).open()
-    graph.settle()
-    signed_in.wait_for_timeout(800)  # the page looks once whether it missed something while it was opened
+    with signed_in.expect_response(lambda answer: answer.url.endswith(f"{name}/graph?at=0&rows=1")):
+        graph = GraphPage(signed_in, server, name).open()
+        graph.settle()
+    # The page has looked once whether it missed something while it was opened.
     asked: list[str] = []
     signed_in.on("request", lambda request: asked.append(request.url) if f"{name}/graph?" in request.url else None)
 
@@ -92,11 +103,9 @@ def test_pushes_are_drawn_without_asking_and_as_if_opened_now(signed_in: Page, s
     expect(graph.chip("early")).to_have_count(0)
     assert asked == []
 
-    signed_in.wait_for_timeout(500)
-    before = (graph.subjects(), labels(graph), drawn(signed_in))
+    followed = at_rest(graph)
     signed_in.reload()
     expect(graph.row(1)).to_contain_text("Take early in")
-    graph.settle()
-    signed_in.wait_for_timeout(500)
-    assert (graph.subjects(), labels(graph)) == before[:2]
-    assert drawn(signed_in) == before[2]
+    opened = at_rest(graph)
+    assert opened[:2] == followed[:2]
+    assert opened[2] == followed[2]

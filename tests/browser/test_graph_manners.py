@@ -137,11 +137,11 @@ def test_who_is_far_away_is_told_how_much_is_new_after_a_great_push_and_less_aft
     before = graph.place("Note 3")
     rain(clone, 1500)
     server.git("push", "--quiet", "origin", "main", cwd=clone)
-    expect(signed_in.get_by_role("button", name="1,500 new commits")).to_be_visible(timeout=20_000)
+    expect(signed_in.get_by_role("button", name="1,500 new commits")).to_be_visible()
     assert graph.place("Note 3") == pytest.approx(before, abs=1)
     server.git("push", "--quiet", "--force", "origin", "main~1300:main", cwd=clone)
     news = signed_in.get_by_role("button", name="200 new commits")
-    expect(news).to_be_visible(timeout=20_000)
+    expect(news).to_be_visible()
     news.focus()
     signed_in.keyboard.press("Enter")
     expect(graph.commit("Rain 199")).to_be_visible()
@@ -217,7 +217,7 @@ def test_details_that_a_lost_server_kept_back_come_when_it_is_there_again(
     page.keyboard.press("Enter")
     expect(graph.details).to_contain_text("The server does not answer.")
     own_server.start()
-    expect(graph.details.get_by_role("heading", name="Dig")).to_be_visible(timeout=20_000)
+    expect(graph.details.get_by_role("heading", name="Dig")).to_be_visible()
     expect(graph.live).to_have_text("Live")
 
 

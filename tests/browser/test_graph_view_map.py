@@ -119,20 +119,22 @@ def test_a_lost_answer_is_asked_for_again_and_leaves_no_hole(graph: GraphPage, c
 
 
 def test_a_history_that_is_being_laid_out_shows_how_far_it_is(page: Page, server: Server, long: str) -> None:
-    asked = []
+    asked: list[str] = []
+    seen: list[bool] = []
 
     def answer(route: Route) -> None:
         asked.append(route.request.url)
-        if len(asked) > 4:
+        if seen:
             route.continue_()
             return
-        body = {"building": True, "progress": 0.2 * len(asked), "commits": 1_250_000}
+        body = {"building": True, "progress": 0.2 * min(len(asked), 4), "commits": 1_250_000}
         route.fulfill(status=202, content_type="application/json", body=json.dumps(body))
 
     page.route("**/graph?at=0&rows=192", answer)
     page.goto(f"{server.url}/{long}?at=0")
     expect(page.get_by_text("Laying out the history")).to_be_visible()
     expect(page.get_by_text(re.compile(r"^1,250,000 commits · [2-8]0 %$"))).to_be_visible()
+    seen.append(True)
     graph = GraphPage(page, server, long)
     expect(graph.commit(f"Commit {COMMITS}")).to_be_visible()
     expect(page.get_by_text("Laying out the history")).to_be_hidden()

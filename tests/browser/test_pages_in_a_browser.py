@@ -103,6 +103,7 @@ def test_signing_in_and_making_a_repository_by_keyboard_alone(open_page: Callabl
     page = open_page(base_url=server.url)
     page.goto("/new")
     assert "/signin?next=/new" in page.url
+    page.wait_for_selector("[autofocus]:focus")
     page.keyboard.type(server.admin)
     page.keyboard.press("Tab")
     page.keyboard.type(server.password)
@@ -114,10 +115,10 @@ def test_signing_in_and_making_a_repository_by_keyboard_alone(open_page: Callabl
     page.keyboard.type("Made without a mouse")
     page.keyboard.press("Tab")
     page.keyboard.press("ArrowDown")
-    assert page.get_by_label("Public").is_checked()
+    expect(page.get_by_label("Public")).to_be_checked()
     page.keyboard.press("Enter")
     page.wait_for_url(f"{server.url}/alice/typed")
-    assert page.get_by_text("Made without a mouse").is_visible()
+    expect(page.get_by_text("Made without a mouse")).to_be_visible()
 
 
 def test_the_first_tab_offers_to_skip_to_the_content(visit: Callable[..., Page]) -> None:
@@ -129,7 +130,7 @@ def test_the_first_tab_offers_to_skip_to_the_content(visit: Callable[..., Page])
     assert box
     assert box["y"] >= 0
     page.keyboard.press("Enter")
-    assert page.evaluate("document.activeElement.id") == "main"
+    expect(page.locator("#main")).to_be_focused()
 
 
 def test_whatever_has_the_focus_shows_it(visit: Callable[..., Page], oid: str) -> None:
@@ -149,10 +150,10 @@ def test_the_account_menu_opens_and_closes_from_the_keyboard(visit: Callable[...
     menu = page.get_by_label("Account of alice")
     menu.focus()
     page.keyboard.press("Enter")
-    assert page.get_by_role("link", name="Account and tokens").is_visible()
+    expect(page.get_by_role("link", name="Account and tokens")).to_be_visible()
     page.keyboard.press("Escape")
-    assert not page.get_by_role("link", name="Account and tokens").is_visible()
-    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Account of alice"
+    expect(page.get_by_role("link", name="Account and tokens")).to_be_hidden()
+    expect(page.get_by_label("Account of alice")).to_be_focused()
 
 
 def test_the_theme_is_chosen_with_a_button_and_kept(visit: Callable[..., Page]) -> None:
@@ -190,11 +191,12 @@ def test_revoking_a_token_asks_first(visit: Callable[..., Page]) -> None:
     revoke = page.get_by_role("button", name="Revoke kept-or-not")
     revoke.click()
     page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
-    assert revoke.is_visible()
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(revoke).to_be_visible()
     revoke.click()
     page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
     page.get_by_text("The token is revoked").wait_for()
-    assert not revoke.is_visible()
+    expect(revoke).to_be_hidden()
 
 
 def test_pages_can_be_read_and_forms_sent_without_scripts(visit: Callable[..., Page], oid: str) -> None:
@@ -202,14 +204,14 @@ def test_pages_can_be_read_and_forms_sent_without_scripts(visit: Callable[..., P
     page.goto("/alice/garden/tree")
     page.get_by_role("link", name="Folder docs").click()
     page.get_by_role("link", name="a.md").click()
-    assert page.get_by_role("heading", name="A", exact=True).is_visible()
+    expect(page.get_by_role("heading", name="A", exact=True)).to_be_visible()
     page.goto(f"/alice/garden/commit/{oid}")
-    assert page.get_by_text("2 files changed").is_visible()
+    expect(page.get_by_text("2 files changed")).to_be_visible()
     assert page.get_by_role("button", name="Copy the commit id").count() == 0
     page.goto("/alice/garden/settings")
     page.get_by_label("Description").fill("Sent without a script")
     page.get_by_role("button", name="Save").click()
-    assert page.get_by_text("The settings are saved").is_visible()
+    expect(page.get_by_text("The settings are saved")).to_be_visible()
 
 
 def test_nothing_moves_for_those_who_asked_for_stillness(visit: Callable[..., Page], oid: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from support.previews import QUICK, Site, app, wait
+from support.previews import QUICK, Site, app, held, wait
 from support.server import PASSWORD, Server
 
 if TYPE_CHECKING:
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
     from browser.conftest import Complaints
 
-SLOW = "sleep 1; echo '\x1b[32mbuilt\x1b[0m well'"
-LISTENS = 15_000  # ms for an app to come up
+SAYS = "echo '\x1b[32mbuilt\x1b[0m well'"
 
 
 @pytest.fixture(scope="module")
@@ -81,11 +80,14 @@ def test_a_push_is_followed_from_the_queue_to_ready_without_a_reload(signed_in: 
     expect(row(page, "main").get_by_role("button", name="Restart")).to_have_count(0)
     expect(page.locator("#live")).to_have_text("Live")
     states(page, "feature/cart")
-    site.push(app("cart", build=SLOW), "feature/cart")
     cart = row(page, "feature/cart")
-    expect(cart).to_contain_text("Building")
-    expect(cart.get_by_role("button")).to_have_text(["", "Stop"])  # the first one copies the address
-    expect(cart.get_by_role("button", name="Sleep feature/cart")).to_be_visible(timeout=LISTENS)
+    with held() as starts:
+        with held() as builds:
+            site.push(app("cart", before=f"import os; os.system({starts!r})", build=builds), "feature/cart")
+            expect(cart).to_contain_text("Building")
+            expect(cart.get_by_role("button")).to_have_text(["", "Stop"])  # the first one copies the address
+        expect(cart).to_contain_text("Starting")
+    expect(cart.get_by_role("button", name="Sleep feature/cart")).to_be_visible()
     expect(cart).to_contain_text("Ready")
     expect(cart).to_contain_text(re.compile(r"\d MB · process"))
     seen = page.evaluate("window.seen")
@@ -108,7 +110,7 @@ def test_sleep_and_wake_by_button(signed_in: Page, site: Site) -> None:
     assert site.state() == "sleeping"
     expect(main).to_be_focused()  # and no other button, which a second press would push
     main.get_by_role("button", name="Wake main").click()
-    expect(main).to_contain_text("Ready", timeout=LISTENS)
+    expect(main).to_contain_text("Ready")
     main.get_by_role("button", name="Stop main").click()
     expect(main).to_contain_text("Stopped")
     expect(main.get_by_role("button", name="Start main")).to_be_visible()
@@ -117,25 +119,27 @@ def test_sleep_and_wake_by_button(signed_in: Page, site: Site) -> None:
 
 def test_a_log_streams_stays_at_its_end_and_lets_people_read(signed_in: Page, site: Site) -> None:
     page = signed_in
-    before = "import threading, time\ndef say():\n    for n in range(400):\n"
+    before = "import threading, time\ndef say():\n    for n in range(4000):\n"
     before += "        print('line', n, flush=True)\n        time.sleep(0.05)\n"
-    site.push(app("talks", before=before + "threading.Timer(1, say).start()", build=SLOW), "feature/talk")
-    site.until("building", "feature/talk")
-    page.goto(f"{site.server.url}/alice/{site.name}/previews/feature/talk")
     log = page.get_by_role("log")
-    expect(log).to_contain_text("Building feature/talk")
+    with held() as builds:
+        files = app("talks", before=before + "threading.Timer(1, say).start()", build=f"{builds}; {SAYS}")
+        site.push(files, "feature/talk")
+        site.until("building", "feature/talk")
+        page.goto(f"{site.server.url}/alice/{site.name}/previews/feature/talk")
+        expect(log).to_contain_text("Building feature/talk")
     expect(log.locator(".sgr-2", has_text="built")).to_be_visible()
     assert "\x1b" not in (log.text_content() or "")
-    expect(page.get_by_role("heading", name="Ready")).to_be_visible(timeout=LISTENS)
-    expect(log).to_contain_text("line 40", timeout=LISTENS)
+    expect(page.get_by_role("heading", name="Ready")).to_be_visible()
+    expect(log).to_contain_text("line 40")
     at_end = "log => log.scrollTop + log.clientHeight >= log.scrollHeight - 20"
-    assert log.evaluate(at_end)
+    wait(lambda: log.evaluate(at_end), "the end is in sight")
     log.evaluate("log => log.scrollTop = 0")
     more = page.get_by_role("button", name=re.compile(r"\d+ new lines"))
     expect(more).to_be_visible()
     assert log.evaluate("log => log.scrollTop") == 0
     more.click()
-    assert log.evaluate(at_end)
+    wait(lambda: log.evaluate(at_end), "the end is in sight again")
     expect(more).to_be_hidden()
     past = page.get_by_role("region", name="Deployments").get_by_role("listitem")
     expect(past).to_have_count(1)
@@ -152,20 +156,20 @@ def test_a_newer_deployment_takes_the_page_over_unless_another_is_looked_at(sign
     page.goto(f"{site.server.url}/alice/{site.name}/previews/main")
     expect(page.get_by_role("log")).to_contain_text("hello from one")
     oid = site.push(app("two"))
-    expect(page.get_by_role("log")).to_contain_text("hello from two", timeout=LISTENS)
+    expect(page.get_by_role("log")).to_contain_text("hello from two")
     expect(page.get_by_role("log")).not_to_contain_text("hello from one")
     expect(page.get_by_role("heading", name="Log of")).to_contain_text(oid[:8])
     past = page.get_by_role("region", name="Deployments").get_by_role("listitem")
     expect(past).to_have_count(2)
     past.last.get_by_role("link").click()
-    assert f"deployment={first}" in page.url
+    expect(page).to_have_url(re.compile(f"deployment={first}"))
     expect(page.get_by_role("log")).to_contain_text("hello from one")
     expect(past.last).to_contain_text("Replaced")
     site.push(app("three"))
-    expect(past).to_have_count(3, timeout=LISTENS)
+    expect(past).to_have_count(3)
     expect(page.get_by_role("log")).not_to_contain_text("hello from three")
     page.get_by_role("link", name="To the newest").click()
-    expect(page.get_by_role("log")).to_contain_text("hello from three", timeout=LISTENS)
+    expect(page.get_by_role("log")).to_contain_text("hello from three")
 
 
 def test_a_failure_says_what_happened_and_what_still_answers(signed_in: Page, site: Site) -> None:
@@ -175,7 +179,7 @@ def test_a_failure_says_what_happened_and_what_still_answers(signed_in: Page, si
     page.goto(f"{site.server.url}/alice/{site.name}/previews")
     site.push(app("bad", build="echo no such module; exit 7"))
     main = row(page, "main")
-    expect(main).to_contain_text("Failed", timeout=LISTENS)
+    expect(main).to_contain_text("Failed")
     expect(main).to_contain_text("echo no such module; exit 7 failed")
     expect(main).to_contain_text(f"Still {good[:8]} answers, the version before.")
     assert site.text() == "good"
@@ -244,11 +248,15 @@ def test_it_works_without_scripts(browser: Browser, site: Site) -> None:
     enter(page, site.server, "alice")
     page.goto(f"{site.server.url}/alice/{site.name}/previews")
     row(page, "main").get_by_role("button", name="Sleep main").click()
+    site.until("sleeping")
+    page.reload()  # nothing else asks again here
     expect(row(page, "main")).to_contain_text("Sleeping")
     row(page, "main").get_by_role("link", name="main", exact=True).click()
     expect(page.get_by_role("log")).to_contain_text("hello from plain")
     page.get_by_role("button", name="Wake main").click()
-    expect(page.get_by_role("heading", name=re.compile("Starting|Ready"))).to_be_visible()
+    site.until("ready")
+    page.reload()
+    expect(page.get_by_role("heading", name="Ready")).to_be_visible()
     context.close()
 
 
@@ -269,7 +277,7 @@ def test_the_graph_and_the_branches_show_each_change_and_a_click_opens_the_previ
     expect(branches.get_by_role("link", name="Sleeping", exact=True)).to_be_visible()
     expect(branches.locator('.preview .dot[data-state="sleeping"]')).to_be_visible()
     page.get_by_role("link", name="Preview of main: sleeping").click()
-    expect(page.locator("body")).to_have_text("alive", timeout=LISTENS)
+    expect(page.locator("body")).to_have_text("alive")
     expect(branches.get_by_role("link", name="Ready", exact=True)).to_be_visible()
     branches.get_by_role("link", name="Ready", exact=True).click()
     expect(branches.get_by_role("log")).to_contain_text("hello from alive")
@@ -302,9 +310,9 @@ def test_a_page_goes_on_after_a_restart_of_the_server(signed_in: Page, site: Sit
     log = page.get_by_role("log")
     expect(log).to_contain_text("hello from again")
     site.server.restart()
-    expect(log.get_by_text("hello from again")).to_have_count(2, timeout=LISTENS)
-    expect(page.get_by_role("heading", name="Ready")).to_be_visible(timeout=LISTENS)
-    expect(page.locator("#live")).to_have_text("Live", timeout=LISTENS)
+    expect(log.get_by_text("hello from again")).to_have_count(2)
+    expect(page.get_by_role("heading", name="Ready")).to_be_visible()
+    expect(page.locator("#live")).to_have_text("Live")
     page.get_by_role("button", name="Sleep").click()
     expect(page.get_by_role("heading", name="Sleeping")).to_be_visible()
 

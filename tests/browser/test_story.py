@@ -63,6 +63,7 @@ def test_push_a_branch_and_see_it_grow(
     signed_in.goto(f"{server.url}/alice/bakery/settings")
     signed_in.get_by_label("Open to everybody").check()
     signed_in.get_by_role("button", name="Save").first.click()
+    expect(signed_in.get_by_role("status").filter(has_text="saved")).to_be_visible()
     stranger.goto(preview)
     expect(stranger.get_by_role("heading", name="Cakes at eight")).to_be_visible()
 

@@ -26,7 +26,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
     kept, why_not = vite.kept()
     if not kept:
         pytest.skip(why_not)
-    server = Server(tmp_path / "data", settings=QUICK | {"GITPERCH_PREVIEWS_START_SECONDS": "60"})
+    server = Server(tmp_path / "data", settings=QUICK | {"GITPERCH_PREVIEWS_START_SECONDS": "120"})
     server.start()
     try:
         site = Site(server, tmp_path, "starter")
@@ -47,7 +47,7 @@ def test_a_page_of_vite_changes_by_itself_after_a_push(site: Site, page: Page, c
 
     page.on("websocket", listen)
     site.push(vite.project("Before"))
-    ready = site.until("ready", seconds=60)
+    ready = site.until("ready", seconds=150)
     assert "npm ci" in site.log(ready)
     page.goto(ready["url"])
     expect(page.get_by_role("heading")).to_have_text("Before")
@@ -66,14 +66,14 @@ def test_a_page_of_vite_changes_by_itself_after_a_push(site: Site, page: Page, c
 
     # A push replaces the server behind the address; the page that is open finds the new one by itself.
     oid = site.push(vite.project("After"))
-    again = site.until("ready", oid=oid, seconds=60)
+    again = site.until("ready", oid=oid, seconds=150)
     assert "Dependencies as before" in site.log(again)
-    expect(page.get_by_role("heading")).to_have_text("After", timeout=20_000)
+    expect(page.get_by_role("heading")).to_have_text("After", timeout=60_000)
 
 
 def _wait(page: Page, said: list[tuple[str, str]], text: str) -> None:
     """Until Vite has said `text`."""
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while not any(text in message for _, message in said):
         assert time.monotonic() < until, said
         page.wait_for_timeout(50)

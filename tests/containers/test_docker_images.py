@@ -144,7 +144,7 @@ def test_a_build_that_is_cancelled_leaves_no_step_running(inside: Inside, engine
         with pytest.raises(asyncio.CancelledError):
             await building
         await it.runner.discard(deployment.id)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while engine.everything()["containers"]:  # noqa: ASYNC110 -- the engine's
                 await asyncio.sleep(0.1)
 

@@ -80,7 +80,7 @@ def test_a_server_that_is_killed_in_the_middle_ends_with_one_container(
     server: Server, engine: Engine, tmp_path: Path, state: str
 ) -> None:
     site = Site(server, tmp_path, "middle")
-    files = app("slow", build="sleep 2") if state == "building" else app("slow", before="import time; time.sleep(2)")
+    files = app("slow", build="sleep 4") if state == "building" else app("slow", before="import time; time.sleep(4)")
     oid = site.push(files)
     site.until(state, seconds=SECONDS)
     server.kill()

@@ -48,7 +48,7 @@ def address(engine: Engine) -> str:
     assert status == 201, made
     engine.call("POST", f"/containers/{made['Id']}/start")
     where = engine.inspect("server")["NetworkSettings"]["Networks"]["front"]["IPAddress"]
-    for _ in range(300):
+    for _ in range(900):
         try:
             with urllib.request.urlopen(f"http://{where}:8000/healthz", timeout=2):
                 return str(where)

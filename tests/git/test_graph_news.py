@@ -242,7 +242,7 @@ def test_a_deleted_repository_leaves_no_index(run: Callable[[Test], None], tmp_p
         files = it.host.config.data / "plugins" / "graph"
         assert list(files.iterdir())
         await it.host.repositories.delete(client.repo)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while list(files.iterdir()):  # noqa: ASYNC110 -- the file system tells nobody
                 await asyncio.sleep(0.02)
         assert (await client.answer()).status == 404

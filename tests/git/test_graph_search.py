@@ -269,7 +269,7 @@ def test_what_is_pushed_amended_and_deleted_is_found_as_it_is_now(
 async def settled(it: House, client: Client) -> None:
     """Wait until the graph shows what the repository has."""
     expected = by_git(client.repo.path)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while {row["oid"] for row in (await client.whole())["rows"]} != expected:  # noqa: ASYNC110 -- as a browser asks
             await asyncio.sleep(0.02)
 
@@ -450,7 +450,7 @@ def test_who_leaves_ends_the_search(
 
 
 async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not true():  # noqa: ASYNC110 -- what is waited for happens inside the server
             await asyncio.sleep(0.01)
 

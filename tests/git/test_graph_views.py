@@ -328,7 +328,7 @@ def test_views_go_with_their_repository(run: Callable[[Test], None], tmp_path: P
         files = it.host.config.data / "plugins" / "graph"
         assert [file for file in files.iterdir() if ".view-" in file.name]
         await it.host.repositories.delete(client.repo)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while [file for file in files.iterdir() if ".view-" in file.name]:  # noqa: ASYNC110 -- the file system tells nobody
                 await asyncio.sleep(0.02)
 

@@ -424,10 +424,10 @@ def test_whoever_looks_is_told_when_a_push_is_counted(run: Callable[[Test], None
         await asyncio.sleep(1)
         assert told.empty(), "nobody has looked"
         await look.figures()
-        await asyncio.wait_for(told.get(), 10)
+        await asyncio.wait_for(told.get(), 60)
         writer.commit()
         await look.push(writer.path, "main")
-        event = await asyncio.wait_for(told.get(), 10)
+        event = await asyncio.wait_for(told.get(), 60)
         assert event.tip == git("rev-parse", "HEAD", cwd=writer.path).stdout.strip()
 
     run(test)
@@ -459,7 +459,7 @@ def test_nothing_is_left_of_a_deleted_repository(run: Callable[[Test], None], tm
         folder = it.host.folder("insights")
         assert (folder / f"{look.repo.id}.db").exists()
         await it.host.repositories.delete(look.repo)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while list(folder.iterdir()):  # noqa: ASYNC110 -- nobody tells when a file is gone
                 await asyncio.sleep(0.02)
 

@@ -56,7 +56,7 @@ def pushed(server: Server, person: Person, repo: str, files: dict[str, bytes]) -
     return work
 
 
-def until(done: Callable[[], bool], seconds: float = 10) -> bool:
+def until(done: Callable[[], bool], seconds: float = 60) -> bool:
     end = time.monotonic() + seconds
     while not done() and time.monotonic() < end:
         time.sleep(0.02)

@@ -90,7 +90,7 @@ def witnessed(tmp_path: Path) -> Iterator[Server]:
 
 def moves(server: Server, name: str, count: int) -> list[list[str | None]]:
     """What the witness has heard of a repository, as soon as it is at least `count` moves."""
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while True:
         answer = server.get(f"/api/repos/alice/{name}/witness", user="alice")
         heard: list[list[str | None]] = answer.json() if answer.status == 200 else []
@@ -124,7 +124,7 @@ def test_killed_between_the_refs_move_and_the_event(witnessed: Server, tmp_path:
     hook.chmod(0o755)
     second = commit(tmp_path / "w", {"a": os.urandom(100_000)})  # a smaller push would start no hook
     git("push", remote, "main", "main:refs/heads/new", cwd=tmp_path / "w")
-    witnessed.process.wait(10)
+    witnessed.process.wait(60)
     witnessed.start()
     assert second in witnessed.git("ls-remote", remote, "refs/heads/main"), "the ref had moved"
     heard = moves(witnessed, "torn", 3)
@@ -137,7 +137,7 @@ def test_killed_between_the_event_and_its_delivery(witnessed: Server, tmp_path: 
     (witnessed.data / "plugins" / "witness" / "die").touch()
     git("push", remote, "main", cwd=tmp_path / "w")
     assert witnessed.process
-    assert witnessed.process.wait(10) == -9
+    assert witnessed.process.wait(60) == -9
     witnessed.start()
     assert moves(witnessed, "owed", 1) == [["refs/heads/main", None, first]]
 
@@ -155,10 +155,10 @@ def test_killed_at_any_moment_of_many_pushes(witnessed: Server, tmp_path: Path) 
         pusher = subprocess.Popen(["git", "push", "-q", remote, "main"], cwd=work, stderr=subprocess.DEVNULL)
         time.sleep(delay)
         witnessed.kill()
-        pusher.wait(20)
+        pusher.wait(60)
         witnessed.start()
     tip = witnessed.git("ls-remote", remote, "refs/heads/main").split()[0]
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while True:
         heard = moves(witnessed, "often", 1)
         chain = [move for move in heard if move[0] == "refs/heads/main"]
@@ -185,7 +185,7 @@ def test_a_failing_plugin_is_tried_again_then_parked_and_holds_up_nobody(witness
     (folder / "fail").touch()
     oid = commit(tmp_path / "w", {"index.html": "<h1>hello</h1>"})
     witnessed.git("push", witnessed.remote("alice/sick"), "main", cwd=tmp_path / "w")
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while "failed" not in (report := witnessed.cli("doctor")) or "0 waiting, 1 failed" not in report:
         assert time.monotonic() < until, report
         time.sleep(0.2)

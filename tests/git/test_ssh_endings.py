@@ -78,7 +78,7 @@ def test_a_clone_whose_git_dies_fails_and_does_not_wait(ssh: Ssh, tmp_path: Path
         for pid in children(ssh.server, "git"):
             os.kill(pid, signal.SIGKILL)
         os.killpg(client.pid, signal.SIGCONT)
-        assert client.wait(20) != 0
+        assert client.wait(60) != 0
 
 
 def test_a_pusher_that_waits_for_the_answer_with_its_end_open_gets_it(ssh: Ssh, tmp_path: Path) -> None:
@@ -161,10 +161,10 @@ def test_the_server_stops_at_once_although_a_client_is_connected(tmp_path: Path)
             assert client.stdout.read(4)
             began = time.monotonic()
             assert ssh.server.stop() == 0
-            assert time.monotonic() - began < 12
+            assert time.monotonic() - began < 30
             assert client.stderr
             assert b"The server is stopping" in client.stderr.read()
-            assert client.wait(5) != 0
+            assert client.wait(60) != 0
     assert "Traceback" not in ssh.server.log
 
 
@@ -181,9 +181,9 @@ def test_a_stopped_client_does_not_hold_the_server_up(ssh: Ssh, tmp_path: Path) 
         os.killpg(process.pid, signal.SIGSTOP)
         began = time.monotonic()
         ok(ssh.git("ls-remote", ssh.url("alice/slow")))
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 30
         os.killpg(process.pid, signal.SIGCONT)
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
     finally:
         process.kill()
         process.wait()

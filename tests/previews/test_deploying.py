@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from typing import TYPE_CHECKING
 
-from support.previews import app, checkouts, processes, running, wait
-from support.server import commit, free_port
+from support.previews import app, checkouts, held, processes, running, wait
+from support.server import commit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,9 +45,10 @@ def test_a_branch_gets_no_more_memory_than_the_server_allows(site: Site) -> None
 
 
 def test_a_script_reads_what_was_found_and_does_not_wait(site: Site) -> None:
-    commit(site.work, app("slow", before="import time; time.sleep(3)"))
-    said = site.server.git("push", site.remote, "HEAD:refs/heads/main", cwd=site.work)
-    assert site.state() != "ready"
+    with held() as builds:
+        commit(site.work, app("slow", build=builds))
+        said = site.server.git("push", site.remote, "HEAD:refs/heads/main", cwd=site.work)
+        assert site.state() != "ready"
     lines = told(said)
     assert "-----> Building main (gitperch.toml command)" in lines
     assert lines[-1].startswith("=====> http://main-")
@@ -84,15 +84,15 @@ def test_a_failed_version_leaves_the_old_one_and_nothing_of_itself(site: Site) -
         app("silent", before="import time; time.sleep(100)", toml="health = {attempts = 2, pause = 0.1}\n"),
         app("sick", toml="health = {path = '/', attempts = 2}\n") | {"app.py": "import time; time.sleep(50)"},
     ):
-        site.push(broken)
-        failed = site.until("failed")
+        oid = site.push(broken)
+        failed = site.until("failed", oid=oid)
         assert failed["problem"]
         assert failed["serving"] == old["deployment"]
         assert site.text() == "old"
     wait(lambda: checkouts(site.server) & {str(n) for n in range(old["deployment"] + 1, 100)} == set(), "tidied")
-    assert [number for number in processes(site.server).values() if number > old["deployment"]] == []
-    site.push(app("new"))
-    site.until("ready")
+    wait(lambda: max(processes(site.server).values(), default=0) <= old["deployment"], "no process of theirs")
+    oid = site.push(app("new"))
+    site.until("ready", oid=oid)
     assert site.text() == "new"
 
 
@@ -136,10 +136,11 @@ def test_of_several_commands_the_one_that_stays_up_serves(site: Site) -> None:
 
 
 def test_fifty_pushes_to_one_branch_end_in_one_build_of_the_last(site: Site) -> None:
-    files = app("counted", build="echo built >> built-$$; sleep 0.2")
-    for number in range(50):
-        files["number"] = str(number)
-        last = site.push(files)
+    with held() as builds:
+        files = app("counted", build=builds)
+        for number in range(50):
+            files["number"] = str(number)
+            last = site.push(files)
     ready = site.until("ready", oid=last)
     assert site.text() == "counted"
     folder = site.server.data / "plugins/preview/logs"
@@ -191,8 +192,8 @@ def test_a_branch_that_becomes_files_and_an_app_again(site: Site) -> None:
     wait(lambda: "main" not in site.previews(), "the app's end")
     assert site.server.get(first["url"]).text == "files"
     wait(lambda: first["deployment"] not in processes(site.server).values(), "the process's end")
-    site.push(app("again"))
-    site.until("ready")
+    oid = site.push(app("again"))
+    site.until("ready", oid=oid)
     assert site.text() == "again"
 
 
@@ -219,18 +220,16 @@ def test_while_a_version_is_built_the_old_one_is_woken_and_started_again(site: S
     site.until("ready")
     site.act("sleep")
     site.until("sleeping")
-    gate = free_port()
-    knock = f"python3 -c 'import socket; socket.create_connection((\"127.0.0.1\", {gate}))' 2>/dev/null"
-    oid = site.push(app("new", build=f"until {knock}; do sleep 0.1; done"))
-    site.until("building", oid=oid)
-    assert site.text() == "old"
-    assert site.state() == "building"
-    before = site.text("id")
-    site.server.get(f"{site.url()}exit")
-    site.another(before)
-    assert site.state() == "building"
-    with socket.create_server(("127.0.0.1", gate)):
-        site.until("ready", oid=oid)
+    with held() as builds:
+        oid = site.push(app("new", build=builds))
+        site.until("building", oid=oid)
+        assert site.text() == "old"
+        assert site.state() == "building"
+        before = site.text("id")
+        site.server.get(f"{site.url()}exit")
+        site.another(before)
+        assert site.state() == "building"
+    site.until("ready", oid=oid)
     assert site.text() == "new"
     wait(lambda: running(site.server).count(site.previews()["main"]["serving"]) == 1, "one app")
 
@@ -250,7 +249,7 @@ def test_a_node_app_is_asked_for_its_health(site: Site) -> None:
     assert f"=====> {site.url()}" in said
     assert site.text().startswith("node v")
     sick = {"server.js": NODE.replace("response.end(", "response.writeHead(500).end(")}
-    site.push({**sick, "gitperch.toml": '[preview]\nhealth = {path = "/healthz", attempts = 30, pause = 0.2}\n'})
-    failed = site.until("failed", seconds=60)
+    oid = site.push({**sick, "gitperch.toml": '[preview]\nhealth = {path = "/healthz", attempts = 30, pause = 0.2}\n'})
+    failed = site.until("failed", oid=oid, seconds=60)
     assert "GET /healthz was answered with 500" in failed["problem"]
     assert site.text().startswith("node v")

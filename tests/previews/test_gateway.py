@@ -49,9 +49,7 @@ def test_whoever_wakes_it_sees_why_he_waits_and_then_the_app(site: Site) -> None
     assert waiting.status == 503
     assert "This page turns into it." in waiting.text
     assert "hello from awake" in waiting.text  # the end of its log
-    began = time.monotonic()
-    assert site.text() == "awake"  # no page, so it waited
-    assert time.monotonic() - began > 0.3
+    assert site.text() == "awake"  # whoever wants no page waits for it
     assert page(site).text == "awake"
 
 
@@ -72,7 +70,7 @@ def test_a_visitor_wakes_the_earlier_version_where_the_newest_failed(site: Site)
     assert page(site).text == "one"
     site.act("sleep")
     site.until("failed")
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while page(site).text != "one":
         assert time.monotonic() < until
         time.sleep(0.1)

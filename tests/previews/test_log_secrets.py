@@ -34,8 +34,7 @@ def test_an_app_that_tells_its_secrets_tells_nobody_before_and_after_they_change
     wait(lambda: f"token {FIRST}" in site.log(ready), "the first word")
     put(site, SECOND)
     wait(lambda: f"token {SECOND}" in site.log(ready), "the new app's word")
-    wait(lambda: site.state() == "ready", "the app is back")
-    assert site.text("env?TOKEN") == SECOND
+    wait(lambda: site.state() == "ready" and site.text("env?TOKEN") == SECOND, "the app is back")
     assert site.previews()["main"]["deployment"] == ready["deployment"]
     shown = [
         site.server.get(f"{site.api}/main/log", user=site.server.admin).text,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import socket
 from typing import TYPE_CHECKING
 
 from support.previews import Site, app, processes
+from support.server import free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 def test_a_version_that_insists_on_its_port_gives_way_to_the_next_and_is_back_where_that_fails(
     apps: Server, tmp_path: Path
 ) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = f"port = {free.getsockname()[1]}"
+    port = f"port = {free_port()}"
     site = Site(apps, tmp_path, "insists")
     site.push(app("first", toml=port))
     site.until("ready")
@@ -26,7 +24,7 @@ def test_a_version_that_insists_on_its_port_gives_way_to_the_next_and_is_back_wh
     second = site.until("ready", oid=oid)
     assert site.text() == "second"
     assert f"The version before ends first: {port.replace(' =', '')} is all" in site.log(second)
-    site.push(app("third", before="raise SystemExit('no')", toml=port))
-    site.until("failed")
+    oid = site.push(app("third", before="raise SystemExit('no')", toml=port))
+    site.until("failed", oid=oid)
     assert site.text() == "second"
     assert set(processes(apps).values()) == {second["deployment"]}

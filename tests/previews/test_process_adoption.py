@@ -53,7 +53,7 @@ def test_an_app_outlives_a_killed_server_and_is_adopted(benched: Run, kind: str)
         assert await bench.runner.memory(running)
         assert sorted(thing.kind for thing in await bench.runner.things()) == ["cache", "check-out", "processes"]
         os.kill(int(handle["leader"]), 9)
-        ended = await asyncio.wait_for(running.ended, 10)
+        ended = await asyncio.wait_for(running.ended, 60)
         assert ended.code is None
         assert "went unseen" in ended.reason
         assert not marked(bench)

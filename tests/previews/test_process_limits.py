@@ -43,7 +43,7 @@ def test_an_app_without_memory_is_ended_and_told_so(benched: Run, kind: str) -> 
         deployment = bench.deployment(bench.commit({"hog.py": HOG}), memory=64 << 20)
         await bench.runner.build(deployment, bench.log)
         running = await bench.runner.start(deployment, bench.log, Command("python3 hog.py & wait", kind))
-        ended = await asyncio.wait_for(running.ended, 20)
+        ended = await asyncio.wait_for(running.ended, 60)
         assert ended.oom
         assert ended.reason == "It needed more memory than the 64 MB that it may have."
 

@@ -59,7 +59,7 @@ async def reached(upstream: Upstream) -> bool:
 
 
 async def until_taken(port: int, by_others_than: frozenset[int]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not (there := frozenset(listening.sockets(port))) or there & by_others_than:  # noqa: ASYNC110 -- the kernel tells nobody
             await asyncio.sleep(0.02)
 

@@ -63,7 +63,7 @@ def test_the_end_of_an_app_is_told_in_words(benched: Run, line: str, words: str)
         deployment = bench.deployment(bench.commit({"a": "b"}))
         await bench.runner.build(deployment, bench.log)
         running = await bench.runner.start(deployment, bench.log, Command(line, "a test"))
-        assert (await asyncio.wait_for(running.ended, 10)).reason == words
+        assert (await asyncio.wait_for(running.ended, 60)).reason == words
 
     benched(test)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.previews import Site, app, checkouts, processes, running, wait
+from support.previews import Site, app, checkouts, held, processes, running, wait
 from support.server import commit
 from support.visitor import Visitor
 
@@ -85,28 +85,21 @@ def test_killed_while_the_app_was_dead(own_apps: Callable[..., Server], tmp_path
     settled(site)
 
 
-@pytest.mark.parametrize(
-    ("when", "files"),
-    [
-        ("queued", app("slow", build="sleep 1")),
-        ("building", app("slow", build="sleep 1.5")),
-        ("starting", app("slow", before="import time; time.sleep(1.5)")),
-    ],
-)
-def test_killed_on_the_way(
-    own_apps: Callable[..., Server], tmp_path: Path, when: str, files: dict[str, str | bytes]
-) -> None:
+@pytest.mark.parametrize("when", ["queued", "building", "starting"])
+def test_killed_on_the_way(own_apps: Callable[..., Server], tmp_path: Path, when: str) -> None:
     site = Site(own_apps(), tmp_path, "way")
     site.push(app("before"))
     site.until("ready")
-    if when == "queued":
-        site.push(app("busy", build="sleep 2"), "busy")
-        site.until("building", "busy")
-    oid = site.push(files)
-    site.until(when, oid=oid)
-    site.server.kill()
-    site.server.start()
-    assert site.text() == "before", "the old version answers meanwhile"
+    with held() as waits:
+        if when == "queued":
+            site.push(app("busy", build=waits), "busy")
+            site.until("building", "busy")
+        holds = f"import os; os.system({waits!r})" if when == "starting" else ""
+        oid = site.push(app("slow", before=holds, build=waits if when == "building" else ""))
+        site.until(when, oid=oid)
+        site.server.kill()
+        site.server.start()
+        assert site.text() == "before", "the old version answers meanwhile"
     site.until("ready", oid=oid)
     assert site.text() == "slow"
     if when == "queued":
@@ -117,7 +110,7 @@ def test_killed_on_the_way(
 
 def test_killed_while_it_wakes(own_apps: Callable[..., Server], tmp_path: Path) -> None:
     site = Site(own_apps(), tmp_path, "waking")
-    site.push(app("woken", before="import time; time.sleep(1)"))
+    site.push(app("woken", before="import time; time.sleep(2)"))
     site.until("ready")
     site.act("sleep")
     site.until("sleeping")
@@ -225,7 +218,7 @@ def test_a_push_to_a_branch_that_the_server_was_killed_under(own_apps: Callable[
         )
         time.sleep(delay)
         site.server.kill()
-        pushing.wait(20)
+        pushing.wait(60)
         site.server.start()
     oid = site.push({**files, "n": "last"})
     site.until("ready", oid=oid)

@@ -3,36 +3,25 @@
 from __future__ import annotations
 
 import functools
-import json
 import signal
-import socket
 import subprocess
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from gitperch_preview import PreviewPlugin
 from support.house import runner
-from support.previews import Site, app, checkouts, processes, running, wait
+from support.previews import Site, app, checkouts, held, processes, running, wait
 from support.server import GIT_ENVIRONMENT, commit
 from support.ssh import running as ssh_running
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     import pytest
 
     from support.house import House
     from support.server import Server
-
-
-@contextmanager
-def held() -> Iterator[str]:
-    """What a build runs to wait for the end of the block."""
-    with socket.create_server(("127.0.0.1", 0)) as gate:
-        address = gate.getsockname()
-        yield f"python3 -c 'import socket; socket.create_connection({json.dumps(address)}).recv(1)' 2>/dev/null || true"
 
 
 def test_settings_reach_an_app_and_a_change_starts_it_again(apps: Server, site: Site) -> None:
@@ -129,7 +118,7 @@ def test_a_merged_branch_is_stopped_sooner(own_apps: Callable[..., Server], tmp_
 
 
 def test_without_room_the_new_version_sleeps_and_says_why(own_apps: Callable[..., Server], tmp_path: Path) -> None:
-    server = own_apps(running=1, start_seconds=5)
+    server = own_apps(running=1, start_seconds=10)
     site = Site(server, tmp_path, "tight")
     files = app("busy")
     holds = "GO.set() if self.path == '/go' else GO.wait(30)"
@@ -146,7 +135,7 @@ def test_without_room_the_new_version_sleeps_and_says_why(own_apps: Callable[...
     asleep = site.until("sleeping", "waiting")
     assert "previews.running" in asleep["problem"]
     site.text("go")
-    assert asking.communicate(timeout=20)[0] == b"busy"
+    assert asking.communicate(timeout=60)[0] == b"busy"
     assert site.text(branch="waiting") == "waiting"
     assert site.previews()["waiting"]["problem"] == ""
     assert site.state() == "sleeping"
@@ -164,16 +153,17 @@ def test_an_old_version_wakes_though_the_newest_failed(own_apps: Callable[..., S
 
 
 def test_who_leaves_ends_the_following_and_not_the_build(apps: Server, site: Site) -> None:
-    oid = commit(site.work, app("followed", build="sleep 2"))
-    command = f"exec git push {site.remote} HEAD:refs/heads/main"
-    pushing = subprocess.Popen(
-        ["script", "-qec", command, "/dev/null"], cwd=site.work, env=GIT_ENVIRONMENT, stdout=subprocess.PIPE
-    )
-    site.until("building", oid=oid)
-    time.sleep(0.3)
-    assert pushing.poll() is None, "it follows"
-    pushing.send_signal(signal.SIGKILL)
-    pushing.communicate(timeout=10)
+    with held() as builds:
+        oid = commit(site.work, app("followed", build=builds))
+        command = f"exec git push {site.remote} HEAD:refs/heads/main"
+        pushing = subprocess.Popen(
+            ["script", "-qec", command, "/dev/null"], cwd=site.work, env=GIT_ENVIRONMENT, stdout=subprocess.PIPE
+        )
+        site.until("building", oid=oid)
+        time.sleep(0.3)
+        assert pushing.poll() is None, "it follows"
+        pushing.send_signal(signal.SIGKILL)
+        pushing.communicate(timeout=60)
     site.until("ready", oid=oid)
     assert site.text() == "followed"
 

@@ -79,7 +79,7 @@ def test_an_app_is_there_over_https_and_its_socket_outlives_ten_pushes_to_other_
         for number in range(10):
             site.push(app(f"{number}"), ("left", "right")[number % 2])
             socket.send(f"after push {number}")
-            assert socket.recv(20) == f"after push {number}"
+            assert socket.recv(60) == f"after push {number}"
         # They make room for each other, and not the one that somebody is with.
         for branch, number in (("right", 9), ("left", 8)):
             host = urlsplit(site.url(branch)).hostname or ""
@@ -87,7 +87,7 @@ def test_an_app_is_there_over_https_and_its_socket_outlives_ten_pushes_to_other_
             wait(functools.partial(_says, front, host, f"{number}"), f"the newest of {branch}")
         assert site.state() == "ready"
         socket.send("still here")
-        assert socket.recv(20) == "still here"
+        assert socket.recv(60) == "still here"
 
 
 def _says(front: Front, host: str, text: str) -> bool:

@@ -32,7 +32,7 @@ def followed_to_ready(site: Site, before: str) -> set[str]:
 
 def test_nothing_is_told_to_be_ready_that_does_not_run(own_apps: Callable[..., Server], tmp_path: Path) -> None:
     site = Site(own_apps(), tmp_path, "truth")
-    site.push(app("truth", before="import time; time.sleep(0.4)"))
+    site.push(app("truth", before="import time; time.sleep(1)"))
     assert site.until("ready")["visited_at"] is None
     before = site.text("id")
     site.act("restart")

@@ -119,9 +119,15 @@ class AppServer(Server):
         self._write()
 
     def open(self, branch: str) -> int:
-        """How many requests and sockets are open."""
-        time.sleep(0.1)
-        return int(self._file.with_suffix(f".{branch}.open").read_text())
+        """How many requests and sockets are open, counted after this was asked."""
+        file = self._file.with_suffix(f".{branch}.open")
+        for _ in range(2):  # the one that is being written may have been counted before
+            last = file.stat().st_mtime_ns if file.exists() else 0
+            until = time.monotonic() + 60
+            while not file.exists() or file.stat().st_mtime_ns == last:
+                assert time.monotonic() < until, "nobody counts"
+                time.sleep(0.01)
+        return int(file.read_text())
 
     @property
     def told(self) -> list[str]:

@@ -44,12 +44,12 @@ class Front:
         return context
 
     def connected(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=60)
 
     def get(self, host: str, path: str = "/", **headers: str) -> tuple[int, str]:
         """Raises OSError where there is no connection, ssl.SSLError where it is not to be trusted."""
         sent = {"Host": host} | {name.replace("_", "-"): value for name, value in headers.items()}
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         if self.scheme == "https":
             connection.sock = self.trusted().wrap_socket(self.connected(), server_hostname=host)
         try:
@@ -103,12 +103,12 @@ def in_front_of_a_server(
         yield front
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
         server.stop()
 
 
 def _wait(front: Front, caddy: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while True:
         try:
             assert front.get(HOST, "/healthz") == (200, "ok\n")

@@ -48,7 +48,7 @@ class Program:
                 stderr=log,
             )
         try:
-            until = time.monotonic() + 20
+            until = time.monotonic() + 60
             while not self._listens():
                 assert process.poll() is None, self.log
                 assert time.monotonic() < until, self.log
@@ -56,7 +56,7 @@ class Program:
             yield self
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(60)
 
     def _listens(self) -> bool:
         with socket.socket() as probe:
@@ -71,7 +71,7 @@ class Program:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         request = Request(self.url + path, data=body, headers=named, method=method)
         try:
-            with urlopen(request, timeout=30) as response:
+            with urlopen(request, timeout=60) as response:
                 return Answer(response.status, _lower(response.headers), response.read())
         except HTTPError as error:
             with error:

@@ -43,7 +43,7 @@ class News:
         it.host.events.listen(self._queue.put_nowait)
 
     async def next(self) -> GraphChanged:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 event = await self._queue.get()
                 if isinstance(event, GraphChanged):

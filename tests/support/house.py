@@ -84,7 +84,7 @@ async def house(
 
     serving = asyncio.create_task(serve(app, serving_as, shutdown_trigger=stopped))  # type: ignore[arg-type]
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await asyncio.wait([serving, asyncio.create_task(ready.wait())], return_when=asyncio.FIRST_COMPLETED)
         assert ready.is_set(), "the application did not start"
         for name, is_admin in (("alice", True), ("bob", False)):
@@ -92,7 +92,7 @@ async def house(
         yield House(hosts[0], port)
     finally:
         stop.set()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await asyncio.gather(serving, return_exceptions=True)
 
 
@@ -103,7 +103,7 @@ def runner(
     data: Path,
     monkeypatch: pytest.MonkeyPatch,
     *in_tree: str,
-    seconds: float = 45,
+    seconds: float = 120,
     settings: Mapping[str, str] | None = None,
 ) -> Callable[[Test], None]:
     """What runs a test inside a house of its own."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -14,7 +15,7 @@ from urllib.parse import quote
 from support.server import GIT_ENVIRONMENT, Server, commit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 # Answers every path with its text; /id with what no other process says, /env?NAME with a variable, /exit ends it.
 APP = """
@@ -46,7 +47,7 @@ Server((os.environ["HOST"], int(os.environ["PORT"])), Handler).serve_forever()
 """
 QUICK = {
     "GITPERCH_PREVIEWS_DISK_FREE": "1m",
-    "GITPERCH_PREVIEWS_START_SECONDS": "20",
+    "GITPERCH_PREVIEWS_START_SECONDS": "40",
 }
 
 
@@ -56,13 +57,21 @@ def app(text: str, *, before: str = "", build: str = "", toml: str = "") -> dict
     return {"app.py": f"TEXT = {text!r}\n{before}\n{APP}", "gitperch.toml": settings}
 
 
-def wait(found: Callable[[], Any], what: str, seconds: float = 40.0) -> Any:
+def wait(found: Callable[[], Any], what: str, seconds: float = 90.0) -> Any:
     """The first true thing that `found()` says."""
     until = time.monotonic() + seconds
     while not (value := found()):
         assert time.monotonic() < until, f"{what} did not happen in {seconds} s"
         time.sleep(0.02)
     return value
+
+
+@contextlib.contextmanager
+def held() -> Iterator[str]:
+    """What a build or an app runs, in a shell, to wait for the end of the block."""
+    with socket.create_server(("127.0.0.1", 0)) as gate:
+        address = gate.getsockname()
+        yield f"python3 -c 'import socket; socket.create_connection({json.dumps(address)}).recv(1)' 2>/dev/null || true"
 
 
 class Site:
@@ -118,7 +127,7 @@ class Site:
     def state(self, branch: str = "main") -> str:
         return str(self.previews().get(branch, {}).get("state", ""))
 
-    def until(self, state: str, branch: str = "main", oid: str = "", seconds: float = 40.0) -> dict[str, Any]:
+    def until(self, state: str, branch: str = "main", oid: str = "", seconds: float = 90.0) -> dict[str, Any]:
         """The preview as soon as it has this state, with this commit if one is given."""
         seen: dict[str, Any] = {}
 

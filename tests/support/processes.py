@@ -141,7 +141,7 @@ def step(line: str) -> tuple[Command, ...]:
     return (Command(line, "a test"),)
 
 
-async def answering(running: Running, seconds: float = 10) -> str:
+async def answering(running: Running, seconds: float = 60) -> str:
     """What the app answers at `/`, as soon as it does."""
     async with asyncio.timeout(seconds):
         while True:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -19,11 +22,11 @@ from urllib.parse import urlsplit
 from support.commands import commands
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 PASSWORD = "correct-horse-battery"
-START_SECONDS = 30.0
+START_SECONDS = 120.0  # on a machine that has much else to do
 
 
 @dataclass
@@ -76,7 +79,9 @@ class Server:
         until = time.monotonic() + START_SECONDS
         while not self._answers():
             assert self.process.poll() is None, f"the server ended at once:\n{self.log}"
-            assert time.monotonic() < until, f"the server does not answer:\n{self.log}"
+            if time.monotonic() > until:
+                self.kill()
+                raise AssertionError(f"the server does not answer:\n{self.log}")
             time.sleep(0.02)
 
     def program(self) -> list[str]:
@@ -108,7 +113,7 @@ class Server:
         if not self.process:
             return 0
         self.process.send_signal(number)
-        status = self.process.wait(20)
+        status = self.process.wait(60)
         self.process = None
         return status
 
@@ -155,7 +160,7 @@ class Server:
             sent["Authorization"] = "Basic " + b64encode(f"{user}:{password}".encode()).decode()
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data=body, headers=sent, method=method)
         try:
-            with urllib.request.build_opener(_Stay).open(request, timeout=30) as response:
+            with urllib.request.build_opener(_Stay).open(request, timeout=60) as response:
                 return Answer(response.status, _lower(response.headers), response.read())
         except urllib.error.HTTPError as error:
             with error:
@@ -173,10 +178,24 @@ def _lower(headers: Any) -> dict[str, str]:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nobody listens on, and that nobody else comes upon before it is used, or while its server is away.
+
+    It is below those that the kernel gives out (ip_local_port_range) and that apps get, and of a thousand that are this worker's.
+    """
+    for port in _PORTS:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("endless")
+
+
+def _ports_of_this_worker() -> Iterator[int]:
+    first = 10_000 + 1_000 * (int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 10)
+    begin = random.randrange(1_000)  # others may test on this machine too
+    return itertools.cycle([first + (begin + nth) % 1_000 for nth in range(1_000)])
+
+
+_PORTS = _ports_of_this_worker()
 
 
 GIT_ENVIRONMENT = {

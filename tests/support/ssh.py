@@ -131,7 +131,7 @@ def children(server: Server, program: str) -> list[int]:
     return [pid for pid in found if pid != server.process.pid]
 
 
-def until(true: Callable[[], Any], seconds: float = 10) -> None:
+def until(true: Callable[[], Any], seconds: float = 60) -> None:
     """Wait for it to become true."""
     deadline = time.monotonic() + seconds
     while not true():

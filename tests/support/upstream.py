@@ -100,7 +100,7 @@ class Upstream:
 
     def _run(self, accepted: socket.socket) -> None:
         with accepted:
-            accepted.settimeout(20)
+            accepted.settimeout(60)
             try:
                 self.work(Line(accepted))
             except (ConnectionError, TimeoutError):

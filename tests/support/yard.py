@@ -119,7 +119,7 @@ class Yard:
         return running
 
 
-async def answering(upstream: Upstream, seconds: float = 20) -> None:
+async def answering(upstream: Upstream, seconds: float = 60) -> None:
     async with asyncio.timeout(seconds):
         while True:
             try:

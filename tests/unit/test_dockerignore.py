@@ -92,11 +92,11 @@ def test_too_many_patterns_are_refused() -> None:
 
 
 def test_patterns_made_to_take_long_do_not() -> None:
-    begun = time.monotonic()
+    begun = time.thread_time()
     ignored = Ignored(patterns(f"{'a*' * 200}b\n{'**/a/' * 100}b\n{'[a-z]*' * 100}[0-9]"), ())
     assert "a" * 4000 not in ignored
     assert "a/" * 2000 + "c" not in ignored
-    assert time.monotonic() - begun < 5
+    assert time.thread_time() - begun < 5
 
 
 @pytest.mark.parametrize("piece", [1 << 16, 700, 1])

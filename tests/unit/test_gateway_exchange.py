@@ -71,7 +71,7 @@ class Client:
 
 def run(test: Coroutine[Any, Any, None]) -> None:
     async def bounded() -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await test
             await asyncio.sleep(0.1)  # for the other ends
 

@@ -99,9 +99,9 @@ def test_what_a_signature_holds_is_not_taken_for_the_commit() -> None:
 
 
 def test_a_message_made_to_keep_a_decoder_busy_is_cut_before() -> None:
-    began = time.monotonic()
+    began = time.thread_time()
     commit = parsed(TREE + ADA + b"encoding punycode\n\n\xff" + b"a-9" * 2_000_000)
-    assert time.monotonic() - began < 1
+    assert time.thread_time() - began < 1
     assert len(commit.subject) <= 2000
     assert parsed(TREE + ADA + b"\n" + "é".encode() * 5000).subject == "é" * 1000
     assert parsed(TREE + ADA + b"\nx" + "é".encode() * 5000).subject == "x" + "é" * 999

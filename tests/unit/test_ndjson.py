@@ -42,7 +42,7 @@ def run(tmp_path: Path, test: Callable[[Git], Awaitable[None]]) -> None:
         runner = Git(GitSettings(), tmp_path / "runner")
         runner.prepare()
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await test(runner)
             assert runner.children.taken == 0
         finally:

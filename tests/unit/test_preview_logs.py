@@ -48,7 +48,7 @@ def text_of(path: Path) -> str:
 
 async def small(path: Path) -> None:
     """Wait until somebody has made it so."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while path.stat().st_blocks * 512 > LIMIT + 16384:  # noqa: ASYNC110 -- a file
             await asyncio.sleep(0.05)
 
@@ -165,7 +165,7 @@ def test_a_log_that_is_not_there_yet_can_be_followed_and_one_that_is_removed_end
         task = asyncio.ensure_future(reading())
         await asyncio.sleep(0.3)
         logs.open(1, 7).line("hello")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not seen:  # noqa: ASYNC110 -- what another task has read
                 await asyncio.sleep(0.05)
             await logs.remove(1, 7)

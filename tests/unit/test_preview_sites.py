@@ -209,9 +209,9 @@ def test_which_commits_have_something_to_show(tmp_path: Path) -> None:
 
 
 def test_settings_that_would_keep_the_server_busy_are_refused_at_once(tmp_path: Path) -> None:
-    begun = time.monotonic()
+    begun = time.thread_time()
     _, site = site_of(tmp_path, {"gitperch.toml": "a" + ".a" * 30_000 + " = 1", "index.html": ""})
     assert "200 dots" in site.problem
     _, site = site_of(tmp_path, {"gitperch.toml": "a = " + "[" * 30_000})
     assert "too deeply" in site.problem
-    assert time.monotonic() - begun < 5
+    assert time.thread_time() - begun < 5

@@ -13,7 +13,7 @@ from support.recipes import Files, found, lines
 if TYPE_CHECKING:
     from pathlib import Path
 
-SECONDS = 5.0  # for one look, on a machine that has others to serve
+SECONDS = 5.0  # of a processor, for one look
 DEEP = 20_000
 BIG = 64 << 10
 
@@ -65,16 +65,16 @@ def test_a_file_that_cannot_be_used_leaves_the_site_as_it_was(tmp_path: Path, fi
     ],
 )
 def test_settings_that_are_hostile_get_a_sentence_soon(tmp_path: Path, text: str | bytes) -> None:
-    begun = time.monotonic()
+    begun = time.process_time()
     recipe = found(tmp_path, {"gitperch.toml": text, "Procfile": "web: x"})
-    assert time.monotonic() - begun < SECONDS
+    assert time.process_time() - begun < SECONDS
     assert recipe.kind == ""
     assert recipe.problem.startswith("gitperch.toml")
     assert len(recipe.problem) < 400
 
 
 def test_patterns_do_not_run_away(tmp_path: Path) -> None:
-    begun = time.monotonic()
+    begun = time.process_time()
     files: Files = {
         "requirements.txt": ("-r " + " " * 10_000 + "\n") * 5 + "flask[" + "a" * 10_000 + "\nflask\n",
         "app.py": "a" * 100_000 + " = " + "a." * 40_000 + "Flask",
@@ -84,7 +84,7 @@ def test_patterns_do_not_run_away(tmp_path: Path) -> None:
         "package.json": json.dumps({"scripts": {"dev": "a=b " * 1000, "start": "(" * 4000}}),
     }
     found(tmp_path, files)
-    assert time.monotonic() - begun < SECONDS
+    assert time.process_time() - begun < SECONDS
 
 
 def test_links_are_followed_inside_the_tree_only(tmp_path: Path) -> None:
@@ -126,6 +126,6 @@ def test_what_is_shown_of_a_file_is_one_printable_line(tmp_path: Path) -> None:
 
 def test_a_folder_of_very_many_files(tmp_path: Path) -> None:
     files: Files = {f"{number:05}.txt": "" for number in range(1000)}
-    begun = time.monotonic()
+    begun = time.process_time()
     assert lines(found(tmp_path, {**files, "Procfile": "web: ./x"})) == ["./x"]
-    assert time.monotonic() - begun < SECONDS * 2
+    assert time.process_time() - begun < SECONDS * 2
