@@ -43,9 +43,9 @@ export function chips(refs, lane, defaultBranch, links) {
   const made = shown.map((name) => chip(name, lane, name.kind === "heads" && name.short === defaultBranch, links));
   const more = named.slice(shown.length);
   if (more.length) {
-    made.push(element("span", { class: "chip chip-more" }, `+${more.length}`));
+    made.push(element("span", { class: "chip chip-more" }, `+${more.length}`, heard(" more")));
   }
-  return made;
+  return made.flatMap((label) => [label, heard(", ")]); // before the next one, or the subject
 }
 
 /**
@@ -68,13 +68,16 @@ function chip({ ref, kind, short, word }, lane, isDefault, links) {
   const made = element(
     "span",
     { class: `chip chip-${kind}`, "data-hue": hue, "data-ref": ref, "data-default": isDefault },
-    element("span", { class: "visually-hidden" }, word ? `${word} ` : ""),
+    heard(word ? `${word} ` : ""),
     element("span", { class: "chip-name" }, short),
   );
   const link = kind === "heads" ? links.get(short) : undefined;
   if (link?.state) made.append(previewDot(short, link.url, link.state));
   return made;
 }
+
+/** @param {string} words for those who do not see the label's form */
+const heard = (words) => element("span", { class: "visually-hidden" }, words);
 
 /**
  * @param {string} branch

@@ -37,6 +37,9 @@ export function createList({ grid, body, heading, store, context, onPick, onRef,
   /** @type {number | undefined} */
   let telling;
   let origin = 0; // px
+  let turn = 0; // rows that the elements are further round
+  /** What screen readers were last told of: the element of the row where the keyboard is, and its commit. */
+  let told = { id: "", oid: "" };
   let shiftShown = "";
   let ownsShown = "";
   const headings = createHeadings(heading);
@@ -99,6 +102,22 @@ export function createList({ grid, body, heading, store, context, onPick, onRef,
     }
   }
 
+  /** By height: a row keeps its element when commits arrive above it.
+   * @param {number} at
+   */
+  const rowAt = (at) => /** @type {Row} */ (pool[(store.total - 1 - at + turn) % pool.length]);
+
+  /**
+   * Screen readers read a row when the keyboard comes to another element. Where it is the same one for another commit,
+   * or for one that has come only now, all elements go on by one.
+   * @param {number} at where the keyboard is, in sight
+   */
+  function turnFor(at) {
+    const { oid = "" } = store.commit(at) ?? {};
+    if (oid && oid !== told.oid && rowAt(at).node.id === told.id) turn += 1;
+    told = { id: rowAt(at).node.id, oid };
+  }
+
   return {
     /**
      * @param {View} view
@@ -120,10 +139,11 @@ export function createList({ grid, body, heading, store, context, onPick, onRef,
       /** @type {Set<Row>} */
       const used = new Set();
       let labelled = -Infinity; // where there is no room for words, labels keep their distance
+      if (cursor >= first && cursor <= last) turnFor(cursor);
+      else told = { id: "", oid: "" };
       headings.begin(store.commit(first - 1));
       for (let at = first; at <= last; at++) {
-        // By height: a row keeps its element when commits arrive above it.
-        const row = /** @type {Row} */ (pool[(store.total - 1 - at) % pool.length]);
+        const row = rowAt(at);
         used.add(row);
         const commit = store.commit(at);
         row.fill(commit, context);

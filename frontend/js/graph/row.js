@@ -124,7 +124,7 @@ export function createRow(id) {
       if (next === marks) return;
       marks = next;
       node.toggleAttribute("data-current", is.current);
-      node.ariaSelected = String(is.selected);
+      node.ariaSelected = is.selected ? "true" : null; // of each of the others it would be said that it is not selected
       node.toggleAttribute("data-fresh", is.fresh);
       node.toggleAttribute("data-dim", is.dim);
       node.toggleAttribute("data-hit", is.hit);

@@ -1,7 +1,8 @@
-"""Rows of another height: what somebody looks at stays before him, wherever in the history that is."""
+"""Where a reader is: it stays before him when rows change their height, and screen readers are told of every step."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -54,3 +55,31 @@ def test_smaller_rows_far_down_the_history_leave_their_reader_where_he_is(
                })"""
         )
         expect(graph.row(HERE + 1)).to_be_in_viewport()
+
+
+def test_every_commit_that_the_keyboard_comes_to_is_a_new_one_to_screen_readers(
+    page: Page, server: Server, straight: str
+) -> None:
+    graph = GraphPage(page, server, straight).open()
+    page.keyboard.press("j")
+    expect(graph.row(1)).to_have_attribute("data-current", "")
+    first = graph.grid.get_attribute("aria-activedescendant")
+    # The rows go round: so many further down, the same element would show the commit.
+    around = graph.grid.locator(".graph-rows > .row").count()
+    page.keyboard.press("/")
+    page.keyboard.type(f'"Commit {COMMITS - 1 - around}"')
+    page.keyboard.press("Enter")
+    expect(graph.row(1 + around)).to_have_attribute("data-current", "")
+    expect(graph.grid).not_to_have_attribute("aria-activedescendant", first or "")
+    expect(graph.row(1 + around)).to_have_id(graph.grid.get_attribute("aria-activedescendant") or "none")
+
+
+def test_a_row_is_read_in_parts_and_nothing_is_said_of_what_is_not_open(
+    page: Page, server: Server, straight: str
+) -> None:
+    graph = GraphPage(page, server, straight).open()
+    expect(graph.row(1)).to_have_accessible_name(re.compile(rf"^branch main ?, Commit {COMMITS - 1} Ada Jul 2017$"))
+    page.keyboard.press("j")
+    expect(graph.grid.locator("[aria-selected]")).to_have_count(0)
+    page.keyboard.press("Enter")
+    expect(graph.row(1)).to_have_attribute("aria-selected", "true")
