@@ -40,7 +40,7 @@ def attempt(line: socket.socket, host: str, name: str, *more: str) -> int:
 
 @pytest.mark.skipif(not shutil.which("caddy"), reason="caddy is not installed (apt install caddy)")
 def test_caddy_is_believed_by_its_socket_and_an_app_on_the_machine_is_not(tmp_path: Path) -> None:
-    with in_front_of_a_server(tmp_path, certificates="none", by_socket=True, GITPERCH_ACCOUNTS_FAILURES="2") as front:
+    with in_front_of_a_server(tmp_path, certificates="none", way="socket", GITPERCH_ACCOUNTS_FAILURES="2") as front:
         _all_works(front, tmp_path)
 
         def through_caddy(client: str, name: str) -> int:

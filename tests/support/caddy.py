@@ -62,9 +62,9 @@ class Front:
 
 @contextmanager
 def in_front_of_a_server(
-    folder: Path, *, certificates: str, caddy: str = "caddy", by_socket: bool = False, **settings: str
+    folder: Path, *, certificates: str, caddy: str = "caddy", way: str = "address", **settings: str
 ) -> Iterator[Front]:
-    """A server and a Caddy of its own, with `certificates` as the Caddyfile has them; `by_socket`: which goes there by a file."""
+    """A server and a Caddy of its own, with `certificates` as the Caddyfile has them; `way`: how it goes there."""
     port, scheme = free_port(), "http" if certificates == "none" else "https"
     server = Server(
         folder / "data",
@@ -72,7 +72,9 @@ def in_front_of_a_server(
             "GITPERCH_BASE_URL": f"{scheme}://{HOST}:{port}",
             "GITPERCH_PREVIEW_DOMAIN": PREVIEWS,
             **(
-                {"GITPERCH_PROXY_SOCKET": str(folder / "p")} if by_socket else {"GITPERCH_TRUSTED_PROXIES": "127.0.0.1"}
+                {"GITPERCH_PROXY_SOCKET": str(folder / "p")}
+                if way == "socket"
+                else {"GITPERCH_TRUSTED_PROXIES": "127.0.0.1"}
             ),
             **settings,
         },
@@ -89,7 +91,7 @@ def in_front_of_a_server(
         "CADDY_PREVIEW_DOMAIN": PREVIEWS,
         "CADDY_PORT": str(port),
         "CADDY_UPSTREAM": f"127.0.0.1:{server.port}",
-        **({"CADDY_WAY": "socket", "CADDY_SOCKET": str(folder / "p")} if by_socket else {}),
+        **({"CADDY_WAY": "socket", "CADDY_SOCKET": str(folder / "p")} if way == "socket" else {}),
         "CADDY_ADMIN": "off",
         # The usual ports and this machine's own list of authorities are not a test's to take.
         "CADDY_OPTIONS": "auto_https disable_redirects\nskip_install_trust",

@@ -128,8 +128,7 @@ class Cell:
         """The user (and group) of a repository's apps; None where it is the server's own."""
         if not self.own_user:
             return None
-        folder = int(hashlib.sha256(self.name.encode()).hexdigest()[:8], 16) % 2000
-        return FIRST_UID + folder * UIDS_OF_A_FOLDER + repo_id % UIDS_OF_A_FOLDER
+        return first_uid(self.name) + repo_id % UIDS_OF_A_FOLDER
 
     def inside(self, home: Home) -> Home:
         """The same folders under the names that a process sees."""
@@ -167,9 +166,19 @@ class Cell:
         return [*words, "--remount-ro", "/", "--chdir", "/"]
 
 
+def name_of(folder: Path) -> str:
+    """What everything of a runner's folder is called on this machine. `folder` without links."""
+    return f"gitperch-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]}"
+
+
+def first_uid(name: str) -> int:
+    """The first of the `UIDS_OF_A_FOLDER` users that apps of such a name have."""
+    return FIRST_UID + int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) % 2000 * UIDS_OF_A_FOLDER
+
+
 async def cell(folder: Path, search_path: str) -> Cell:
     """Try out what this machine has. `folder` is where the runner keeps its things, `search_path` the server's own PATH."""
-    name = f"gitperch-{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]}"
+    name = name_of(folder.resolve())
     root = os.geteuid() == 0
     setpriv = ["setpriv", f"--reuid={FIRST_UID}", f"--regid={FIRST_UID}", "--clear-groups", "--no-new-privs"]
     wrap = ["bwrap", *_base_view(), "--"]

@@ -17,6 +17,7 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gitperch_preview.runners.process import strays
 from gitperch_preview.runners.process.cell import Home, passwd
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Places:
         # A user of their own cannot pass through the data folder, which is its owner's alone; bubblewrap shows them what is theirs.
         outside = cell.own_user and not cell.bubblewrap
         self.root = ELSEWHERE / cell.name if outside else folder
+        self._folder = folder
         self._unused = [folder / name for name in FOLDERS] if outside else [ELSEWHERE / cell.name]
         self._mode = 0o711 if outside else 0o700
         self._cell = cell
@@ -48,6 +50,8 @@ class Places:
             path.mkdir(exist_ok=True)
         for path in (ELSEWHERE, self.root, *inner) if self._mode == 0o711 else inner:
             path.chmod(self._mode)
+        if self.root != self._folder:
+            strays.note(self.root, self._folder)
 
     def deployment(self, deployment_id: int) -> Path:
         return self.root / "checkouts" / str(deployment_id)
@@ -144,8 +148,10 @@ class Places:
         return moved
 
     async def tidy(self) -> None:
-        """Remove what was left over: by a removal that was broken off, and where things lay when the machine had other means."""
+        """Remove what was left over: by a removal that was broken off, where things lay when the machine had other means, and by data
+        folders that are gone."""
         await self._tidy(*_inside(self.root / "leaving"), *(path for path in self._unused if path.exists()))
+        await self._tidy(*await asyncio.to_thread(strays.strays, ELSEWHERE))
 
     async def _tidy(self, *paths: Path) -> None:
         for path in paths:
