@@ -19,10 +19,11 @@ REFS_TOLD = 500
 class GraphChanged(Event):
     """A repository's graph is now `generation`, with `total` rows and `head` as its default branch.
 
-    `added` rows are new on top, all others are as they were, only that they count from further down; -1: anything may have
-    changed, windows have to be fetched again. `refs` lists `[full name, old oid or None, new oid or None]` of the branches and
-    tags that moved, at most `REFS_TOLD`; `more` says how many are not listed. `rows` are the added ones as a window gives them, if
-    they are few and short, so that a thousand pages need not ask for the same; else it is empty.
+    `added` rows are new on top, all others are as they were in generation `before`, only that they count from further down; -1:
+    anything may have changed, windows have to be fetched again, as by whoever has another generation. `refs` lists
+    `[full name, old oid or None, new oid or None]` of the branches and tags that moved, at most `REFS_TOLD`; `more` says how many are
+    not listed. `rows` are the added ones as a window gives them, if they are few and short, so that a thousand pages need not ask
+    for the same; else it is empty.
     """
 
     kind: ClassVar[str] = "graph.changed"
@@ -32,6 +33,7 @@ class GraphChanged(Event):
     total: int
     added: int
     refs: list[list[str | None]]
+    before: str = ""
     more: int = 0
     head: str = ""
     rows: list[dict[str, Any]] = field(default_factory=list)

@@ -107,6 +107,7 @@ class GraphPlugin(Plugin):
             GraphChanged(
                 repo_id=repo.id,
                 generation=index.generation,
+                before=update.before,
                 total=index.total,
                 added=added,
                 refs=refs,

@@ -108,6 +108,15 @@ class RowIndex:
         """Whether it was opened together with the commit-graph on which its base stands."""
         return self.base is None or self.base.has_graph
 
+    def stands(self, repository: Path) -> bool:
+        """Whether git still has the layers that it refers to. Who has them open goes on reading them when they are gone."""
+        if not self.base or not self.base.graph.layers[0].is_gits:
+            return True
+        try:
+            return CommitGraph.open(repository, self.base.graph.checksums) is not None
+        except CommitGraphError:
+            return False
+
     @property
     def is_damaged(self) -> bool:
         """Whether somebody has looked at a part of the file that is not as it was written."""

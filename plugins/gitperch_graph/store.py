@@ -13,7 +13,6 @@ from weakref import WeakValueDictionary
 
 from gitperch.git import GitError, refs
 from gitperch_graph import apart, small
-from gitperch_graph.commit_graph import chain_of
 from gitperch_graph.commits import parsed
 from gitperch_graph.errors import Building, GraphUnreadable
 from gitperch_graph.extend import extended
@@ -51,6 +50,7 @@ PATIENCE = 2.0
 """Seconds that a request waits for an index before it is told that one is being built."""
 
 _CALM = 2.0  # seconds after an index was opened, when those who came first have their windows
+_FEW = 20  # refs, which are read in less time than a thread takes to begin
 _TOUCHED = 40  # commits
 _OPEN = 24  # indexes kept mapped
 _HIGH = 3 * KEPT  # rows of a top, after which most of them are put into a base
@@ -59,10 +59,12 @@ _MANY_MOVED = 2000  # refs
 
 @dataclass(frozen=True)
 class Update:
-    """What an update did: `added` rows on top of unchanged ones, -1 where others changed too, None where nothing did."""
+    """What an update did to the index of generation `before` ("": there was none): `added` rows on top of unchanged ones, -1 where
+    others changed too, None where nothing did."""
 
     index: RowIndex
     added: int | None
+    before: str
 
 
 class Graphs:
@@ -80,7 +82,7 @@ class Graphs:
         self._helper = asyncio.Semaphore(1)  # building is for whoever has time, one at once
         self._unwritten: set[int] = set()
         self._numbers = itertools.count(1)
-        self._views = Views(host, folder, self.persist)
+        self._views = Views(host, folder, self.prepare)
 
     async def index(self, repo: Repository, view: View = WHOLE, client: str = "", *, eager: bool = False) -> RowIndex:
         """The repository's index, or that of a smaller `view` for `client`, of whom not too many can be asked.
@@ -135,13 +137,15 @@ class Graphs:
             if before and (after := await self._grown(repo, before, names, listed)):
                 self._keep(repo.id, after)
                 if after is before:
-                    return Update(after, None)
+                    return Update(after, None, after.generation)
                 self._unwritten.add(repo.id)
-                return Update(after, after.total - before.total if _only_grew(before, after) else -1)
+                added = after.total - before.total if _only_grew(before, after) else -1
+                return Update(after, added, before.generation)
             after = await self._anew(repo, before)
         if before and before.generation == after.generation:
-            return Update(after, None)
-        return Update(after, after.total if before and not before.total else -1)
+            return Update(after, None, before.generation)
+        added = after.total if before and not before.total else -1
+        return Update(after, added, before.generation if before else "")
 
     async def _anew(self, repo: Repository, before: RowIndex | None) -> RowIndex:
         """Build, and open what was built. Raises HistoryUnreadable."""
@@ -163,7 +167,8 @@ class Graphs:
         if is_special(repo.path) != before.special or any(name.startswith(REPLACEMENTS) for name in names):
             return None
         if listed is None:
-            moves = _moves(repo.path, before, names)
+            look = functools.partial(_moves, repo.path, before, names)
+            moves = look() if len(names) < _FEW else await asyncio.to_thread(look)
         elif f" {REPLACEMENTS}".encode() in listed and not before.special:
             return None
         else:
@@ -198,6 +203,20 @@ class Graphs:
         if repo_id in self._unwritten:
             self._unwritten.discard(repo_id)
             await asyncio.to_thread(index.write, self._path(repo_id))
+
+    async def prepare(self, repo: Repository) -> bool:
+        """Have the index's files as another process needs them: written down, and standing on what git has now.
+
+        Whether it was built anew for that, in the same lanes. Raises HistoryUnreadable and IndexUnusable.
+        """
+        await self.persist(repo.id)
+        lock = self._locks.setdefault(repo.id, asyncio.Lock())
+        async with lock:
+            index = self._open.get(repo.id)
+            if not index or await asyncio.to_thread(index.stands, repo.path):
+                return False
+            await self._anew(repo, index)
+            return True
 
     async def settle(self, repo: Repository) -> None:
         """Build an index anew, in the same lanes, whose top has become large, or which stands on what git has replaced.
@@ -355,13 +374,7 @@ def _only_grew(before: RowIndex, after: RowIndex) -> bool:
 
 
 def _wants_a_base(index: RowIndex, path: Path) -> bool:
-    if len(index.top) > _HIGH or len(index.refs.moved) > _MANY_MOVED:
-        return True
-    if not index.base or index.special:
-        return False
-    layers = list(index.base.graph.checksums)
-    single = path / "objects" / "info" / "commit-graph"
-    return not single.exists() and chain_of(path)[: len(layers)] != layers
+    return len(index.top) > _HIGH or len(index.refs.moved) > _MANY_MOVED or not index.stands(path)
 
 
 def _moves(path: Path, before: RowIndex, names: Collection[str]) -> dict[str, str | None]:

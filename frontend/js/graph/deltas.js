@@ -7,7 +7,7 @@ import { BLOCK, blockOf, commitOf } from "./blocks.js";
  * @typedef {import("./types.js").Commit} Commit
  * @typedef {import("./types.js").WireRow} WireRow
  * @typedef {[ref: string, old: string | null, next: string | null]} Move
- * @typedef {{generation: string | number, total: number, added: number, refs?: Move[], more?: number, rows?: WireRow[]}} Change
+ * @typedef {{generation: string | number, before?: string, total: number, added: number, refs?: Move[], more?: number, rows?: WireRow[]}} Change
  */
 
 /**

@@ -100,6 +100,8 @@ export function createStore({ url, view, onRows, onFirst, onStale, onState }) {
      */
     advance(change) {
       if (!store.opened || change.generation === store.generation) return "known";
+      // Our graph was made anew without news.
+      if (change.before && change.before !== store.generation) return "rebuilt";
       // What is told is about the whole history; a part of it has to be asked for.
       if (view().toString() || change.added < 0 || store.total + change.added !== change.total) return "rebuilt";
       applyDelta(blocks, change, store.generation);

@@ -72,12 +72,12 @@ class _Build:
 
 
 class Views:
-    def __init__(self, host: Host, folder: Path, persist: Callable[[int], Awaitable[None]]) -> None:
-        """`persist(repo_id)` writes down what the whole graph's index in `folder` has grown by."""
+    def __init__(self, host: Host, folder: Path, prepare: Callable[[Repository], Awaitable[bool]]) -> None:
+        """`prepare(repo)` is `Graphs.prepare`: whole graphs' indexes are in `folder`, too, and views are made from them."""
         self._host = host
         self._folder = folder
         self._texts = host.folder("graph_texts")
-        self._persist = persist
+        self._prepare = prepare
         self._kept: OrderedDict[Key, _Kept] = OrderedDict()
         self._open: OrderedDict[Key, RowIndex] = OrderedDict()
         self._builds: dict[Key, _Build] = {}
@@ -164,27 +164,38 @@ class Views:
 
     async def _build(self, key: Key, repo: Repository, view: View, build: _Build) -> None:
         try:
-            async with self._turns[bool(view.path or view.author)], self._host.git.children.turn(build.client):
-                async with asyncio.timeout(FORGOTTEN) as build.patience:
-                    generation = await self._run(key, repo, view, build)
+            await self._prepare(repo)
+            try:
+                generation = await self._in_turn(key, repo, view, build)
+            except HistoryUnreadable:
+                if not await self._prepare(repo):  # git has merged layers meanwhile
+                    raise
+                generation = await self._in_turn(key, repo, view, build)
             size = sum(file.stat().st_size for file in self._files(key) if file.suffix != ".graph" and file.exists())
             self._open.pop(key, None)
             self._kept[key] = _Kept(generation, size)
             self._kept.move_to_end(key)
+            if not await self._host.repositories.by_id(repo.id):  # deleted meanwhile
+                await self._drop(key)
             await self._make_room()
         except TimeoutError:
             build.failure = "nobody was waiting for it any more"
             await self._drop(key)
-        except (HistoryUnreadable, AppError) as error:
+        except (HistoryUnreadable, IndexUnusable, AppError) as error:
             build.failure = str(error)
             await self._drop(key)
         finally:
             del self._builds[key]
             build.done.set()
 
+    async def _in_turn(self, key: Key, repo: Repository, view: View, build: _Build) -> str:
+        """As `_run`, when it is this view's turn; TimeoutError when nobody waits for it any more."""
+        async with self._turns[bool(view.path or view.author)], self._host.git.children.turn(build.client):
+            async with asyncio.timeout(FORGOTTEN) as build.patience:
+                return await self._run(key, repo, view, build)
+
     async def _run(self, key: Key, repo: Repository, view: View, build: _Build) -> str:
         """Have it built by a helper process; the generation of the graph that it was made from. Raises HistoryUnreadable."""
-        await self._persist(repo.id)
         generation = ""
 
         def told(line: str) -> None:

@@ -1,0 +1,71 @@
+"""An index is made anew while nobody pushes: git has replaced what it stands on, or its file was damaged."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from contrib.bench.histories import generate
+
+from support.graph_client import Client, News
+from support.house import House, Test, runner
+from support.server import commit, git
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Test], None]:
+    return runner(tmp_path / "data", monkeypatch, "gitperch_graph:GraphPlugin")
+
+
+@pytest.mark.parametrize("how", [["--split=replace"], []], ids=["layers", "one file"])
+def test_a_view_is_drawn_after_git_has_replaced_its_commit_graph(
+    run: Callable[[Test], None], tmp_path: Path, how: list[str]
+) -> None:
+    source = generate(tmp_path / "source.git", commits=3200, branches=3)  # more than are kept in memory
+
+    async def test(it: House) -> None:
+        news = News(it)
+        client = await Client.of(it, source)
+        await news.next()
+        before = await client.graph()
+        done = git("commit-graph", "write", "--reachable", "--changed-paths", *how, cwd=client.repo.path)
+        assert done.returncode == 0, done.stderr
+        async with asyncio.timeout(20):
+            while (answer := await client.answer("?merges=0&rows=1000")).status == 202:  # noqa: ASYNC110 -- as a browser asks
+                await asyncio.sleep(0.05)
+        assert answer.status == 200, answer.text
+        assert all(len(row["parents"]) < 2 or row.get("skipped") for row in answer.json()["rows"])
+        after = await client.graph()
+        assert (after["generation"], after["rows"]) == (before["generation"], before["rows"])
+
+    run(test)
+
+
+def test_news_say_of_which_generation_they_are_news(run: Callable[[Test], None], tmp_path: Path) -> None:
+    """A page that holds another one, because nobody told it that the index was lost, sees that it has to ask."""
+
+    async def test(it: House) -> None:
+        client, news, work = await Client.of(it), News(it), tmp_path / "work"
+        for number in range(3):
+            commit(work, {"a": str(number)})
+            await client.push(work, "HEAD:main")
+            event = await news.next()
+        held = await client.graph()
+        assert event.generation == held["generation"]
+        plugin: Any = it.host.plugins.by_name["graph"]
+        plugin.graphs._open.clear()
+        for file in (it.host.config.data / "plugins" / "graph").iterdir():
+            file.unlink()
+        anew = await client.graph()
+        assert anew["generation"] != held["generation"]
+        commit(work, {"a": "another"})
+        await client.push(work, "HEAD:main")
+        event = await news.next()
+        assert (event.added, event.before) == (1, anew["generation"])
+
+    run(test)
