@@ -9,7 +9,7 @@ import bisect
 from array import array
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, takewhile
 from typing import TYPE_CHECKING, Any
 
 from gitperch_graph.repository import SHOWN
@@ -138,6 +138,14 @@ class Refs:
         """The commit's that a ref names; None where there is no such ref, or it names something else."""
         ref = self.get(name)
         return ref.height if ref and ref.height >= 0 else None
+
+    def below(self, folder: str) -> Iterator[Ref]:
+        """Those whose names begin with `folder`, in no order."""
+        key = _encoded(folder)
+        numbers = range(bisect.bisect_left(range(len(self.table)), key, key=self.table.name), len(self.table))
+        there = map(self.table.ref, takewhile(lambda number: self.table.name(number).startswith(key), numbers))
+        yield from (ref for ref in there if ref.name not in self.moved)
+        yield from (ref for ref in self.moved.values() if ref and ref.name.startswith(folder))
 
     def between(self, low: int, high: int) -> dict[int, list[str]]:
         """The names of the refs at heights `low` to `high` - 1, by height, sorted."""

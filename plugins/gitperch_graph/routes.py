@@ -81,7 +81,7 @@ class GraphRoutes:
     async def first(self, repo: Repository) -> str | None:
         """The window that a page begins with, a screen of rows from the top; None while it would have to wait."""
         try:
-            index = await self._graphs.index(repo)
+            index = await self._graphs.index(repo, eager=True)
         except (Building, GraphUnreadable):
             return None
         asked = _Asked(windows.Place(0), FIRST_ROWS, "", packed=False)
@@ -125,7 +125,8 @@ class GraphRoutes:
         tag = _tag(index.generation, "refs", view.name)
         if _is_known(request, tag):
             return Response(status_code=304, headers=_headers(tag))
-        body, packed = _encoded(windows.listing(index), _takes_gzip(request))
+        # A hundred thousand refs take half a second.
+        body, packed = await asyncio.to_thread(lambda: _encoded(windows.listing(index), _takes_gzip(request)))
         return _answer(body, packed, tag)
 
     async def outline(self, request: Request) -> Response:
@@ -140,7 +141,7 @@ class GraphRoutes:
         tag = _tag(index.generation, "outline", str(points), view.name)
         if _is_known(request, tag):
             return Response(status_code=304, headers=_headers(tag))
-        body, packed = _encoded(windows.outline(index, points), _takes_gzip(request))
+        body, packed = await asyncio.to_thread(lambda: _encoded(windows.outline(index, points), _takes_gzip(request)))
         return _answer(body, packed, tag)
 
     async def _repository(self, request: Request) -> Repository:

@@ -13,12 +13,13 @@ from gitperch_graph.lanes import ABSENT
 from gitperch_graph.repository import SHOWN, STASHES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from gitperch_graph.objects import Read
     from gitperch_graph.row_index import RowIndex
 
 _UNREADABLE = Commit((), "", "", 0, "")
+_PIECE = 256  # rows whose refs are asked for at once
 
 
 @dataclass(frozen=True)
@@ -56,32 +57,51 @@ def chosen(index: RowIndex, refs: Iterable[str], rows: int) -> Choice:
 
     Raises KeyError with a ref that is not there.
     """
-    there = {ref.name: ref.height for ref in index.refs if ref.height >= 0}
-    tips = [_height(there, index.head, name) for name in refs]
-    straight = tips[0] if tips else there.get(index.head)
-    if not tips:
-        if not any(name.startswith(STASHES) for name in there):
-            return Choice(tuple(range(max(0, index.total - rows), index.total)), straight)
-        tips = [height for name, height in there.items() if not name.startswith(STASHES)]
-    # Heights are in an order in which children come before their parents.
-    waiting = [-height for height in set(tips)]
-    heapq.heapify(waiting)
+    tips = [_height(index, name) for name in refs]
+    straight = tips[0] if tips else index.refs.height(index.head)
+    if not tips and not any(index.refs.below(STASHES)):
+        return Choice(tuple(range(max(0, index.total - rows), index.total)), straight)
     found: list[int] = []
-    while waiting and len(found) < rows:
-        height = -heapq.heappop(waiting)
-        if found and found[-1] == height:
-            continue
+    for height in _reached(index, tips) if tips else _without_stashes(index):
         found.append(height)
-        for parent, _ in index.edges(height):
-            if parent != ABSENT:
-                heapq.heappush(waiting, -parent)
+        if len(found) == rows:
+            break
     return Choice(tuple(reversed(found)), straight)
 
 
-def _height(there: dict[str, int], head: str, name: str) -> int:
-    for full in (head if name == "HEAD" else name, *(folder + name for folder in SHOWN)):
-        if full in there:
-            return there[full]
+def _reached(index: RowIndex, tips: Iterable[int]) -> Iterator[int]:
+    """What `tips` reach, from the top down."""
+    # Heights are in an order in which children come before their parents.
+    waiting, last = [-height for height in set(tips)], -1
+    heapq.heapify(waiting)
+    while waiting:
+        height = -heapq.heappop(waiting)
+        if height != last:
+            yield (last := height)
+            for parent in _parents(index, height):
+                heapq.heappush(waiting, -parent)
+
+
+def _without_stashes(index: RowIndex) -> Iterator[int]:
+    """What anything but a stash reaches, from the top down. There may be a hundred thousand refs: they are looked at on the way."""
+    reached: set[int] = set()
+    for high in range(index.total, 0, -_PIECE):
+        refs = index.refs.between(max(0, high - _PIECE), high)
+        for height in range(high - 1, max(0, high - _PIECE) - 1, -1):
+            if height in reached or any(not name.startswith(STASHES) for name in refs.get(height, ())):
+                yield height
+                reached.update(_parents(index, height))
+
+
+def _parents(index: RowIndex, height: int) -> list[int]:
+    return [to for to, _ in index.edges(height) if to != ABSENT]
+
+
+def _height(index: RowIndex, name: str) -> int:
+    for full in (index.head if name == "HEAD" else name, *(folder + name for folder in SHOWN)):
+        height = index.refs.height(full)
+        if height is not None:
+            return height
     raise KeyError(name)
 
 
