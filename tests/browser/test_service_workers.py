@@ -39,7 +39,7 @@ def test_a_worker_that_answers_everything_goes_with_its_preview(page: Page, serv
     assert page.inner_text("h1") == "An app that works offline"  # the worker holds it: there is no such file
 
     server.git("push", server.remote("alice/offline"), ":app", cwd=tmp_path)
-    page.goto(f"{address}/")
+    page.goto(f"{address}/", wait_until="commit")  # what ends the worker may load the page anew before it is whole
     # As long as the worker is there it shows the app; then the page is loaded anew, and leads where all that is not there does.
     page.wait_for_url(f"{server.url}/**")
     page.get_by_label("Password").wait_for()
@@ -57,7 +57,7 @@ def test_an_app_in_the_same_place_later_is_not_hidden_by_the_worker_of_before(
     page.goto(f"{address}/")
     assert page.evaluate("held")
     server.git("push", server.remote("alice/again"), ":app", cwd=tmp_path)
-    page.goto(f"{address}/")
+    page.goto(f"{address}/", wait_until="commit")
     page.wait_for_url(f"{server.url}/**")
     git("rm", "-q", "worker.js", cwd=tmp_path)
     commit(tmp_path, {"index.html": '<link rel="icon" href="data:,"><h1>Something else</h1>'})
