@@ -29,6 +29,7 @@ _NO_STORE = {"cache-control": "no-store"}
 def routes(host: Host, conductor: Conductor) -> list[Route]:
     actions: dict[str, Callable[[int, str], Awaitable[None]]] = {
         "restart": conductor.restart,
+        "rebuild": conductor.rebuild,
         "wake": conductor.wake,
         "sleep": conductor.sleep,
         "stop": conductor.halt,

@@ -311,6 +311,12 @@ class Conductor:
         elif branch.newest.state not in states.UNFINISHED:
             await self._again(branch)
 
+    async def rebuild(self, repo_id: int, branch_name: str) -> None:
+        """Install and build it once more, with the settings of now; what serves goes on until that is done. Raises Conflict."""
+        branch = self.branch(repo_id, branch_name)
+        if branch.newest.state not in states.UNFINISHED or branch.newest is branch.serving:
+            await self._again(branch)
+
     async def wake(self, repo_id: int, branch_name: str) -> None:
         """Have it run, if it does not. Raises Conflict."""
         branch = self.branch(repo_id, branch_name)

@@ -51,7 +51,13 @@ class Acts:
         conductor, repo_id = self._conductor, page.repository.id
         place = conductor.branch(repo_id, branch).place
         before = (place.state, place.deployment_id)
-        doing = {"restart": conductor.restart, "wake": conductor.wake, "sleep": conductor.sleep, "stop": conductor.halt}
+        doing = {
+            "restart": conductor.restart,
+            "rebuild": conductor.rebuild,
+            "wake": conductor.wake,
+            "sleep": conductor.sleep,
+            "stop": conductor.halt,
+        }
         await doing[do](repo_id, branch)
         # So that whoever has no script is not shown what was.
         await conductor.stage.news.until(lambda: (place.state, place.deployment_id) != before or None, SETTLE_SECONDS)

@@ -43,31 +43,35 @@ def address(repository: Repository, branch: str) -> str:
 
 @dataclass(frozen=True)
 class Action:
-    """What a person can have done: a name of the API's, the button's word, and what it brings."""
+    """What a person can have done: a name of the API's, the button's word, and what it brings. `seldom`: a list does without it."""
 
     do: str
     word: str
     hint: str
+    seldom: bool = False
 
 
 _RESTART = Action("restart", "Restart", "End the app and start it again, with the settings of now")
+_REBUILD = Action(
+    "rebuild", "Build again", "Install and build the same commit once more, with the settings of now", seldom=True
+)
 _AGAIN = Action("restart", "Build again", "Build the same commit once more")
 _SLEEP = Action("sleep", "Sleep", "End the app until the next visitor comes")
 _WAKE = Action("wake", "Wake", "Start the app now")
 _START = Action("wake", "Start", "Start the app again")
 _STOP = Action("stop", "Stop", "End the app until somebody starts it, or pushes")
-ACTIONS = frozenset(("restart", "sleep", "wake", "stop"))
+ACTIONS = frozenset(("restart", "rebuild", "sleep", "wake", "stop"))
 
 
 def actions(state: str, *, serves: bool) -> tuple[Action, ...]:
     """What makes sense in this state; `serves`: some version of it runs."""
     match state:
         case states.READY:
-            return (_RESTART, _SLEEP, _STOP)
+            return (_RESTART, _REBUILD, _SLEEP, _STOP)
         case states.SLEEPING:
-            return (_WAKE, _STOP)
+            return (_WAKE, _REBUILD, _STOP)
         case states.STOPPED:
-            return (_START,)
+            return (_START, _REBUILD)
         case states.FAILED:
             return (_AGAIN, _STOP) if serves else (_AGAIN,)
         case _:
