@@ -1,5 +1,6 @@
 /** The graph page: puts together what the first rows need, then `rest`. Each part owns what it makes; this one owns the order in which things happen. */
 
+import "../ui/main.js";
 import { getJson } from "../api.js";
 import { createActive } from "./active.js";
 import { createAhead } from "./ahead.js";
@@ -54,6 +55,7 @@ export function createGraph(root) {
   const rest = createLater({
     bar: find(root, ".graph-bar", HTMLElement),
     async load() {
+      outline.refresh();
       const { createRest } = await import("./rest.js");
       return createRest({
         graph,
@@ -293,7 +295,7 @@ export function createGraph(root) {
     focus.reset();
     active.draw();
     void cursor.refresh();
-    outline.refresh();
+    if (rest.here) outline.refresh();
     minimap.redraw();
     if (!store.total) nothing();
     redraw();
@@ -419,8 +421,10 @@ export function createGraph(root) {
     if (row > 0) viewport.jump(row - Math.floor(viewport.view.count / 2));
     cancelAnimationFrame(frame);
     draw(); // what came with the page is in its next frame
-    if (row >= 0 && selection.oid) await toSelected(row);
-    redraw();
+    if (row >= 0 && selection.oid) {
+      await toSelected(row);
+      redraw();
+    }
     rest.then(({ finding, news }) => {
       if (viewport.view.top >= 1) finding.link.moved();
       finding.begin();

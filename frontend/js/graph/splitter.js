@@ -78,7 +78,9 @@ export function createSplitter({ handle, root, property, key, direction, axis = 
     { signal },
   );
   const extents = new ResizeObserver(() => {
-    extent = axis === "x" ? root.clientWidth : root.clientHeight;
+    const next = axis === "x" ? root.clientWidth : root.clientHeight;
+    if (next === extent) return;
+    extent = next;
     apply();
     onResize();
   });

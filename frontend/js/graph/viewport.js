@@ -84,7 +84,7 @@ export function createViewport(scroller, track, onMove, kept) {
 
   scroller.addEventListener("scroll", scrolled, { passive: true, signal: listeners.signal });
   scroller.addEventListener("scrollend", () => ratio() > 1 && settle(), { signal: listeners.signal });
-  const sizes = new ResizeObserver(measure);
+  const sizes = new ResizeObserver(() => (scroller.clientHeight !== height || scroller.clientWidth !== width) && measure());
   sizes.observe(scroller);
 
   return {
