@@ -57,7 +57,7 @@ Server((os.environ["HOST"], int(os.environ["PORT"])), Handler).serve_forever()
 def front(tmp_path: Path) -> Iterator[Front]:
     # Room for two apps: whoever comes third has to wait for one that nobody uses.
     settings = QUICK | {"GITPERCH_PREVIEWS_RUNNING": "2"}
-    with in_front_of_a_server(tmp_path, certificates="internal", by_socket=False, **settings) as front:
+    with in_front_of_a_server(tmp_path, certificates="internal", **settings) as front:
         yield front
 
 
