@@ -17,8 +17,7 @@ from __future__ import annotations
 import bisect
 import mmap
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from gitperch_graph.lanes import ABSENT
 from gitperch_graph.sections import Checked, IndexUnusable
@@ -44,8 +43,7 @@ def bits(typecode: str) -> tuple[int, int, int]:
     return highest, highest >> 1, (highest >> 1) - 1
 
 
-@dataclass(frozen=True)
-class Edges:
+class Edges(NamedTuple):
     """What is drawn of one commit: its lane, its parents' heights and the lanes of the edges to them."""
 
     lane: int

@@ -19,7 +19,6 @@ from gitperch_graph.errors import Building, GraphUnreadable
 from gitperch_graph.objects import PackedReader, fetched, libgit2_knows, reader
 from gitperch_graph.recent import Recent
 from gitperch_graph.views import View
-from gitperch_graph.views.edges import marked
 from gitperch_graph.warm import Warm
 
 if TYPE_CHECKING:
@@ -189,16 +188,17 @@ def _newest_by_libgit2(repository: LibgitRepository, index: RowIndex, rows: int)
 
 
 def _window(index: RowIndex, asked: _Asked, read: Read) -> tuple[bytes, bool]:
-    answer = windows.window(index, asked.where, asked.rows, read)
-    if asked.view:
-        answer = marked(answer, index) | {"view": asked.view}
-    return _encoded(answer, asked.packed)
+    return _packed(windows.encoded(index, asked.where, asked.rows, read, asked.view), asked.packed)
 
 
 def _encoded(answer: dict[str, Any], packed: bool) -> tuple[bytes, bool]:
     """JSON, and whether it came out packed."""
+    return _packed(json.dumps(answer, ensure_ascii=False, separators=(",", ":")), packed)
+
+
+def _packed(text: str, packed: bool) -> tuple[bytes, bool]:
     # Names of refs may hold bytes that are no text; nobody is served by failing on them.
-    body = json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    body = text.encode("utf-8", "replace")
     if packed and len(body) >= _WORTH_GZIP:
         return gzip.compress(body, _GZIP_LEVEL, mtime=0), True
     return body, False

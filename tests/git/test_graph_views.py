@@ -16,7 +16,6 @@ from gitperch_graph.row_index import RowIndex
 from gitperch_graph.views import View, narrowing
 from gitperch_graph.views import build as view_build
 from gitperch_graph.views import store as view_store
-from gitperch_graph.views.edges import marked
 from support.graph import check_lanes
 from support.graph_client import Client, News
 from support.house import House, Test, runner
@@ -122,7 +121,7 @@ def window(index: RowIndex, at: int, rows: int) -> Window:
     def nothing(oid: str, /) -> tuple[str, bytes]:
         raise KeyError(oid)
 
-    return marked(windows.window(index, windows.place(index, str(at), rows), rows, nothing), index)
+    return windows.window(index, windows.place(index, str(at), rows), rows, nothing)
 
 
 QUERIES = [

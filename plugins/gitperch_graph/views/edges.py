@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gitperch_graph.sections import IndexUnusable
 
@@ -10,20 +10,29 @@ if TYPE_CHECKING:
     from gitperch_graph.row_index import RowIndex
 
 
-def marked(answer: dict[str, Any], index: RowIndex) -> dict[str, Any]:
-    """A window with `skipped` in its rows, and a third element in `passing` where all of an edge's children are so."""
-    try:
-        skipped, solid = index.extra("skipped", "B"), index.extra("solid", "I")  # noqa: S610 -- no Django
-    except IndexUnusable:
-        return answer
-    if not len(skipped):
-        return answer
-    top = index.total - 1
-    for row in answer["rows"]:
-        if mask := skipped[top - row["row"]]:
-            row["skipped"] = [nth for nth in range(len(row["parents"])) if mask >> nth & 1]
-    for edge in answer["passing"]:
-        # The topmost child that is really one is below the window's first row, or there is none.
-        if solid[top - edge[1]] <= top - answer["at"]:
-            edge.append(1)
-    return answer
+class Marks:
+    """What a view's index has to say of its edges; nothing, for the whole graph."""
+
+    def __init__(self, index: RowIndex) -> None:
+        self._top = index.total - 1
+        self._skipped = self._solid = memoryview(b"")
+        try:
+            skipped, solid = index.extra("skipped", "B"), index.extra("solid", "I")  # noqa: S610 -- no Django
+        except IndexUnusable:
+            return
+        if len(skipped):
+            self._skipped, self._solid = skipped, solid
+
+    def skipped(self, height: int, parents: int) -> list[int]:
+        """Which of the commit's `parents` stand for hidden ones."""
+        mask = self._skipped[height] if self._skipped else 0
+        return [nth for nth in range(parents) if mask >> nth & 1] if mask else []
+
+    def passing(self, edges: list[list[int]], at: int) -> list[list[int]]:
+        """`edges` as a window from row `at` on has them, with a third element where all of an edge's children are so."""
+        if self._skipped:
+            for edge in edges:
+                # The topmost child that is really one is below the window's first row, or there is none.
+                if self._solid[self._top - edge[1]] <= self._top - at:
+                    edge.append(1)
+        return edges
