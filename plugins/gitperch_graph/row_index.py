@@ -103,6 +103,10 @@ class RowIndex:
         names = ("head", "special", "built", "generation")
         return {name: getattr(self, name) for name in names}
 
+    def with_table(self) -> RowIndex:
+        """The same, with a table of the refs as they are now."""
+        return replace(self, refs=Refs(RefTable.of(self.refs, self.hash_size)))
+
     @property
     def knows_oids(self) -> bool:
         """Whether it was opened together with the commit-graph on which its base stands."""

@@ -139,7 +139,8 @@ class Graphs:
                 if after is before:
                     return Update(after, None, after.generation)
                 self._unwritten.add(repo.id)
-                added = after.total - before.total if _only_grew(before, after) else -1
+                only_grew = after.top.begins_with(before.top)  # all rows of before are where they were, from the bottom
+                added = after.total - before.total if only_grew else -1
                 return Update(after, added, before.generation)
             after = await self._anew(repo, before)
         if before and before.generation == after.generation:
@@ -230,7 +231,9 @@ class Graphs:
         lock = self._locks.setdefault(repo.id, asyncio.Lock())
         async with lock:
             before = self._open.get(repo.id)
-            if before:
+            if before and not before.base and len(before.top) <= _HIGH:
+                self._open[repo.id] = await asyncio.to_thread(before.with_table)  # nothing but refs has become much
+            elif before:
                 await self._anew(repo, before)
 
     async def remove(self, repo_id: int) -> None:
@@ -366,11 +369,6 @@ async def _check(index: RowIndex) -> None:
     await asyncio.sleep(_CALM)
     with contextlib.suppress(IndexDamaged):
         await asyncio.to_thread(index.check)
-
-
-def _only_grew(before: RowIndex, after: RowIndex) -> bool:
-    """Whether all rows of before are where they were, from the bottom."""
-    return after.top.begins_with(before.top)
 
 
 def _wants_a_base(index: RowIndex, path: Path) -> bool:

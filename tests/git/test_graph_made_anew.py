@@ -69,3 +69,25 @@ def test_news_say_of_which_generation_they_are_news(run: Callable[[Test], None],
         assert (event.added, event.before) == (1, anew["generation"])
 
     run(test)
+
+
+def test_refs_that_have_moved_by_the_thousand_change_nothing_else(run: Callable[[Test], None], tmp_path: Path) -> None:
+    """They are put into a table once they are many: nobody who looks on notices."""
+
+    async def test(it: House) -> None:
+        client, work = await Client.of(it), tmp_path / "work"
+        for number in range(3):
+            commit(work, {"a": str(number)})
+            await client.push(work, "HEAD:main")
+        await client.push(work, *(f"HEAD:refs/tags/{number}" for number in range(2100)))
+        plugin: Any = it.host.plugins.by_name["graph"]
+        before = await client.graph()
+        while before["refs_total"] < 2101:
+            await asyncio.sleep(0.05)
+            before = await client.graph()
+        await plugin.graphs.settle(client.repo)
+        assert len(plugin.graphs._open[client.repo.id].refs.moved) < 2100
+        assert await client.graph("?rows=199") == before
+        assert await client.graph("?at=refs/tags/7&rows=200") == before | {"focus": 0}
+
+    run(test)

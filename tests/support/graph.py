@@ -44,7 +44,9 @@ def facts(path: Path) -> Facts:
     chain = git("rev-list", "--first-parent", "HEAD", cwd=path).stdout.split() if born else []
     stashes = git("for-each-ref", "--format=%(objectname)", "refs/stashes", cwd=path).stdout.split()
     if stashes:
-        parents = _reached(_with_stashes_alone(parents, stashes), git("rev-parse", *asked, cwd=path).stdout.split())
+        parents = _reached(
+            _with_stashes_alone(parents, stashes), git("rev-list", "--no-walk", *asked, cwd=path).stdout.split()
+        )
     return Facts(parents, dates, chain)
 
 
