@@ -7,7 +7,6 @@ Nothing is refused: an unknown key is text, a value that makes no sense is left 
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -155,6 +154,8 @@ def _unknown(typed: str, value: str, quoted: bool) -> str:
     # "net: fix", a web address and the like are just text.
     if not typed or not (value or quoted) or value.startswith("//"):
         return ""
+    import difflib  # late: 0.7 MB for those who mistype
+
     near = difflib.get_close_matches(typed, KEYS, 1)
     instead = f"; did you mean {near[0]}:?" if near else f". Known are {', '.join(f'{key}:' for key in KEYS)}."
     return f"{typed}: is no key of the search and was taken as text{instead}"

@@ -17,8 +17,6 @@ from gitperch.events import RefsUpdated, RepositoryDeleted
 from gitperch.routing import Route
 from gitperch_graph.errors import Building, GraphUnreadable
 from gitperch_graph.routes import still_building
-from gitperch_graph.search.answers import Search, encoded
-from gitperch_graph.search.grammar import LONGEST, parsed
 from gitperch_graph.search.reach import Reaches
 from gitperch_graph.search.texts import Texts
 from gitperch_graph.search.turns import Turns
@@ -33,6 +31,7 @@ if TYPE_CHECKING:
 
     from gitperch.events import Event
     from gitperch.host import Host
+    from gitperch_graph.search.answers import Search
     from gitperch_graph.store import Graphs
 
 LIMIT = 200
@@ -73,6 +72,9 @@ class SearchRoutes:
 
     async def search(self, request: Request) -> Response:
         """`?q=QUERY&limit=N` and a view's parameters: what the query finds there, N commits of it with what a list shows."""
+        from gitperch_graph.search.answers import Search  # late, as all that only a search needs
+        from gitperch_graph.search.grammar import parsed
+
         viewer = await self._host.access.viewer(request)
         access = self._host.access
         repo = await access.repository(viewer, request.path_params["owner"], request.path_params["name"])
@@ -107,12 +109,16 @@ class _Answer(StreamingResponse):
 
 
 async def _encoded(search: Search) -> AsyncIterator[bytes]:
+    from gitperch_graph.search.answers import encoded
+
     async with aclosing(search.lines()) as lines:
         async for line in lines:
             yield line if isinstance(line, bytes) else encoded(line)
 
 
 def _text(request: Request) -> str:
+    from gitperch_graph.search.grammar import LONGEST
+
     text = request.query_params.get("q", "")
     if len(text) > LONGEST:
         raise BadRequest(f"A search takes {LONGEST} characters at most; this one has {len(text)}.", field="q")

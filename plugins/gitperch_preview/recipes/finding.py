@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,28 +11,14 @@ from gitperch_preview.recipes.tree import LEFT_OUT, Tree, Unusable, plain
 from gitperch_preview.sites import INDEX, ROOTS
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pygit2.repository import Repository as LibgitRepository
 
-    from gitperch.git import Git
     from gitperch_preview.recipes.app_json import App
     from gitperch_preview.recipes.node import Node
     from gitperch_preview.recipes.python import Python
     from gitperch_preview.recipes.settings import Settings
 
-SECONDS = 20.0
 BUILT = ("dist", "_site", "docs")  # sites that are there already, beside an app
-
-
-async def find(git: Git, path: Path, commit: str, *, containers: bool = True) -> Recipe:
-    """What to do with `commit` (a full oid) of the repository at `path`. `containers`: whether a Dockerfile can be built here.
-
-    Without that a Dockerfile is passed over for the next that would do, unless gitperch.toml asks for Docker.
-    Raises MissingObject for a repository that is not whole, GitError, TimeoutError.
-    """
-    async with asyncio.timeout(SECONDS):
-        return await git.look_up(path, _find, commit, containers)
 
 
 @dataclass
@@ -50,7 +35,8 @@ class _Files:
     notes: list[str] = field(default_factory=list)
 
 
-def _find(repository: LibgitRepository, commit: str, containers: bool) -> Recipe:
+def find(repository: LibgitRepository, commit: str, containers: bool) -> Recipe:
+    """As the package's `find`, where the repository is open."""
     top = Tree(repository, commit)
     try:
         said = settings.read(top)

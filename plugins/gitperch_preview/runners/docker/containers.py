@@ -6,7 +6,6 @@ import hashlib
 import io
 import json
 import shlex
-import tarfile
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -178,6 +177,8 @@ class _Packing:
     """A small archive in memory."""
 
     def __init__(self) -> None:
+        import tarfile  # late, here and below: most servers start no container
+
         self._buffer = io.BytesIO()
         self._archive = tarfile.open(fileobj=self._buffer, mode="w")  # noqa: SIM115 -- closed in __exit__
         self.done = b""
@@ -190,13 +191,16 @@ class _Packing:
         self.done = self._buffer.getvalue()
 
     def folder(self, path: str, owner: int, mode: int) -> None:
-        self._add(path, owner, mode, tarfile.DIRTYPE, b"")
+        self._add(path, owner, mode, None)
 
     def file(self, path: str, content: bytes, owner: int, mode: int) -> None:
-        self._add(path, owner, mode, tarfile.REGTYPE, content)
+        self._add(path, owner, mode, content)
 
-    def _add(self, path: str, owner: int, mode: int, kind: bytes, content: bytes) -> None:
+    def _add(self, path: str, owner: int, mode: int, content: bytes | None) -> None:
+        import tarfile
+
         entry = tarfile.TarInfo(path.lstrip("/"))
         entry.uid = entry.gid = owner
-        entry.mode, entry.type, entry.size, entry.mtime = mode, kind, len(content), int(time.time())
-        self._archive.addfile(entry, io.BytesIO(content))
+        entry.mode, entry.type = mode, tarfile.DIRTYPE if content is None else tarfile.REGTYPE
+        entry.size, entry.mtime = len(content or b""), int(time.time())
+        self._archive.addfile(entry, io.BytesIO(content or b""))

@@ -7,12 +7,10 @@ import contextlib
 import hashlib
 import io
 import re
-import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gitperch_preview.contract import RunnerError
-from gitperch_preview.runners.docker import context
 from gitperch_preview.runners.docker.engine import EngineError
 from gitperch_preview.runners.docker.names import REPOSITORY_ID, UNFINISHED
 from gitperch_preview.runners.docker.streams import messages
@@ -98,6 +96,8 @@ class Images:
         }
         tree = f"{deployment.oid}:{recipe.root}" if recipe.root else deployment.oid
         path = deployment.repository.path
+        from gitperch_preview.runners.docker import context  # late, with tarfile: most servers build no image
+
         async with self._building:
             log.heading(f"Building the image of {recipe.dockerfile}")
             without = await context.ignored(self._git, path, tree, recipe.dockerfile, log)
@@ -160,6 +160,8 @@ def exposed(image: Mapping[str, Any]) -> int | None:
 
 
 async def _packed(folder: Path) -> AsyncIterator[bytes]:
+    import tarfile
+
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for file in sorted(folder.iterdir()):
