@@ -31,7 +31,7 @@ class Preview:
 class Address:
     """What a host name means: a branch, or the beginning of a commit's oid, of a repository with the site label `site`.
 
-    `oid` is what was last announced of a branch: "" where it has just been pushed for the first time.
+    `oid` is what was last announced of a branch: "" where it has just been pushed for the first time. `state` is what is told of it.
     """
 
     repo_id: int
@@ -39,6 +39,12 @@ class Address:
     branch: str | None = None
     commit: str | None = None
     oid: str = ""
+    state: str = ""
+
+    @property
+    def is_files(self) -> bool:
+        """Whether it has been looked at, and is not an app that is on its way."""
+        return bool(self.oid) and self.state in ("", "ready")
 
 
 class Hosts:
@@ -58,12 +64,12 @@ class Hosts:
 
     async def find(self, label: str) -> Address | None:
         row = await self._db.row(
-            "SELECT h.repo_id, h.branch, h.oid, s.label AS site FROM preview_hosts h JOIN preview_sites s USING (repo_id)"
+            "SELECT h.repo_id, h.branch, h.oid, h.state, s.label AS site FROM preview_hosts h JOIN preview_sites s USING (repo_id)"
             " WHERE h.label = ?",
             (label,),
         )
         if row:
-            return Address(row["repo_id"], row["site"], branch=row["branch"], oid=row["oid"])
+            return Address(row["repo_id"], row["site"], branch=row["branch"], oid=row["oid"], state=row["state"])
         parts = labels.commit_parts(label)
         row = parts and await self._db.row("SELECT repo_id FROM preview_sites WHERE label = ?", (parts[1],))
         return Address(row["repo_id"], parts[1], commit=parts[0]) if row and parts else None

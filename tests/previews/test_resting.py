@@ -88,8 +88,12 @@ def test_an_app_that_ends_is_started_again(own_apps: Callable[..., Server], tmp_
 def test_a_crash_loop_comes_to_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resting, "BACKOFF", 0.02)
     files = app("doomed")
-    dying = "import threading; threading.Timer(0.3, lambda: os._exit(9)).start()"
-    files["app.py"] = str(files["app.py"]).replace("print(", f"{dying}\nprint(")
+    # It dies a moment after it has been looked at for the first time.
+    listens = "    allow_reuse_address = True\n"
+    dying = "    def verify_request(self, *_):\n        import threading\n"
+    dying += "        threading.Timer(0.3, lambda: os._exit(9)).start()\n        return True\n"
+    assert listens in str(files["app.py"])
+    files["app.py"] = str(files["app.py"]).replace(listens, listens + dying)
     commit(tmp_path / "work", files)
 
     async def test(it: House) -> None:

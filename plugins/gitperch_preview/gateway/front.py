@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("gitperch.preview")
 
 ADDRESS_SECONDS = 1.0  # another process may delete a repository, or make it private
-NEW_SECONDS = 2.0  # a push is looked at in a tenth of that
+NEW_SECONDS = 10.0  # a push is looked at in a fiftieth of that, unless the machine has much else to do
 OWN = "/.gitperch/"
 """Paths of every preview that are the gateway's."""
 _READING = ("GET", "HEAD")
@@ -134,7 +134,7 @@ class Gateway:
             return notices.unknown(request.method)
         if visit.place and self.places:
             return await self._apps.serve(self.places, visit, scope, receive, send)
-        if not target.address.oid and await self._turned_out(target, label):
+        if not target.address.is_files and await self._turned_out(target, label):
             return await self._answer(label, scope, receive, send)
         if not reading:
             return notices.only_reading(request.method)
@@ -143,21 +143,22 @@ class Gateway:
     async def _turned_out(self, target: Target, label: str) -> bool:
         """Wait until it is known whether a branch that has just been pushed is an app; whether it is.
 
-        Its sources are not what its first visitor, a moment after the push, came to see.
+        Its sources are not what its first visitor, a moment after the push, came to see. Raises TimeoutError where it takes too long.
         """
         address = target.address
         if address.branch is None or not self.places:
             return False
-        until = time.monotonic() + NEW_SECONDS
-        while time.monotonic() < until:
-            if self.places.find(address.repo_id, address.branch):
-                return True
+        until, pause = time.monotonic() + NEW_SECONDS, 0.02
+        while not self.places.find(address.repo_id, address.branch):
             now = await self._hosts.find(label)
-            if not now or now.oid:
+            if not now or now.is_files:
                 break
-            await asyncio.sleep(0.02)
+            if time.monotonic() > until:
+                raise TimeoutError
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, 0.25)
         self._targets.drop(label)
-        return False
+        return self.places.find(address.repo_id, address.branch) is not None
 
     async def _visit(self, target: Target | None, label: str, connection: HTTPConnection) -> Visit | None:
         """Who may come in, and to what; None: this visitor may not, or there is nothing."""
