@@ -17,7 +17,7 @@ import pytest
 from gitperch.cli.proxy_socket import proxy_socket
 from gitperch.config import ConfigError, load
 from support.caddy import HOST, PREVIEWS, in_front_of_a_server
-from support.server import commit, free_port
+from support.server import Server, commit, free_port
 
 if TYPE_CHECKING:
     from support.caddy import Front
@@ -134,3 +134,18 @@ def test_what_a_killed_server_left_is_replaced_and_anything_else_is_not(tmp_path
 def test_a_path_that_depends_on_where_one_is_stops_the_start(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"proxy_socket is 'p\.sock'; it has to be a whole path"):
         load({"data": tmp_path, "listen": f"127.0.0.1:{free_port()}"}, {"GITPERCH_PROXY_SOCKET": "p.sock"})
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"GITPERCH_TRUSTED_PROXIES": "127.0.0.1"}, True),
+        ({"GITPERCH_TRUSTED_PROXIES": "10.0.0.9,::1"}, True),
+        ({"GITPERCH_TRUSTED_PROXIES": "10.0.0.9"}, False),
+        ({"GITPERCH_TRUSTED_PROXIES": "127.0.0.1", "GITPERCH_PREVIEWS_RUNNER": "docker-only"}, False),
+        ({"GITPERCH_PROXY_SOCKET": "/run/gitperch/proxy.sock"}, False),
+    ],
+)
+def test_an_operator_is_told_whether_apps_are_believed(tmp_path: Path, settings: dict[str, str], says: bool) -> None:
+    report = Server(tmp_path / "data", settings=settings).cli("doctor")
+    assert ("Have the proxy use proxy_socket instead" in report) is says
