@@ -122,6 +122,7 @@ def test_a_line_far_down_in_a_long_file_is_there_when_it_is_asked_for(server: Se
     expect(page.locator("#L4000")).to_be_in_viewport()
     assert page.locator("tr[id]").count() < LONG
     page.keyboard.press("l")
+    expect(page.get_by_role("dialog")).to_contain_text("The number of a line.")
     page.keyboard.type("2345")
     page.keyboard.press("Enter")
     expect(page.locator("#L2345")).to_be_in_viewport()

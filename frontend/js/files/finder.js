@@ -40,10 +40,10 @@ export function createFinder(place, goToLine) {
   }
 
   function show() {
-    const line = /^:(\d+)$/.exec(input.value.trim());
+    const line = /^:(\d*)$/.exec(input.value.trim());
     if (line || !index) {
       results.replaceChildren();
-      if (line) status.textContent = `Enter goes to line ${line[1]}.`;
+      if (line) status.textContent = line[1] ? `Enter goes to line ${line[1]}.` : "The number of a line.";
       return;
     }
     const { found, count } = index.search(input.value, SHOWN);
