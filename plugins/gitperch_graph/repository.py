@@ -165,7 +165,16 @@ def head_of(path: Path) -> str:
 
 def is_special(path: Path) -> bool:
     """Whether the repository is shallow or has grafts. Replacements are refs, and seen among those."""
-    return any(file.exists() and file.stat().st_size > 0 for file in (path / "shallow", path / "info" / "grafts"))
+    return any(file.exists() and file.stat().st_size > 0 for file in _specialities(path))
+
+
+def special_since(path: Path) -> float:
+    """When what makes it so was changed last, in Unix seconds; 0 where nothing does."""
+    return max((file.stat().st_mtime for file in _specialities(path) if file.exists()), default=0.0)
+
+
+def _specialities(path: Path) -> tuple[Path, ...]:
+    return path / "shallow", path / "info" / "grafts"
 
 
 def is_large(path: Path) -> bool:

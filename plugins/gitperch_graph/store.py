@@ -27,6 +27,7 @@ from gitperch_graph.repository import (
     head_of,
     is_large,
     is_special,
+    special_since,
 )
 from gitperch_graph.row_index import RowIndex
 from gitperch_graph.sections import IndexDamaged, IndexUnusable
@@ -351,7 +352,8 @@ def _opened(path: Path, repository: Path) -> tuple[RowIndex | None, bool]:
     """The index, and whether it has the refs as they are."""
     try:
         index = RowIndex.open(path, repository, hurried=True)
-        return index, _has_refs_of(index, repository)
+        is_older = path.stat().st_mtime <= special_since(repository)
+        return (None, False) if is_older else (index, _has_refs_of(index, repository))
     except IndexUnusable:
         return None, False
 

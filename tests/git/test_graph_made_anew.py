@@ -91,3 +91,25 @@ def test_refs_that_have_moved_by_the_thousand_change_nothing_else(run: Callable[
         assert await client.graph("?at=refs/tags/7&rows=200") == before | {"focus": 0}
 
     run(test)
+
+
+def test_a_shallow_history_that_was_deepened_while_nobody_ran_is_shown_so(
+    run: Callable[[Test], None], tmp_path: Path
+) -> None:
+    source = generate(tmp_path / "source.git", commits=40, branches=0)
+    shallow = tmp_path / "shallow.git"
+    done = git("clone", "--quiet", "--bare", "--depth=5", f"file://{source}", str(shallow))
+    assert done.returncode == 0, done.stderr
+
+    async def test(it: House) -> None:
+        news = News(it)
+        client = await Client.of(it, shallow)
+        await news.next()
+        before = await client.graph()
+        done = git("fetch", "--quiet", "--deepen=3", f"file://{source}", cwd=client.repo.path)
+        assert done.returncode == 0, done.stderr
+        plugin: Any = it.host.plugins.by_name["graph"]
+        plugin.graphs._open.clear()
+        assert before["total"] < (await client.graph())["total"] < 40
+
+    run(test)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -26,11 +27,27 @@ def shown_of(parents: list[list[int]], shown: set[int]) -> dict[int, tuple[list[
     for new, height in enumerate(kept):
         tos = [to if to == ABSENT else kept[to] for to in found.to[found.first[new] : found.first[new + 1]].tolist()]
         answer[height] = (tos, {to for nth, to in enumerate(tos) if masks[new] >> nth & 1})
-    if len(found.solid):
-        for new, top in enumerate(found.solid.tolist()):
-            children = [h for h, (tos, skipped) in answer.items() if kept[new] in tos and kept[new] not in skipped]
-            assert (kept[top] if children else 0) == max(children, default=0)
+    check_solid(found, answer)
     return answer
+
+
+def check_solid(found: narrowing.Narrowed, answer: dict[int, tuple[list[int], set[int]]]) -> None:
+    """That of each commit the topmost real child is told, and of the newest's first-parent chain its only one."""
+    kept = found.kept.tolist()
+    chain = [len(kept) - 1]
+    while (tos := answer[kept[chain[-1]]][0]) and tos[0] != ABSENT:
+        chain.append(kept.index(tos[0]))
+    solid, alone = found.solid(chain)
+    steps = {kept[parent]: kept[child] for child, parent in pairwise(chain)}
+    for new, (top, way) in enumerate(zip(solid.tolist(), alone.tolist(), strict=True)):
+        height = kept[new]
+        children = [
+            child
+            for child, (tos, skipped) in answer.items()
+            if height in tos and height not in skipped and steps.get(height) != child
+        ]
+        assert (kept[top] if children else 0) == max(children, default=0)
+        assert way == (0 if height not in steps else 1 + (height in answer[steps[height]][1]))
 
 
 def test_a_hidden_commit_is_gone_through() -> None:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from gitperch_graph.views.narrowing import Narrowed
 
-SKIPPED, SOLID = "skipped", "solid"
+SKIPPED, SOLID, STRAIGHT = "skipped", "solid", "straight"
 """The sections that an index of a view has beside those of every index; see `narrowing.Narrowed`."""
 
 
@@ -93,11 +93,13 @@ def build(
         linked = view_path.with_suffix(".graph")
         linked.unlink(missing_ok=True)
         linked.hardlink_to(own_graph)
+    seen = _seen(shape, found)
+    solid, straight = found.solid(seen.chain)
     builds.write(
         view_path,
-        _seen(shape, found),
+        seen,
         lambda part: say(part, len(found.kept)),
-        extra={SKIPPED: found.skipped, SOLID: found.solid},
+        extra={SKIPPED: found.skipped, SOLID: solid, STRAIGHT: straight},
     )
     return whole.generation
 

@@ -34,15 +34,35 @@ STEPS = 256  # commits that are looked at to find out whether one parent reaches
 class Narrowed:
     """What is left. `kept` are the old heights in order; `first` and `to` its edges in new ones.
 
-    Bit n of `skipped[h]`: the edge to the nth parent runs over hidden commits. `solid[h]` is the greatest height of a commit whose
-    edge to h does not, 0 where there is none. Both are empty where no edge is skipped.
+    Bit n of `skipped[h]`: the edge to the nth parent runs over hidden commits. Empty where no edge does.
     """
 
     kept: Numbers
     first: Numbers
     to: Numbers
     skipped: NDArray[np.uint8]
-    solid: Numbers
+
+    def solid(self, chain: Sequence[int]) -> tuple[Numbers, NDArray[np.uint8]]:
+        """Of each commit the greatest height of one whose edge to it is its own, 0 where there is none; and, apart from that, of the
+        edge between two commits of `chain`, which runs in a lane of its own: 1 where it is, 2 where it runs over hidden ones, 0
+        where there is none. Both are empty where no edge is skipped.
+        """
+        count = len(self.kept)
+        if not len(self.skipped):
+            return np.zeros(0, np.uint32), np.zeros(0, np.uint8)
+        child = np.repeat(np.arange(count, dtype=np.uint32), np.diff(self.first))
+        nth = np.arange(len(self.to)) - self.first[child]
+        is_skipped = (nth < BITS) & (self.skipped[child] >> np.minimum(nth, BITS - 1) & 1 == 1)
+        firm = ~is_skipped & (self.to != ABSENT)
+        on_chain = np.array(chain, np.int64)
+        edges = self.first[on_chain[self.first[on_chain + 1] > self.first[on_chain]]]
+        edges = edges[self.to[edges] != ABSENT]
+        straight = np.zeros(count, np.uint8)
+        straight[self.to[edges]] = 1 + is_skipped[edges]
+        firm[edges] = False
+        solid = np.zeros(count, np.uint32)
+        np.maximum.at(solid, self.to[firm], child[firm])
+        return solid, straight
 
 
 def straight(first: Numbers, to: Numbers) -> tuple[Numbers, Numbers]:
@@ -88,15 +108,14 @@ def narrowed(first: Numbers, to: Numbers, shown: Mask, real: tuple[Numbers, Numb
     here = new_to != ABSENT
     new_to[here] = rank[new_to[here]]
     doubtful = np.flatnonzero(shown) if real else altered
-    skipped, solid = _skipped(real or (first, to), doubtful, rank, new_first, new_to, old_to)
-    return Narrowed(kept, new_first, new_to, skipped, solid)
+    skipped = _skipped(real or (first, to), doubtful, rank, new_first, new_to, old_to)
+    return Narrowed(kept, new_first, new_to, skipped)
 
 
 def _skipped(
     real: tuple[Numbers, Numbers], doubtful: NDArray[Any], rank: Numbers, first: Numbers, to: Numbers, old_to: Numbers
-) -> tuple[NDArray[np.uint8], Numbers]:
-    """`skipped` and `solid`: an edge is skipped that is none of the `real` ones; only the `doubtful` commits may have such."""
-    none = np.zeros(0, np.uint8), np.zeros(0, np.uint32)
+) -> NDArray[np.uint8]:
+    """`Narrowed.skipped`: an edge is skipped that is none of the `real` ones; only the `doubtful` commits may have such."""
     asked = np.zeros(len(real[0]) - 1, np.bool_)
     asked[doubtful] = True
     kept = np.zeros(len(first) - 1, np.uint32)  # their old heights
@@ -112,16 +131,11 @@ def _skipped(
     nth = edges - first[child[edges]]
     edges, nth = edges[~true & (nth < BITS)], nth[~true & (nth < BITS)]
     if not len(edges):
-        return none
-    is_skipped = np.zeros(len(to), np.bool_)
-    is_skipped[edges] = True
+        return np.zeros(0, np.uint8)
     masks = np.zeros(len(kept), np.uint8)
     for bit in range(BITS):
         masks[child[edges[nth == bit]]] |= np.uint8(1 << bit)
-    solid = np.zeros(len(kept), np.uint32)
-    firm = ~is_skipped & (to != ABSENT)
-    np.maximum.at(solid, to[firm], child[firm])
-    return masks, solid
+    return masks
 
 
 def _pairs(child: Numbers, parent: Numbers) -> NDArray[np.uint64]:
