@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import TYPE_CHECKING
 
 from gitperch_preview.logs.writing import FileLog
-from support.previews import app
+from support.previews import Site, app, wait
 from support.recipes import found, package
 from support.server import commit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-    from support.previews import Site
+    from support.server import Server
 
 
 def test_what_does_not_stay_up_is_told_with_what_to_do(site: Site) -> None:
@@ -78,3 +80,41 @@ def test_colours_of_an_engine_do_not_reach_a_log_as_text(tmp_path: Path) -> None
     log.make()
     log.line("\x1b[91mE: Unable to locate package\n\x1b[0m")
     assert log.path.read_text().split() == ["E:", "Unable", "to", "locate", "package"]
+
+
+def test_a_log_says_when_its_app_slept_and_stopped_and_was_ready_again(site: Site) -> None:
+    site.push(app("restless"))
+    site.until("ready")
+    for act, state in (("sleep", "sleeping"), ("wake", "ready"), ("stop", "stopped")):
+        site.act(act)
+        site.until(state)
+    said = site.server.get(f"{site.api}/main/log", user=site.server.admin).text
+    steps = re.findall(r"^-----> (Ready|Asleep|Stopped)", said, re.MULTILINE)
+    assert steps == ["Ready", "Asleep", "Ready", "Stopped"]
+
+
+def test_a_version_that_was_stopped_is_not_said_to_stay(site: Site) -> None:
+    site.push(app("good"))
+    site.until("ready")
+    site.act("stop")
+    site.until("stopped")
+    said = site.said({"gitperch.toml": "[preview\n"})
+    assert "gitperch.toml is not valid TOML" in said
+    assert "stays at" not in said
+
+
+def test_what_is_stopped_by_its_age_says_that_nobody_wanted_it(own_apps: Callable[..., Server], tmp_path: Path) -> None:
+    site = Site(own_apps(merged_days=0.00001), tmp_path, "merged")
+    site.push(app("all"))
+    site.server.git("push", site.remote, "HEAD:refs/heads/side", cwd=site.work)
+    site.push({"more": "1"})
+    for branch in ("side", "main"):
+        site.until("ready", branch)
+    wait(lambda: time.time() > site.previews()["side"]["created_at"] + 1, "old enough")
+    site.push({"x": "y"}, "gone")
+    site.delete("gone")  # after which the machine is looked at
+    problem = site.until("stopped", "side")["problem"]
+    assert problem.startswith("The default branch has all of its commits, and nobody came for ")
+    assert problem.endswith("(previews.merged_days).")
+    page = site.server.get(f"/{site.server.admin}/merged/previews/side", user=site.server.admin)
+    assert "The default branch has all of its commits" in page.text

@@ -85,7 +85,17 @@ function renew(list, other) {
     if (part === at) at = at.nextElementSibling;
     else list.insertBefore(part, at);
   }
-  for (const gone of before.values()) gone.remove();
+  for (const gone of before.values()) {
+    const had = gone.contains(document.activeElement);
+    gone.remove();
+    if (had && list instanceof HTMLElement) focusOn(list);
+  }
+}
+
+/** @param {HTMLElement} place that takes the focus of what is no more */
+function focusOn(place) {
+  place.tabIndex = -1;
+  place.focus({ preventScroll: true });
 }
 
 /**
@@ -98,7 +108,7 @@ function replace(known, fresh) {
   const name = active instanceof HTMLButtonElement && active.value ? `[value="${CSS.escape(active.value)}"]` : active?.getAttribute("href") ? `[href="${CSS.escape(active.getAttribute("href") ?? "")}"]` : active?.hasAttribute("data-copy") ? "[data-copy]" : "";
   known.replaceWith(fresh);
   if (!active || !(fresh instanceof HTMLElement)) return;
-  const same = name ? fresh.querySelector(name) : null;
-  if (!same) fresh.tabIndex = -1;
-  /** @type {HTMLElement} */ (same ?? fresh).focus({ preventScroll: true });
+  const same = /** @type {HTMLElement | null} */ (name ? fresh.querySelector(name) : null);
+  if (same) same.focus({ preventScroll: true });
+  else focusOn(fresh);
 }

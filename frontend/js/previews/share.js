@@ -34,7 +34,13 @@ export function createShare(root, dialog) {
     },
     { signal },
   );
-  dialog.addEventListener("close", () => note(false), { signal });
+  function closed() {
+    note(false);
+    // What had the focus before may be another element by now, since the page goes on behind the dialog.
+    if (document.activeElement === document.body || dialog.contains(document.activeElement)) root.querySelector(/** @type {"button"} */ ("[data-share]"))?.focus();
+  }
+
+  dialog.addEventListener("close", closed, { signal });
   // A press beside it closes it.
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close(), { signal });
   if (dialog.open) open();

@@ -169,6 +169,7 @@ async def start_again(branch: Branch, record: Record, recipe: Recipe, log: Log, 
         await branch.move(record, states.STARTING)
     commands = recipe.commands[record.command :][:1]
     running, _ = await bring_up(branch, branch.upkeep, record, deployment, log, commands)
+    log.heading("Ready")
     await whole(_back(branch, record, running, recipe))
 
 

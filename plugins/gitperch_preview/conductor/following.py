@@ -78,7 +78,8 @@ def files(told: Told) -> list[str]:
 
 def _stays(stage: Stage, repo: Repository, told: Told) -> list[str]:
     branch = stage.branches.get((repo.id, told.branch))
-    return [f"{_INDENT}The version before stays at {told.url}"] if branch and branch.serving else []
+    stays = branch and branch.serving and branch.serving.state != states.STOPPED
+    return [f"{_INDENT}The version before stays at {told.url}"] if stays else []
 
 
 async def _one(stage: Stage, repo: Repository, each: Told, begun_by: float, until: float) -> AsyncIterator[str]:

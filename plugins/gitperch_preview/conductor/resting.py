@@ -122,32 +122,41 @@ async def check(branch: Branch) -> None:
     await whole(branch.stage.runner(record).stop(running))
 
 
-async def stop(branch: Branch) -> None:
-    """End the app and whatever was on its way. What was built stays, until it is removed by its age."""
+async def stop(branch: Branch, why: str = "") -> None:
+    """End the app and whatever was on its way. What was built stays, until it is removed by its age. `why`: where nobody asked for it."""
     branch.granted(DEPLOY, *STEPS)
     record, newest, running = branch.serving, branch.newest, branch.silent()
     if record and running:
         await whole(branch.stage.runner(record).stop(running))
+        branch.stage.logs.open(record.repo_id, record.id).heading("Stopped")
     if record and record is not newest and record.state != states.STOPPED:
         await branch.move(record, states.STOPPED, handle="")
     if newest.state in states.UNFINISHED and newest is not record:
         branch.upkeep.leftovers[newest.id] = newest.runner
     if newest.state != states.STOPPED:
-        await branch.move(newest, states.STOPPED, handle="", built=newest.built and newest is record)
+        await branch.move(newest, states.STOPPED, handle="", built=newest.built and newest is record, problem=why)
     for one in (record, newest):
         if one:
             branch.stage.logs.rest(one.repo_id, one.id)
 
 
 async def clear(branch: Branch) -> None:
-    """As `stop`, and what was built goes too."""
+    """As `stop`, and what was built goes too: nobody has wanted it for long."""
     records = [record for record in (branch.newest, branch.serving) if record]
-    await stop(branch)
+    await stop(branch, _unwanted(branch))
     for record in records:
         branch.upkeep.leftovers[record.id] = record.runner
         record.built = False
     await branch.stage.records.forget_built(branch.upkeep.leftovers)
     branch.serving = None
+
+
+def _unwanted(branch: Branch) -> str:
+    previews = branch.stage.host.config.previews
+    age = time.time() - max(branch.place.visited_at, branch.newest.created_at)
+    if previews.stop_days and age > previews.stop_days * 86400:
+        return f"Nobody pushed or came for {previews.stop_days:g} days (previews.stop_days)."
+    return f"The default branch has all of its commits, and nobody came for {previews.merged_days:g} days (previews.merged_days)."
 
 
 async def remove(branch: Branch) -> None:

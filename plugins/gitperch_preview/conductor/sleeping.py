@@ -30,6 +30,7 @@ async def rest(branch: Branch) -> None:
 
     async def ended() -> None:
         await branch.stage.runner(record).stop(running)
+        branch.stage.logs.open(record.repo_id, record.id).heading("Asleep until its next visitor")
         await branch.move(record, states.SLEEPING, handle="")
         branch.stage.logs.rest(record.repo_id, record.id)
 
