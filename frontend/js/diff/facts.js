@@ -1,8 +1,10 @@
 /** What takes the server longer to find out about a commit, fetched when the commit has been looked at for a moment. */
 
 import { getHtml, getJson, isAbort } from "../api.js";
+import { element } from "../graph/dom.js";
 
 const LOOK = 200; // ms
+const IN_A_LINE = 3; // commits
 
 /**
  * @param {ParentNode} root with a commit's details in it
@@ -50,8 +52,11 @@ function judge(place) {
   badge.querySelector("span")?.replaceChildren(said);
 }
 
+/** @param {string} text */
+const said = (text) => element("span", { class: "hint" }, text);
+
 /**
- * @param {HTMLElement} place
+ * @param {HTMLElement} place where there is a line for it
  * @param {AbortSignal} signal
  */
 async function relate(place, signal) {
@@ -59,22 +64,15 @@ async function relate(place, signal) {
     const { children = [], more = false } = await getJson(place.dataset.kin ?? "", signal);
     const [name, list] = [place.querySelector("dt"), place.querySelector("dd")];
     const root = place.closest("[data-commit-root]")?.getAttribute("data-commit-root") ?? "";
-    if (!name || !list || !children.length) return;
+    if (!name || !list) return;
     name.textContent = children.length > 1 ? "Children" : "Child";
-    list.replaceChildren(
-      ...children.slice(0, 16).map((/** @type {{oid: string, subject: string}} */ child) => {
-        const link = document.createElement("a");
-        link.className = "oid";
-        link.href = `${root}/commit/${child.oid}`;
-        link.dataset.commit = child.oid;
-        link.title = child.subject;
-        link.textContent = child.oid.slice(0, 8);
-        return link;
-      }),
+    const links = children.map((/** @type {{oid: string, subject: string}} */ { oid, subject }) =>
+      element("a", { class: "oid", href: `${root}/commit/${oid}`, "data-commit": oid, title: subject }, oid.slice(0, 8)),
     );
-    if (more || children.length > 16) list.append(more ? "and more" : `and ${children.length - 16} more`);
-    place.hidden = false;
-  } catch {
-    // no graph yet, or none that has this commit: there is nothing to say then
+    const others = links.length > IN_A_LINE ? links.splice(IN_A_LINE - 1) : [];
+    list.replaceChildren(...(links.length ? links : [said("none")]));
+    if (others.length) list.append(element("details", {}, element("summary", {}, `${others.length} more`), ...others, more ? said("and others") : ""));
+  } catch (error) {
+    if (!isAbort(error)) place.querySelector("dd")?.replaceChildren(said("not known here")); // no graph yet, or none that has this commit
   }
 }
