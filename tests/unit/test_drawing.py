@@ -144,9 +144,9 @@ def test_the_event_loop_goes_on_meanwhile() -> None:
         task = asyncio.ensure_future(highlighted("x.py", text))
         longest = 0.0
         while not task.done():
-            begun = time.perf_counter()
+            begun = time.thread_time()
             await asyncio.sleep(0)
-            longest = max(longest, time.perf_counter() - begun)
+            longest = max(longest, time.thread_time() - begun)
             await asyncio.sleep(0.001)
         return longest, len(task.result() or ())
 
