@@ -1,6 +1,6 @@
 /** More lines around the changes of a file: the rows between two hunks get buttons that fetch what is hidden there. */
 
-import { drawnIcon, element } from "../graph/dom.js";
+import { drawnIcon, element } from "../ui/dom.js";
 
 const STEP = 20; // lines
 const ALL = 40; // hidden lines that are shown at once

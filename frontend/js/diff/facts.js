@@ -1,7 +1,7 @@
 /** What takes the server longer to find out about a commit, fetched when the commit has been looked at for a moment. */
 
 import { getHtml, getJson, isAbort } from "../api.js";
-import { element } from "../graph/dom.js";
+import { element } from "../ui/dom.js";
 
 const LOOK = 200; // ms
 const IN_A_LINE = 3; // commits

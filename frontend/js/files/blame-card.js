@@ -1,5 +1,5 @@
 /** The commit of the lines under the pointer, or of the link that has the focus: a card beside them. A tap pins it, with its links. */
-import { element } from "../graph/dom.js";
+import { element } from "../ui/dom.js";
 import { absoluteTime } from "../graph/time.js";
 import { shown } from "../ui/odd.js";
 

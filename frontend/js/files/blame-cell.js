@@ -1,5 +1,5 @@
 /** What stands before the lines of a commit: the age's bar, who, what, when, and the way to before the change. */
-import { element } from "../graph/dom.js";
+import { element } from "../ui/dom.js";
 import { shown } from "../ui/odd.js";
 import { time } from "./last.js";
 

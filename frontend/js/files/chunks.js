@@ -1,6 +1,6 @@
 /** The lines of a long file: parts of it come when they are about to be seen, and go when they are far away. */
 import { getHtml, isAbort } from "../api.js";
-import { element } from "../graph/dom.js";
+import { element } from "../ui/dom.js";
 
 const LINE = 20; // px, as code.css has it
 const AHEAD = "1200px";

@@ -1,5 +1,5 @@
 /** “Go to file”: a dialog over every path of the commit, and `:120` for a line of the file that is shown. */
-import { element } from "../graph/dom.js";
+import { element } from "../ui/dom.js";
 import { createIndex } from "./fuzzy.js";
 import { addressOf } from "./place.js";
 

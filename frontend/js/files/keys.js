@@ -1,5 +1,5 @@
 /** Keys of the pages about files, and the list of them that `?` shows. */
-import { element } from "../graph/dom.js";
+import { element } from "../ui/dom.js";
 
 /** @type {[string, string][]} */
 const HELP = [

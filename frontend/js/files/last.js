@@ -1,6 +1,6 @@
 /** Fills in when each file was last changed, where the page was drawn before that was known. */
 import { isAbort } from "../api.js";
-import { element } from "../graph/dom.js";
+import { element } from "../ui/dom.js";
 import { hue, initials } from "../graph/people.js";
 import { shown } from "../ui/odd.js";
 import { relative } from "../ui/times.js";

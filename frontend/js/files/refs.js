@@ -1,6 +1,6 @@
 /** The menu of branches and tags: finds by name on the server, and leads to the same path there. */
 import { getJson, isAbort } from "../api.js";
-import { element } from "../graph/dom.js";
+import { element } from "../ui/dom.js";
 
 const PAUSE = 120; // ms after a letter
 

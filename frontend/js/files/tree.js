@@ -1,6 +1,6 @@
 /** The tree of files beside the page: folders open in place, the one that is shown is open, and it stays as it was left. */
 import { getJson, isAbort } from "../api.js";
-import { element } from "../graph/dom.js";
+import { element } from "../ui/dom.js";
 import { shown } from "../ui/odd.js";
 import { addressOf } from "./place.js";
 import { createTreeKeys } from "./tree-keys.js";

@@ -1,7 +1,7 @@
 /** What limits the graph now, each with a cross: nobody has to wonder where the rest is. */
 
 import { nameOf } from "./chips.js";
-import { counted, element } from "./dom.js";
+import { counted, element } from "../ui/dom.js";
 
 const SHOWN = 4; // branches that get a chip of their own
 

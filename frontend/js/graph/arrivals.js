@@ -1,7 +1,7 @@
 /** What arrives by itself: told, shown where there is room, and never in anybody's way. */
 
 import { nameOf } from "./chips.js";
-import { counted } from "./dom.js";
+import { counted } from "../ui/dom.js";
 
 const UNFOLD_AT_MOST = 12; // rows; more than a glance can follow
 const WAIT_FOR_ROWS = 600; // ms

@@ -1,6 +1,6 @@
 /** Labels of refs: branches are pills, tags are flags, stashes and other refs are boxes, the default branch is filled; a branch with a preview carries its dot. */
 
-import { element } from "./dom.js";
+import { element } from "../ui/dom.js";
 import { hueOf } from "./edges.js";
 
 const SHOWN = 3;

@@ -1,7 +1,7 @@
 /** The column of the lanes: how wide it is, by the history, the rows, the room, and what somebody has made of it. */
 
 import { createBeyond } from "./beyond.js";
-import { find } from "./dom.js";
+import { find } from "../ui/dom.js";
 import { lanesInSight, pitchOf, widthOf } from "./edges.js";
 import { createSplitter } from "./splitter.js";
 import { LEGIBLE } from "./zoom.js";

@@ -1,7 +1,7 @@
 /** What the lanes in sight look like, in words: for those who hear the page rather than see its canvas. */
 
 import { dateOf } from "./calendar.js";
-import { counted } from "./dom.js";
+import { counted } from "../ui/dom.js";
 
 const IDLE = 400; // ms without a change
 

@@ -3,7 +3,7 @@
 import { ApiError, getHtml, isAbort } from "../api.js";
 import { createChanges } from "../diff/changes.js";
 import { createFacts } from "../diff/facts.js";
-import { element } from "./dom.js";
+import { element } from "../ui/dom.js";
 import { createPlacement } from "./placement.js";
 
 const KEPT = 24;

@@ -2,7 +2,7 @@
 
 import { createLive } from "../live.js";
 import { createBadge } from "./badge.js";
-import { find } from "./dom.js";
+import { find } from "../ui/dom.js";
 
 const page = find(document, "#graph-empty", HTMLElement);
 const badge = createBadge(find(document, "#live", HTMLElement));

@@ -1,7 +1,7 @@
 /** The menu that chooses a view: branches, first parents, merges, a path, an author, a stretch of time. */
 
 import { nameOf } from "./chips.js";
-import { counted, element, find } from "./dom.js";
+import { counted, element, find } from "../ui/dom.js";
 import { openByKey } from "./menu-by-key.js";
 import { createRefs } from "./refs.js";
 

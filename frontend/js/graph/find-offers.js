@@ -1,7 +1,7 @@
 /** What the box offers for what somebody has typed: refs to go to, a commit by its id, the search, and words to narrow it down. */
 
 import { nameOf } from "./chips.js";
-import { element } from "./dom.js";
+import { element } from "../ui/dom.js";
 import { KEYS, isGrammar, quoted, tokens } from "./search-grammar.js";
 
 const REFS = 8;

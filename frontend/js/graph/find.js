@@ -3,7 +3,7 @@
  * The focus stays in the field; the list is walked by arrows, and what Enter takes is always marked.
  */
 
-import { element } from "./dom.js";
+import { element } from "../ui/dom.js";
 
 const PATIENCE = 500; // ms that Enter waits for offers
 

@@ -3,7 +3,7 @@
 import { ApiError, isAbort } from "../api.js";
 import { write } from "../ui/copy.js";
 import { nameOf } from "./chips.js";
-import { find } from "./dom.js";
+import { find } from "../ui/dom.js";
 import { createFind } from "./find.js";
 import { createHints } from "./find-hints.js";
 import { createOffers } from "./find-offers.js";

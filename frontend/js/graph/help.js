@@ -1,6 +1,6 @@
 /** The list of all keys, made from the table that the keyboard obeys. */
 
-import { element } from "./dom.js";
+import { element } from "../ui/dom.js";
 import { TABLE } from "./keys.js";
 
 const NAMES = /** @type {Record<string, string>} */ ({

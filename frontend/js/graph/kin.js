@@ -2,7 +2,7 @@
 
 import { getJson } from "../api.js";
 import { shown } from "../ui/odd.js";
-import { element } from "./dom.js";
+import { element } from "../ui/dom.js";
 import { placed } from "./tooltip-place.js";
 
 const DIGITS = 9; // choices that a digit takes

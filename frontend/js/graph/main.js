@@ -2,12 +2,13 @@
 
 import "../ui/main.js";
 import { getJson } from "../api.js";
+import { find } from "../ui/dom.js";
 import { createActive } from "./active.js";
 import { createAhead } from "./ahead.js";
 import { createArrivals } from "./arrivals.js";
 import { createColumn } from "./column.js";
 import { createCursor } from "./cursor.js";
-import { find } from "./dom.js";
+import { createDeadEnds } from "./dead-ends.js";
 import { placesInAddress } from "./early.js";
 import { laneAt, laneX } from "./edges.js";
 import { commitOnLane, createFocus } from "./focus.js";
@@ -16,6 +17,7 @@ import { createLanes } from "./lanes.js";
 import { createLater } from "./later.js";
 import { createList } from "./list.js";
 import { createMinimap } from "./minimap.js";
+import { createMoves } from "./moves.js";
 import { createNotices } from "./notices.js";
 import { createOpener } from "./opener.js";
 import { createOutline } from "./outline.js";
@@ -70,7 +72,7 @@ export function createGraph(root) {
         defaultRef,
         reopen: opener.again,
         onGrown: grown,
-        onClose: closeDetails,
+        onClose: moves.closeDetails,
         onResize: redraw,
       });
     },
@@ -141,7 +143,8 @@ export function createGraph(root) {
     closer: find(root, "[data-zoom='closer']", HTMLButtonElement),
     wider: find(root, "[data-zoom='wider']", HTMLButtonElement),
   });
-  const opener = createOpener({ store, viewport, notices, onOpened: opened, onRefused: refused, onMissing: (place) => rest.then(({ finding }) => finding.missing(place)) });
+  const deadEnds = createDeadEnds({ notices, view, again: () => void opener.again() });
+  const opener = createOpener({ store, viewport, notices, onOpened: opened, onRefused: (message) => deadEnds.refused(message), onMissing: (place) => rest.then(({ finding }) => finding.missing(place)) });
   const arrivals = createArrivals({
     store,
     viewport,
@@ -179,7 +182,7 @@ export function createGraph(root) {
     heading: find(root, ".graph-heading", HTMLElement),
     store,
     context,
-    onPick: (row) => pick(row),
+    onPick: (row) => moves.pick(row),
     onRef: (row, ref) => focus.look(store.commit(row), ref),
     onLane(row, x) {
       const lane = laneAt(x, column.pitch);
@@ -201,6 +204,7 @@ export function createGraph(root) {
     onResize: redraw,
   });
   const ahead = createAhead();
+  const moves = createMoves({ store, viewport, grid, panel, cursor, selection, focus, onLost: (place, error) => rest.then(({ finding }) => finding.lost(place, error)) });
 
   function draw() {
     frame = 0;
@@ -232,62 +236,6 @@ export function createGraph(root) {
 
   const defaultRef = () => `refs/heads/${defaultBranch()}`;
 
-  /** @param {number} rows */
-  function step(rows) {
-    cursor.move(rows);
-    // Where the keyboard is has to be seen; somebody who reads the details goes on reading.
-    if (!panel.contains(document.activeElement)) grid.focus({ preventScroll: true });
-    const commit = store.commit(cursor.row);
-    if (commit) selection.follow(commit.oid);
-  }
-
-  /** @param {number} row */
-  function pick(row) {
-    const commit = store.commit(row);
-    if (!commit) return;
-    cursor.place(row);
-    selection.set(commit.oid);
-    if (getComputedStyle(panel).position === "fixed") panel.focus({ preventScroll: true });
-    else grid.focus({ preventScroll: true });
-  }
-
-  /** A step out. Whether there was something to close: one branch looked at, or the details. */
-  function close() {
-    return focus.clear() || closeDetails();
-  }
-
-  /** Whether they were open. */
-  function closeDetails() {
-    if (!selection.oid) return false;
-    selection.set("");
-    grid.focus({ preventScroll: true });
-    return true;
-  }
-
-  /** @param {number | string} at a row, ref or oid */
-  async function goTo(at) {
-    try {
-      const row = typeof at === "number" ? at : await store.find(at);
-      viewport.setTotal(store.total);
-      cursor.place(row);
-      viewport.show(row);
-      const commit = store.commit(row);
-      if (commit) selection.follow(commit.oid);
-      grid.focus({ preventScroll: true });
-    } catch (error) {
-      rest.then(({ finding }) => finding.lost(at, error));
-    }
-  }
-
-  /** The keyboard begins at the commit that the address shows, of which it may have but the first digits.
-   * @param {number} otherwise a row
-   */
-  async function toSelected(otherwise) {
-    cursor.place(await store.find(selection.oid).catch(() => otherwise));
-    const { oid = "" } = store.commit(cursor.row) ?? {};
-    if (oid.startsWith(selection.oid)) selection.set(oid, { replace: true });
-  }
-
   /** The history, or another view of it, is here. */
   function opened() {
     stage.dataset.ready = "";
@@ -297,7 +245,7 @@ export function createGraph(root) {
     void cursor.refresh();
     if (rest.here) outline.refresh();
     minimap.redraw();
-    if (!store.total) nothing();
+    if (!store.total) deadEnds.nothing();
     redraw();
     tell("graph");
   }
@@ -310,20 +258,6 @@ export function createGraph(root) {
     tell("graph");
   }
 
-  function nothing() {
-    const path = view.params.get("path");
-    const whole = { label: "Show the whole history", act: () => view.set(new URLSearchParams()), primary: true };
-    if (view.whole) notices.stop("Nothing here yet", "No branch or tag has a commit.", []);
-    else notices.stop(path ? "No commit touches this path" : "No commit fits these filters", path ?? "", [whole]);
-  }
-
-  /** @param {string} message */
-  function refused(message) {
-    const again = { label: "Try again", act: () => void opener.again(), primary: view.whole };
-    const whole = { label: "Show the whole history", act: () => view.set(new URLSearchParams()), primary: true };
-    notices.stop("This graph cannot be drawn", message, view.whole ? [again] : [again, whole]);
-  }
-
   /** What other parts of the page build on. */
   const graph = {
     root,
@@ -331,7 +265,7 @@ export function createGraph(root) {
     grid,
     store,
     viewport,
-    goTo,
+    goTo: moves.goTo,
     say: arrivals.say,
 
     /**
@@ -396,14 +330,14 @@ export function createGraph(root) {
     mark: found("mark"),
     compare: found("compare"),
     firstParent: found("firstParent"),
-    next: () => step(1),
-    previous: () => step(-1),
-    pageDown: () => step(Math.max(1, Math.floor(viewport.view.count) - 1)),
-    pageUp: () => step(-Math.max(1, Math.floor(viewport.view.count) - 1)),
-    first: () => step(-Infinity),
-    last: () => step(Infinity),
-    open: () => cursor.row >= 0 && pick(cursor.row),
-    head: () => void goTo("HEAD"),
+    next: () => moves.step(1),
+    previous: () => moves.step(-1),
+    pageDown: () => moves.step(Math.max(1, Math.floor(viewport.view.count) - 1)),
+    pageUp: () => moves.step(-Math.max(1, Math.floor(viewport.view.count) - 1)),
+    first: () => moves.step(-Infinity),
+    last: () => moves.step(Infinity),
+    open: () => cursor.row >= 0 && moves.pick(cursor.row),
+    head: () => void moves.goTo("HEAD"),
     nextFile: () => rest.then(({ details }) => details.stepFile(1)),
     previousFile: () => rest.then(({ details }) => details.stepFile(-1)),
     zoomIn: () => zoom.step(1),
@@ -412,7 +346,7 @@ export function createGraph(root) {
     filter: () => rest.then(({ filters }) => filters.open()),
     branch: () => focus.look(store.commit(cursor.row)),
     help: () => rest.then(({ help }) => help.open()),
-    escape: () => rest.then(({ finding }) => finding.escape(close)),
+    escape: () => rest.then(({ finding }) => finding.escape(moves.close)),
   });
 
   active.draw();
@@ -422,7 +356,7 @@ export function createGraph(root) {
     cancelAnimationFrame(frame);
     draw(); // what came with the page is in its next frame
     if (row >= 0 && selection.oid) {
-      await toSelected(row);
+      await moves.toSelected(row);
       redraw();
     }
     rest.then(({ finding, news }) => {

@@ -1,6 +1,6 @@
 /** One commit put aside, to be compared with another. */
 
-import { element } from "./dom.js";
+import { element } from "../ui/dom.js";
 
 /**
  * @param {object} options

@@ -1,7 +1,7 @@
 /** The whole history at the right edge: where one is, how dense it is, what was found. A scroll bar that says more. */
 
 import { dateOf, ticks } from "./calendar.js";
-import { counted, element } from "./dom.js";
+import { counted, element } from "../ui/dom.js";
 import { fitted } from "./palette.js";
 
 const LEAST_THUMB = 12; // px,

@@ -1,6 +1,6 @@
 /** What is said over the rows: that a history is being laid out, that an answer is late, that there is nothing to see. */
 
-import { counted, element, find } from "./dom.js";
+import { counted, element, find } from "../ui/dom.js";
 
 const WAIT = 180; // ms; what comes sooner needs no sign of waiting
 

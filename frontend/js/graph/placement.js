@@ -1,7 +1,7 @@
 /** Where a commit's details are: beside the rows, or below them. The browser remembers it. */
 
 import { recall, remember } from "../memory.js";
-import { drawnIcon, element } from "./dom.js";
+import { drawnIcon, element } from "../ui/dom.js";
 import { createSplitter } from "./splitter.js";
 
 const KEY = "gitperch.details.place";

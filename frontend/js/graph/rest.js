@@ -5,7 +5,7 @@ import { createLive } from "../live.js";
 import { createBadge } from "./badge.js";
 import { createDescription } from "./description.js";
 import { createDetails } from "./details.js";
-import { find } from "./dom.js";
+import { find } from "../ui/dom.js";
 import { createFilters } from "./filters.js";
 import { createFinding } from "./finding.js";
 import { createHelp } from "./help.js";

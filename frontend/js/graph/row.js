@@ -1,6 +1,6 @@
 /** One row of the list: made once, filled again and again with whichever commit comes into sight. */
 
-import { element } from "./dom.js";
+import { element } from "../ui/dom.js";
 import { chips } from "./chips.js";
 import { shown as named } from "../ui/odd.js";
 import { hue, initials } from "./people.js";

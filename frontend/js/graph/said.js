@@ -1,6 +1,6 @@
 /** A short word on what a key has done: read out politely, and seen for a moment. */
 
-import { element } from "./dom.js";
+import { element } from "../ui/dom.js";
 
 const SEEN = 2600; // ms
 

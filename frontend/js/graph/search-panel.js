@@ -1,6 +1,6 @@
 /** The list of what was found, beside the rows: it says how many there are, leads to each, and can be closed. */
 
-import { drawnIcon, element } from "./dom.js";
+import { drawnIcon, element } from "../ui/dom.js";
 import { hue, initials } from "./people.js";
 import { marked } from "./search-grammar.js";
 import { absoluteTime, relativeTime } from "./time.js";

@@ -2,7 +2,7 @@
 
 import { ApiError, getHtml } from "../api.js";
 import { nameOf } from "./chips.js";
-import { element } from "./dom.js";
+import { element } from "../ui/dom.js";
 import { hue, initials } from "./people.js";
 
 const KEPT = 32;

@@ -4,7 +4,7 @@
  */
 
 import { isAbort } from "../api.js";
-import { element } from "./dom.js";
+import { element } from "../ui/dom.js";
 import { placed } from "./tooltip-place.js";
 
 const ASK = 200; // ms of rest until the server is asked,

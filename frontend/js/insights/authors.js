@@ -1,6 +1,6 @@
 /** Who wrote how much, from when to when. */
 
-import { element } from "../graph/dom.js";
+import { element } from "../ui/dom.js";
 import { hue, initials } from "../graph/people.js";
 import { shown } from "../ui/odd.js";
 import { bar, createList, lines } from "./list.js";

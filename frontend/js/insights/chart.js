@@ -1,6 +1,6 @@
 /** What all charts have: a drawing as wide as its place, values to point at by mouse, finger and arrow keys, and a table of them. */
 
-import { element } from "../graph/dom.js";
+import { element } from "../ui/dom.js";
 
 /**
  * A value in a chart: where it is in the drawing, and what it says.

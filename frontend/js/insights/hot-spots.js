@@ -1,6 +1,6 @@
 /** The files that are changed most often, or by most lines. */
 
-import { element } from "../graph/dom.js";
+import { element } from "../ui/dom.js";
 import { shown } from "../ui/odd.js";
 import { bar, createList, lines } from "./list.js";
 import { number, plural } from "./words.js";

@@ -1,6 +1,6 @@
 /** A ranked list with a choice of what to rank by: a heading, buttons, rows, and a button for the rest. */
 
-import { element } from "../graph/dom.js";
+import { element } from "../ui/dom.js";
 import { number } from "./words.js";
 
 const FIRST = 10;

@@ -2,7 +2,7 @@
 
 import { getJson, isAbort } from "../api.js";
 import { createBadge } from "../graph/badge.js";
-import { find } from "../graph/dom.js";
+import { find } from "../ui/dom.js";
 import { createLive } from "../live.js";
 import { createAuthors } from "./authors.js";
 import { createHeat } from "./heat.js";

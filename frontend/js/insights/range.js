@@ -1,6 +1,6 @@
 /** Which days are shown: the buttons and the two dates, and the page's address. */
 
-import { find } from "../graph/dom.js";
+import { find } from "../ui/dom.js";
 
 /**
  * @param {HTMLElement} root

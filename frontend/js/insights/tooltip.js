@@ -1,6 +1,6 @@
 /** One small window for all charts of a page: what the value says that somebody points at. */
 
-import { element } from "../graph/dom.js";
+import { element } from "../ui/dom.js";
 
 const GAP = 8;
 

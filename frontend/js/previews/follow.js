@@ -1,7 +1,7 @@
 /** What the pages of previews have in common: they follow what happens, and send their forms without leaving. */
 
 import { createBadge } from "../graph/badge.js";
-import { find } from "../graph/dom.js";
+import { find } from "../ui/dom.js";
 import { createLive } from "../live.js";
 import { showState } from "./dots.js";
 import { createParts } from "./parts.js";

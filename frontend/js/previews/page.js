@@ -1,6 +1,6 @@
 /** The page of one preview. */
 
-import { find } from "../graph/dom.js";
+import { find } from "../ui/dom.js";
 import { createFollow } from "./follow.js";
 import { createLog } from "./log.js";
 import { createShare } from "./share.js";

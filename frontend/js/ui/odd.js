@@ -1,5 +1,5 @@
 /** Text of somebody's, in which nothing hides: as the server's `characters.py` has it. */
-import { element } from "../graph/dom.js";
+import { element } from "./dom.js";
 
 // Controls, what turns the direction of text, what is not seen. Joiners stay: Persian and emoji are written with them.
 const ODD =
