@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from typing import TYPE_CHECKING
 
 import pytest
 from contrib.bench.histories import generate
 
-from gitperch_graph.search import answers, changes, drafts, routes, shelf, texts, turns, writing
-from gitperch_graph.search.grammar import parsed
-from gitperch_graph.search.reach import Reaches
+from gitperch_graph.search import answers, routes, texts, turns
 from support.graph_client import Client, News
+from support.graph_search import by_git, found, have_small_segments, lines, until
 from support.house import House, Test, runner
 from support.server import commit, git
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
     from pathlib import Path
-
-Line = dict[str, Any]
 
 
 @pytest.fixture
@@ -32,28 +27,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Test], Non
 
 @pytest.fixture
 def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (answers, shelf, texts, writing):
-        monkeypatch.setattr(module, "ROWS", 64)
-
-
-async def lines(client: Client, query: str, options: str = "&limit=1000") -> list[Line]:
-    answer = await client.answer(f"/search?q={quote(query)}{options}")
-    assert answer.status == 200, answer.text
-    assert answer.headers["content-type"] == "application/x-ndjson"
-    return [json.loads(line) for line in answer.text.splitlines()]
-
-
-async def found(client: Client, query: str) -> list[str]:
-    """The oids of what a query finds, in the order of the answer."""
-    said = await lines(client, query)
-    hits = [hit for line in said for hit in line.get("hits", ())]
-    assert said[-1]["count"] == len(hits)
-    assert not said[-1]["more"]
-    return [hit["oid"] for hit in hits]
-
-
-def by_git(repository: Path, *options: str) -> set[str]:
-    return set(git("log", "--branches", "--tags", "--format=%H", *options, cwd=repository).stdout.split())
+    have_small_segments(monkeypatch)
 
 
 @pytest.mark.usefixtures("small_segments")
@@ -274,72 +248,6 @@ async def settled(it: House, client: Client) -> None:
             await asyncio.sleep(0.02)
 
 
-@pytest.mark.parametrize("damage", ["truncated", "overwritten", "another", "gone"])
-def test_texts_that_do_not_fit_are_made_again(
-    run: Callable[[Test], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
-) -> None:
-    monkeypatch.setattr(texts, "TAIL", 0)
-    source = generate(tmp_path / "source.git", commits=300, branches=3, seed=5)
-    other = generate(tmp_path / "other.git", commits=300, branches=3, seed=6)
-    expected = by_git(source, "--grep=parser", "-i")
-
-    async def test(it: House) -> None:
-        news = News(it)
-        client = await Client.of(it, source)
-        second = await Client.of(it, other, name="other")
-        await news.next()
-        await news.next()
-        assert set(await found(client, "parser")) == expected
-        await found(second, "parser")
-        folder = it.host.config.data / "plugins" / "graph_texts"
-        (file,) = (folder / "1").iterdir()
-        data = file.read_bytes()
-        plugin: Any = it.host.plugins.by_name["graph"]
-        shelves = plugin.search.texts._shelves
-        shelves.clear()  # as after a restart
-        if damage == "gone":
-            file.unlink()
-        elif damage == "another":
-            file.write_bytes((folder / "2" / file.name).read_bytes())
-        else:
-            file.write_bytes(data[:-9] if damage == "truncated" else data[:900] + b"?" + data[901:])
-        assert set(await found(client, "parser")) == expected
-        assert file.read_bytes() == data
-
-    run(test)
-
-
-def test_long_messages_are_cut_and_hide_nothing(run: Callable[[Test], None], tmp_path: Path) -> None:
-    work, message = tmp_path / "work", tmp_path / "message"
-    commit(work, {"a": "1"})
-    for long in ("first\n\n" + "x" * 100 + " early " + "y" * (1 << 20) + " late", "z" * (1 << 20), "last"):
-        message.write_text(long)
-        assert git("commit", "-q", "--allow-empty", "-F", str(message), cwd=work).returncode == 0
-
-    async def test(it: House) -> None:
-        news = News(it)
-        client = await Client.of(it, work / ".git")
-        await news.next()
-        assert [len(await found(client, query)) for query in ("early", "late", "zzzz", "last")] == [1, 0, 1, 1]
-
-    run(test)
-
-
-def test_texts_stay_small_however_long_the_messages_are() -> None:
-    head = (
-        b"tree 0\nauthor Ada <ada@example.com> 1700000000 +0000\ncommitter Ada <ada@example.com> 1700000000 +0000\n\n"
-    )
-    dice = random.Random(1)
-    draft, paths = drafts.TextsDraft(), changes.PathsDraft()
-    for number in range(400):
-        noise = dice.randbytes(6000).hex().encode()
-        draft.add(head + b"%d\n\n" % number + noise)
-        paths.add([noise[at : at + 200] for at in range(0, 12000, 10)])
-    size = len(draft.encoded(b""))
-    assert 1 << 20 < size < drafts.CREDIT + 400 * (drafts.ALLOWANCE + 200)
-    assert len(paths.encoded(b"")) < changes.SIZE + 2 * changes.CREDIT + 400 * 2 * (changes.ALLOWANCE + 10)
-
-
 def test_a_history_without_trees_says_that_paths_cannot_be_searched(
     run: Callable[[Test], None], tmp_path: Path
 ) -> None:
@@ -364,47 +272,6 @@ def test_a_history_without_trees_says_that_paths_cannot_be_searched(
     run(test)
 
 
-@pytest.mark.usefixtures("small_segments")
-def test_who_searches_before_everything_is_written_takes_what_is_there(
-    run: Callable[[Test], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(texts, "TAIL", 0)
-    monkeypatch.setattr(writing, "PROGRESS_SECONDS", 0.01)
-    source = generate(tmp_path / "source.git", commits=300, branches=3, seed=5)
-    asked, go_on = list[int](), asyncio.Event()
-    really = writing._ask
-
-    async def slowly(*arguments: Any) -> None:
-        asked.append(1)
-        if len(asked) > 2:
-            await go_on.wait()
-        await really(*arguments)
-
-    async def test(it: House) -> None:
-        monkeypatch.setattr(writing, "_ask", slowly)
-        news = News(it)
-        client = await Client.of(it, source)
-        await news.next()
-        plugin: Any = it.host.plugins.by_name["graph"]
-        repo, index = client.repo, await plugin.graphs.index(client.repo)
-        search = answers.Search(
-            it.host.git, plugin.search.texts, Reaches(), repo, index, index, "", parsed("the", 0), 1000, "me"
-        )
-        said, rows = [], 0
-        async for line in search.lines():
-            assert isinstance(line, dict)
-            said.append(line)
-            rows += len(line.get("hits", ()))
-            if "building" in line and rows == 300 % 64 + 64:
-                assert 0.3 < line["building"] < 0.5
-                go_on.set()
-        assert go_on.is_set()
-        assert (rows, said[-1]["count"], said[-1]["more"]) == (300, 300, False)
-        assert len(asked) == 5
-
-    run(test)
-
-
 def test_who_leaves_ends_the_search(
     run: Callable[[Test], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -413,7 +280,7 @@ def test_who_leaves_ends_the_search(
     source = generate(tmp_path / "source.git", commits=300, branches=3, seed=5)
     here, gone, really = list[int](), list[int](), answers.Search._told
 
-    async def stuck(self: answers.Search, found: list[int]) -> AsyncGenerator[Line | bytes, None]:
+    async def stuck(self: answers.Search, found: list[int]) -> AsyncGenerator[answers.Line | bytes, None]:
         here.append(1)
         try:
             await asyncio.sleep(60)
@@ -447,12 +314,6 @@ def test_who_leaves_ends_the_search(
         await until(lambda: len(gone) == turns.EACH)
 
     run(test)
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
-        while not true():  # noqa: ASYNC110 -- what is waited for happens inside the server
-            await asyncio.sleep(0.01)
 
 
 def test_a_sha256_history_is_searched(
@@ -499,24 +360,5 @@ def test_what_refs_reach_is_found_in_a_long_history(run: Callable[[Test], None],
             shown = (await client.whole())["rows"]
             assert {shown[row]["oid"] for row in rows} == expected
             assert last["count"] == len(rows) == len(expected)
-
-    run(test)
-
-
-def test_a_deleted_repository_leaves_no_texts(
-    run: Callable[[Test], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(texts, "TAIL", 0)
-    source = generate(tmp_path / "source.git", commits=100, branches=2)
-
-    async def test(it: House) -> None:
-        news = News(it)
-        client = await Client.of(it, source)
-        await news.next()
-        assert await found(client, "the -path:nowhere")
-        folder = it.host.config.data / "plugins" / "graph_texts"
-        assert {file.name for file in (folder / "1").iterdir()} == {"00000.texts", "00000.paths"}
-        await it.host.repositories.delete(client.repo)
-        await until(lambda: not list(folder.iterdir()))
 
     run(test)

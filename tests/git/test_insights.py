@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
-import random
 import sqlite3
 import subprocess
 import sys
@@ -20,7 +18,7 @@ from gitperch_insights.periods import today
 from gitperch_insights.ranges import Range
 from gitperch_insights.store import Store
 from support.house import House, Test, runner
-from support.insights import Onlooker, check, expected
+from support.insights import DAY, START, Onlooker, Writer, check, expected
 from support.server import commit, git
 from support.world import loose, loose_commit
 
@@ -30,62 +28,10 @@ if TYPE_CHECKING:
 
     from gitperch.events import Event
 
-DAY = 86_400
-START = 1_700_000_000
-
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Test], None]:
     return runner(tmp_path / "data", monkeypatch, "gitperch_insights:InsightsPlugin")
-
-
-class Writer:
-    """A work tree whose history runs over months, written by several people in several time zones."""
-
-    def __init__(self, path: Path, seed: int = 0) -> None:
-        self.path = path
-        self.dice = random.Random(seed)
-        self.now = START
-        path.mkdir()
-        git("init", "--quiet", cwd=path)
-
-    def commit(self, files: int = 2, message: str = "work") -> None:
-        dice = self.dice
-        for _ in range(files):
-            file = self.path / dice.choice(
-                ["a.txt", "b.txt", "ü ñ.txt", "lib/c.txt", "lib/d.txt", f"new{dice.random()}"]
-            )
-            file.parent.mkdir(exist_ok=True)
-            lines = file.read_text().splitlines() if file.exists() else []
-            lines[dice.randrange(len(lines) + 1) :] = [
-                f"{dice.random()}" for _ in range(dice.choice([0, 1, 3, 30, 400]))
-            ]
-            file.write_text("".join(f"{line}\n" for line in lines))
-        if dice.random() < 0.15 and (self.path / "a.txt").exists():
-            git("mv", "-f", "a.txt", f"was-a-{dice.random()}.txt", cwd=self.path)
-        if dice.random() < 0.1:
-            (self.path / "picture.bin").write_bytes(dice.randbytes(300) + b"\0")
-        self.now += dice.choice([60, 3600, DAY, 3 * DAY, 9 * DAY, 40 * DAY])
-        git("add", "--all", cwd=self.path)
-        self.git("commit", "--quiet", "--allow-empty", "-m", message)
-
-    def git(self, *arguments: str) -> None:
-        name = self.dice.choice(["Ada Author", "Bob <b>", "Zoë Ünlü", "A. Author"])
-        people = {"GIT_AUTHOR_NAME": name, "GIT_AUTHOR_EMAIL": f"{name[0].lower()}@example.com"}
-        zone = self.dice.choice(["+0000", "+0530", "-0800", "+1345"])
-        dates = {"GIT_AUTHOR_DATE": f"{self.now - 5000} {zone}", "GIT_COMMITTER_DATE": f"{self.now} {zone}"}
-        done = git(*arguments, cwd=self.path, **people, **dates)
-        assert done.returncode == 0, done.stderr
-
-    def merge(self) -> None:
-        """A branch from a while ago, merged."""
-        base = git("rev-list", "HEAD", cwd=self.path).stdout.split()
-        git("switch", "--quiet", "-C", "side", base[min(len(base) - 1, 4)], cwd=self.path)
-        self.commit()
-        self.commit()
-        git("switch", "--quiet", "main", cwd=self.path)
-        self.now += DAY
-        self.git("merge", "--quiet", "--no-ff", "-s", "ours", "-m", "merged", "side")
 
 
 def test_figures_are_gits_own_after_each_push_and_in_every_range(run: Callable[[Test], None], tmp_path: Path) -> None:
@@ -372,41 +318,6 @@ def test_attack_13_strange_names_paths_and_dates_are_only_data(run: Callable[[Te
     run(test)
 
 
-@pytest.mark.parametrize(
-    ("query", "field"),
-    [
-        ("?after=yesterday", "after"),
-        ("?before=2026-02-30", "before"),
-        ("?after=2026-02-03&before=2026-02-01", "after"),
-        ("?months=0", "months"),
-        ("?months=" + "9" * 5000, "months"),
-        ("?months=3&after=2026-01-01", "months"),
-    ],
-)
-def test_bad_ranges_are_named(run: Callable[[Test], None], query: str, field: str) -> None:
-    async def test(it: House) -> None:
-        answer = await (await Onlooker.of(it)).answer(query)
-        assert (answer.status, answer.json()["field"]) == (400, field)
-
-    run(test)
-
-
-def test_an_answer_that_is_known_is_not_sent_again(run: Callable[[Test], None], tmp_path: Path) -> None:
-    source = generate(tmp_path / "source.git", commits=300, branches=0)
-
-    async def test(it: House) -> None:
-        look = await Onlooker.of(it, source)
-        await look.figures()
-        plain, packed = await look.answer(), await look.answer(Accept_Encoding="gzip")
-        assert gzip.decompress(packed.body) == plain.body
-        assert (await look.answer(If_None_Match=plain.headers["etag"])).status == 304
-        assert (await look.answer("?months=3", If_None_Match=plain.headers["etag"])).status == 200
-        git("update-ref", "refs/heads/main", "main~1", cwd=look.repo.path)
-        assert (await look.answer(If_None_Match=plain.headers["etag"])).status == 200
-
-    run(test)
-
-
 def test_whoever_looks_is_told_when_a_push_is_counted(run: Callable[[Test], None], tmp_path: Path) -> None:
     writer = Writer(tmp_path / "work", seed=9)
 
@@ -429,21 +340,6 @@ def test_whoever_looks_is_told_when_a_push_is_counted(run: Callable[[Test], None
         await look.push(writer.path, "main")
         event = await asyncio.wait_for(told.get(), 60)
         assert event.tip == git("rev-parse", "HEAD", cwd=writer.path).stdout.strip()
-
-    run(test)
-
-
-def test_private_figures_look_like_none_at_all(run: Callable[[Test], None]) -> None:
-    async def test(it: House) -> None:
-        look = await Onlooker.of(it)
-        assert (await look.answer(Authorization="")).status == 401
-        look.token = await it.token("bob")
-        assert (await look.answer()).status == 404
-        assert (await look.answer(path="/alice/thing/insights")).status == 404
-        public = await Onlooker.of(it, name="open", private=False)
-        assert (await public.answer(Authorization="")).status == 200
-        page = await public.answer(path="/alice/open/insights", Authorization="")
-        assert (page.status, "No commits yet" in page.text) == (200, True)
 
     run(test)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import Counter, defaultdict
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from support.server import Answer
 
 LOG = "--format=%x01%H%x02%P%x02%cd%x02%ad%x02%aN"
+DAY = 86_400
+START = 1_700_000_000
 SIZES = (0, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
@@ -129,3 +132,52 @@ class Onlooker(Member):
                     return dict(found)
                 assert answer.status in (200, 202), answer.text
                 await asyncio.sleep(0.05)
+
+
+class Writer:
+    """A work tree whose history runs over months, written by several people in several time zones."""
+
+    def __init__(self, path: Path, seed: int = 0) -> None:
+        self.path = path
+        self.dice = random.Random(seed)
+        self.now = START
+        path.mkdir()
+        git("init", "--quiet", cwd=path)
+
+    def commit(self, files: int = 2, message: str = "work") -> None:
+        dice = self.dice
+        for _ in range(files):
+            file = self.path / dice.choice(
+                ["a.txt", "b.txt", "ü ñ.txt", "lib/c.txt", "lib/d.txt", f"new{dice.random()}"]
+            )
+            file.parent.mkdir(exist_ok=True)
+            lines = file.read_text().splitlines() if file.exists() else []
+            lines[dice.randrange(len(lines) + 1) :] = [
+                f"{dice.random()}" for _ in range(dice.choice([0, 1, 3, 30, 400]))
+            ]
+            file.write_text("".join(f"{line}\n" for line in lines))
+        if dice.random() < 0.15 and (self.path / "a.txt").exists():
+            git("mv", "-f", "a.txt", f"was-a-{dice.random()}.txt", cwd=self.path)
+        if dice.random() < 0.1:
+            (self.path / "picture.bin").write_bytes(dice.randbytes(300) + b"\0")
+        self.now += dice.choice([60, 3600, DAY, 3 * DAY, 9 * DAY, 40 * DAY])
+        git("add", "--all", cwd=self.path)
+        self.git("commit", "--quiet", "--allow-empty", "-m", message)
+
+    def git(self, *arguments: str) -> None:
+        name = self.dice.choice(["Ada Author", "Bob <b>", "Zoë Ünlü", "A. Author"])
+        people = {"GIT_AUTHOR_NAME": name, "GIT_AUTHOR_EMAIL": f"{name[0].lower()}@example.com"}
+        zone = self.dice.choice(["+0000", "+0530", "-0800", "+1345"])
+        dates = {"GIT_AUTHOR_DATE": f"{self.now - 5000} {zone}", "GIT_COMMITTER_DATE": f"{self.now} {zone}"}
+        done = git(*arguments, cwd=self.path, **people, **dates)
+        assert done.returncode == 0, done.stderr
+
+    def merge(self) -> None:
+        """A branch from a while ago, merged."""
+        base = git("rev-list", "HEAD", cwd=self.path).stdout.split()
+        git("switch", "--quiet", "-C", "side", base[min(len(base) - 1, 4)], cwd=self.path)
+        self.commit()
+        self.commit()
+        git("switch", "--quiet", "main", cwd=self.path)
+        self.now += DAY
+        self.git("merge", "--quiet", "--no-ff", "-s", "ours", "-m", "merged", "side")
