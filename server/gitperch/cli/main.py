@@ -35,6 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             return serve(config)
         asyncio.run(_run(config, options))
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read it, such as `head`, has seen enough
+        # Nothing is left for Python to complain about at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (AppError, ConfigError, GitError) as error:
         print(f"gitperch: {error}", file=sys.stderr)
         return 1
