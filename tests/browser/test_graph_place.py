@@ -83,3 +83,19 @@ def test_a_row_is_read_in_parts_and_nothing_is_said_of_what_is_not_open(
     expect(graph.grid.locator("[aria-selected]")).to_have_count(0)
     page.keyboard.press("Enter")
     expect(graph.row(1)).to_have_attribute("aria-selected", "true")
+
+
+def test_a_search_says_once_how_much_it_has_found(page: Page, server: Server, straight: str) -> None:
+    GraphPage(page, server, straight).open()
+    page.evaluate(
+        """() => {
+             window.told = [];
+             const status = document.querySelector('.graph-found');
+             new MutationObserver(() => status.textContent && told.push(status.textContent)).observe(status, { childList: true });
+           }"""
+    )
+    page.keyboard.press("/")
+    page.keyboard.type("message:commit")
+    page.keyboard.press("Enter")
+    expect(page.locator(".graph-found")).to_have_text("2,000 commits found, 1 of 2,000")
+    assert page.evaluate("told") == ["2,000 commits found, 1 of 2,000"]

@@ -152,7 +152,7 @@ export function createSearch({ graph, url, beside, status, onQuery }) {
 
   function first() {
     wantsFirst = false;
-    return pick(0, {});
+    return pick(0, { quiet: true }); // all of it is told at the end
   }
 
   function advice() {
@@ -191,17 +191,18 @@ export function createSearch({ graph, url, beside, status, onQuery }) {
     graph.setMarks(rows, current < 0 ? -1 : all - 1 - hits.height(current));
   }
 
-  /** Read out how many there are, and which one this is. */
+  /** Read out how many there are, and which one this is; once, when all is there. */
   function tell() {
+    if (state === "running") return;
     const place = current < 0 ? "" : `, ${(current + 1).toLocaleString("en")} of ${hits.count.toLocaleString("en")}`;
     status.textContent = query && `${sentence()}${place}`;
   }
 
   /**
    * @param {number} nth
-   * @param {{open?: boolean}} how
+   * @param {{open?: boolean, quiet?: boolean}} how
    */
-  async function pick(nth, { open = false }) {
+  async function pick(nth, { open = false, quiet = false }) {
     const height = hits.height(nth);
     if (height < 0) return;
     current = nth;
@@ -213,7 +214,7 @@ export function createSearch({ graph, url, beside, status, onQuery }) {
     if (open && told) graph.select(told.oid);
     // Walking the list is walking the list: the focus goes to the rows only for those who came from the box.
     else if (focused instanceof HTMLElement && panel.panel.contains(focused)) focused.focus({ preventScroll: true });
-    tell();
+    if (!quiet) tell();
   }
 
   /** @param {1 | -1} direction 1 is older */
@@ -261,7 +262,7 @@ export function createSearch({ graph, url, beside, status, onQuery }) {
     run(text, { goToFirst = true, replace = false, quiet = false } = {}) {
       const next = text.trim();
       if (!next) return search.close({ quiet });
-      if (next === query && state === "done" && goToFirst) return void first();
+      if (next === query && state === "done" && goToFirst) return void pick(0, {});
       query = next;
       wantsFirst = goToFirst;
       if (!quiet) onQuery(query, { replace });
