@@ -29,8 +29,11 @@ def setting(default: Any, help: str) -> Any:  # noqa: A002 -- reads as argparse 
     return field(default=default, metadata={"help": help})
 
 
+# Those below have docstrings also because dataclass else makes some up of all their fields, a millisecond of each command.
 @dataclass(frozen=True)
 class GitSettings:
+    """What git may take, and for how long."""
+
     children: int = setting(
         12, "git processes at once, and a third as many for pushes; further requests wait their turn"
     )
@@ -51,6 +54,8 @@ class GitSettings:
 
 @dataclass(frozen=True)
 class DeliverySettings:
+    """How plugins are told."""
+
     handler_timeout: float = setting(60.0, "seconds a plugin has to handle one event")
     retry_seconds: float = setting(0.5, "pause before the first retry; doubles each time, eight tries in all")
     keep_days: float = setting(30.0, "days that delivered events are kept for pages that catch up")
@@ -58,6 +63,8 @@ class DeliverySettings:
 
 @dataclass(frozen=True)
 class AccountSettings:
+    """Sessions and wrong passwords."""
+
     session_days: float = setting(30.0, "days a browser stays signed in")
     failures: int = setting(10, "wrong passwords from one address or for one name before it has to wait")
     failure_seconds: float = setting(300.0, "how long it has to wait, and how long failures are remembered")
@@ -65,6 +72,8 @@ class AccountSettings:
 
 @dataclass(frozen=True)
 class PreviewSettings:
+    """What previews may take, and for how long."""
+
     handover_seconds: float = setting(60.0, "how long the signed hand-over from the host to a private preview is valid")
     cookie_hours: float = setting(12.0, "hours that a visitor of a private preview stays let in")
     answer_seconds: float = setting(
@@ -123,6 +132,8 @@ class PreviewSettings:
 
 @dataclass(frozen=True)
 class SshSettings:
+    """Git over SSH."""
+
     enabled: bool = setting(False, "serve git over SSH too")
     listen: str = setting("0.0.0.0:2222", "HOST:PORT to listen on for SSH")
     address: str = setting("", "HOST[:PORT] people use for SSH; default the base URL's host and the port of ssh.listen")
@@ -134,6 +145,8 @@ class SshSettings:
 
 @dataclass(frozen=True)
 class Config:
+    """All of it."""
+
     data: Path = setting(Path("data"), "the folder with everything that has to be kept")
     listen: str = setting("127.0.0.1:8000", "HOST:PORT to listen on")
     base_url: str = setting("", "the address people use; default http://localhost:PORT")

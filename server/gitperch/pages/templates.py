@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jinja2
@@ -18,6 +20,7 @@ from gitperch.routing import Route
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from jinja2.bccache import Bucket
     from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
 
@@ -25,6 +28,29 @@ if TYPE_CHECKING:
 
 PACK_FROM = 1000  # bytes; below that gzip costs more than it saves
 THEMES = ("light", "dark")
+
+
+class _Compiled(jinja2.FileSystemBytecodeCache):
+    """Templates as an earlier start has compiled them: that takes longer than all else of a first page, and holds up everybody.
+
+    Where the disk takes nothing, or does not have what was compiled from the same source, they are compiled anew.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(str(folder))
+
+    def get_bucket(self, environment: jinja2.Environment, name: str, filename: str | None, source: str) -> Bucket:
+        how = (jinja2.__version__, environment.autoescape, environment.trim_blocks, environment.lstrip_blocks)
+        return super().get_bucket(environment, name, filename, f"{how}\n{source}")
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        with contextlib.suppress(OSError):
+            super().load_bytecode(bucket)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        with contextlib.suppress(OSError):
+            Path(self.directory).mkdir(exist_ok=True)
+            super().dump_bytecode(bucket)
 
 
 class Templates:
@@ -36,6 +62,7 @@ class Templates:
         self.assets = Assets(folder)
         self._environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(folder / "templates"),
+            bytecode_cache=_Compiled(config.data / "templates"),
             autoescape=True,
             trim_blocks=True,
             lstrip_blocks=True,
