@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from support import compiled
 from support.commands import commands
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class Server:
         """Start and wait until it answers. The first start picks a free port, later ones keep it."""
         if not (self.data / "gitperch.db").exists():
             self.cli("user", "add", self.admin, "--admin", "--password-stdin", input=self.password + "\n")
+        compiled.share(self.data)
         self.port = self.port or free_port()
         command = [*self.program(), "serve", "--data", str(self.data), "--listen", f"127.0.0.1:{self.port}"]
         log = (self.data.parent / "server.log").open("a")
