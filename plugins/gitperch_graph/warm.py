@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SECONDS = 1.0  # after the last window; until then the pages that were looked at count as this process's
 _AT_ONCE = 2
-_WINDOWS = 4  # after so many, pages of the row index are given back, too: a few random windows touch half of them
+_WINDOWS = 2  # after so many, pages of the row index are given back, too: each random one touches a megabyte and a half of them
 
 
 class Warm:

@@ -134,9 +134,9 @@ def _rows(index: RowIndex, at: int, end: int, read: Read, marks: Marks) -> Itera
             author, email, committer, time, subject, body = line(read(oid)[1])
         except KeyError:
             author, email, committer, time, subject, body = _UNREADABLE
-        parent_rows = ",".join(["-1" if to == ABSENT else str(top - to) for to in parents])
+        parent_rows = [-1 if to == ABSENT else top - to for to in parents]
         text = (
-            f'{{"row":{row},"oid":"{oid}","lane":{lane},"parents":[{parent_rows}],"edges":[{",".join(map(str, lanes))}]'
+            f'{{"row":{row},"oid":"{oid}","lane":{lane},"parents":{parent_rows},"edges":{lanes}'
             f',"author":{_quoted(author)},"email":{_quoted(email)},"time":{time},"subject":{_quoted(subject)}'
         )
         names = refs.get(top - row)
