@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 _MADV_DONTNEED = 4  # madvise(2)
-_MAPPING = re.compile(r"([0-9a-f]+)-([0-9a-f]+) r-.p \S+ \S+ [1-9]\d* +/.*\.so[.0-9]*$")
+_MAPPING = re.compile(r"([0-9a-f]+)-([0-9a-f]+) r-.p \S+ \S+ [1-9]\d* +/.*/lib(?:crypto|ssl)[^/]*$")
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # mallopt(3)
 
 
@@ -27,11 +27,10 @@ def tune() -> None:
 
 
 def rest() -> None:
-    """Let go of the pages of libraries that only the start needed; each comes back from the system's cache when it is read.
+    """Let go of the pages that OpenSSL, ours and libgit2's own, went through to set itself up: 8 MB, little of which is read again.
 
-    It is what OpenSSL and libgit2 went through to set themselves up, and the interpreter to import. Only what is as it is in its file
-    is let go: a page that was relocated is the only one. And only of libraries, since nobody unmaps those in between.
-    Takes some milliseconds; call in a thread.
+    What is comes back from the system's cache. Only what is as it is in its file is let go: a page that was relocated is the only one.
+    And only of libraries, since nobody unmaps those in between. Takes some milliseconds; call in a thread.
     """
     try:
         mappings = Path("/proc/self/smaps").read_text("utf-8", "replace")
