@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 
-from gitperch import first_start, memory
+from gitperch import first_start
 from gitperch.assembly import assembled
 from gitperch.delivery import Lanes
 from gitperch.doorway import GIT_PATHS, Doorway, Failed
@@ -66,7 +65,7 @@ def create_app(config: Config, ready: Callable[[first_start.Welcome], None] | No
             host.tasks.start("lanes", lanes.run, restart=True)
             host.tasks.start("prune", lanes.prune, restart=True)
             host.tasks.start("reconciliation", functools.partial(_reconcile, host))
-            host.tasks.start("warming up", functools.partial(_warm_up, host))
+            host.tasks.start("libgit2", host.git.warm)
             host.upkeep.start(host.events, host.tasks)
             host.lfs.start(host.tasks, host.events)
             if ready:
@@ -83,11 +82,6 @@ async def _door(host: Host) -> GitDoor:
     if not (empty / "HEAD").exists():
         await host.git.run("init", "--bare", "--quiet", "--template=", str(empty))
     return GitDoor(host, empty)
-
-
-async def _warm_up(host: Host) -> None:
-    await host.git.warm()
-    await asyncio.to_thread(memory.rest)  # the last thing that a start needs is there
 
 
 async def _reconcile(host: Host) -> None:
