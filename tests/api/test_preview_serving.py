@@ -145,7 +145,7 @@ def test_a_push_is_live_the_moment_the_ref_has_moved(server: Server, tmp_path: P
 
 
 def test_a_packed_ref_is_followed_too(server: Server, tmp_path: Path) -> None:
-    thing = make(server, tmp_path, "packed", {"index.html": "x", "about.html": "about"})
+    thing = make(server, tmp_path, "packed", {"index.html": "packed", "about.html": "about"})
     (repository,) = [
         path
         for path in (thing.server.data / "repositories").iterdir()

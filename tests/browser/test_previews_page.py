@@ -143,7 +143,7 @@ def test_a_log_streams_stays_at_its_end_and_lets_people_read(signed_in: Page, si
     expect(more).to_be_hidden()
     past = page.get_by_role("region", name="Deployments").get_by_role("listitem")
     expect(past).to_have_count(1)
-    expect(past).to_contain_text(re.compile(r"Ready, built in \d+(\.\d)? s, started in \d"))
+    expect(past).to_contain_text(re.compile(r"Ready, built in \d+(\.\d)? m?s, started in \d"))
     with page.expect_download() as download:
         page.get_by_role("link", name="Download").click()
     assert "built well" in download.value.path().read_text()

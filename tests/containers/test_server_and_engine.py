@@ -110,8 +110,7 @@ def test_the_old_version_serves_until_the_new_one_is_well_and_nothing_is_left_of
     site.push({"README": "the default branch, which cannot be deleted"})
     site.push(app("first"), "a")
     ready(site, "a")
-    oid = site.push(app("second", build="sleep 2"), "a")
-    site.until("building", "a", seconds=SECONDS)
+    oid = site.push(app("second", build="sleep 4"), "a")
     assert site.text(branch="a") == "first"
     ready(site, "a", oid)
     assert site.text(branch="a") == "second"

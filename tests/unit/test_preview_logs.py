@@ -16,6 +16,7 @@ from gitperch_preview.logs import Logs, cap
 from gitperch_preview.logs.reading import Reader, follow
 
 LIMIT = 256 << 10
+BLOCKS = 16 << 10  # more: a file system keeps whole ones
 # Writes numbered lines to its standard output for a while, and then says so.
 APP = """
 import os, sys, time
@@ -49,7 +50,7 @@ def text_of(path: Path) -> str:
 async def small(path: Path) -> None:
     """Wait until somebody has made it so."""
     async with asyncio.timeout(60):
-        while path.stat().st_blocks * 512 > LIMIT + 16384:  # noqa: ASYNC110 -- a file
+        while path.stat().st_blocks * 512 > LIMIT + BLOCKS:  # noqa: ASYNC110 -- a file
             await asyncio.sleep(0.05)
 
 
@@ -88,7 +89,7 @@ def test_a_log_is_kept_small_under_a_writing_process_with_its_beginning_and_its_
     last = int(text.splitlines()[-1].removeprefix("the end after "))
     assert f"line {last - 1:08} of an app" in text
     assert last * 44 > 4 * LIMIT, "the app did not write enough for this test"
-    assert len(text) <= LIMIT + 200
+    assert len(text) <= LIMIT + BLOCKS
     assert text.count("left out") >= 1
     if way == "a hole":  # every line that is still there is whole, and none but those left out are missing
         numbers = [int(line[5:13]) for line in text.splitlines() if line.startswith("line ")]
@@ -250,7 +251,7 @@ def test_a_heading_is_one_line_whatever_a_repository_puts_into_it(tmp_path: Path
     written.heading("Building \x1b[2J\nevil\r\x00name")
     written.line("")
     text = text_of(written.path)
-    assert text.splitlines()[0].startswith("-----> Building  [2J evil name · ")
+    assert text.splitlines()[0].startswith("-----> Building  evil name · ")
     assert len(text.splitlines()) == 2
 
 
