@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -38,6 +39,8 @@ def test_a_changed_setting_reaches_what_was_built_when_that_is_asked_for(apps: S
     again = site.until("ready")
     assert again["deployment"] > first["deployment"]
     assert again["oid"] == first["oid"]
+    page = apps.get(f"/alice/{site.name}/previews/main").text
+    assert re.search("Built again <time[^>]*>[^<]*</time>, pushed by alice", page)
 
 
 def test_what_sleeps_and_what_was_stopped_can_be_built_again_too(site: Site) -> None:
