@@ -102,9 +102,8 @@ def _cold(server: Gitperch, folders: list[Path], rounds: int) -> None:
         server.start()
         try:
             get = getter(server)
-            with contextlib.suppress(
-                RuntimeError
-            ):  # a password is slow to check on purpose, and checked only where it matters
+            # A password is slow to check on purpose, and checked only where it matters.
+            with contextlib.suppress(RuntimeError):
                 get("/api/repos/bench/nothing/graph")
             for folder in folders:
                 _forget(folder)

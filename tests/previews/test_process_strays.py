@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gitperch_preview.runners.process import places, strays
-from gitperch_preview.runners.process.cell import Cell, first_uid, name_of
+from gitperch_preview.runners.process.cell import Cell, name_of, uids
 from gitperch_preview.runners.process.places import Places
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def test_nothing_goes_from_a_folder_that_others_may_write_to(started: Callable[[
 def test_apps_that_still_run_keep_their_files(started: Callable[[str], Places], tmp_path: Path) -> None:
     gone = started("gone")
     shutil.rmtree(tmp_path / "gone")
-    uid = first_uid(gone.root.name) + 5
+    uid = uids(gone.root.name)[5]
     app = subprocess.Popen(["setpriv", f"--reuid={uid}", "--clear-groups", "--", "sleep", "300"])
     try:
         until = time.monotonic() + 20

@@ -26,14 +26,19 @@ MEMORY_SECONDS = 2.0  # for all the apps of a repository to be measured
 _NO_STORE = {"cache-control": "no-store"}
 
 
-def routes(host: Host, conductor: Conductor) -> list[Route]:
-    actions: dict[str, Callable[[int, str], Awaitable[None]]] = {
+def actions(conductor: Conductor) -> dict[str, Callable[[int, str], Awaitable[None]]]:
+    """What can be done with a branch (repository's id, name), by the words for it in the API and on the pages."""
+    return {
         "restart": conductor.restart,
         "rebuild": conductor.rebuild,
         "wake": conductor.wake,
         "sleep": conductor.sleep,
         "stop": conductor.halt,
     }
+
+
+def routes(host: Host, conductor: Conductor) -> list[Route]:
+    doing = actions(conductor)
 
     async def listed(request: Request) -> Response:
         repo = await _opened(host, request, "read")
@@ -44,7 +49,7 @@ def routes(host: Host, conductor: Conductor) -> list[Route]:
         if "authorization" not in request.headers:
             host.sessions.check_origin(request)
         branch = request.path_params["branch"]
-        await actions[name](repo.id, branch)
+        await doing[name](repo.id, branch)
         return JSONResponse(await shown(conductor, conductor.branch(repo.id, branch)), 202, _NO_STORE)
 
     root = "/api/repos/{owner}/{name}/previews"
@@ -57,7 +62,7 @@ def routes(host: Host, conductor: Conductor) -> list[Route]:
                 methods=["POST"],
                 name=f"previews-{name}",
             )
-            for name in actions
+            for name in doing
         ),
     ]
 

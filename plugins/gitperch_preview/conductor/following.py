@@ -48,7 +48,7 @@ async def told(
             async for line in _one(stage, repo, each, begun_by, until):
                 yield _plain(line)
         else:
-            for line in (*_found(each), *(_stays(stage, repo, each) if each.recipe.problem else ())):
+            for line in _found(stage, repo, each):
                 yield _plain(line)
     for line in more:
         yield line
@@ -65,9 +65,11 @@ def heading(branch: str, recipe: Recipe) -> str:
     return f"Building {branch} ({source})" if source else branch
 
 
-def _found(told: Told) -> list[str]:
+def _found(stage: Stage, repo: Repository, told: Told) -> list[str]:
     lines = [_STEP + heading(told.branch, told.recipe), *(_INDENT + line for line in told.recipe.found)]
-    return [*lines, f"{WRONG}{told.recipe.problem}" if told.recipe.problem else f"{_DONE}{told.url}"]
+    if told.recipe.problem:
+        return [*lines, f"{WRONG}{told.recipe.problem}", *_stays(stage, repo, told)]
+    return [*lines, f"{_DONE}{told.url}"]
 
 
 def files(told: Told) -> list[str]:
@@ -88,7 +90,7 @@ async def _one(stage: Stage, repo: Repository, each: Told, begun_by: float, unti
 
     begun = await stage.news.until(first, max(0.0, begun_by - time.monotonic()))
     if not begun or each.recipe.problem:
-        for line in (*_found(each), *(_stays(stage, repo, each) if each.recipe.problem else ())):
+        for line in _found(stage, repo, each):
             yield line
         return
 

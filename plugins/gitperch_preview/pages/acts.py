@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse
 from gitperch.errors import BadRequest, NotFound
 from gitperch.pages.forms import read_form
 from gitperch.pages.repository import open_repository
+from gitperch_preview.conductor import api
 from gitperch_preview.pages.words import ACTIONS, PATH, address
 
 if TYPE_CHECKING:
@@ -51,14 +52,7 @@ class Acts:
         conductor, repo_id = self._conductor, page.repository.id
         place = conductor.branch(repo_id, branch).place
         before = (place.state, place.deployment_id)
-        doing = {
-            "restart": conductor.restart,
-            "rebuild": conductor.rebuild,
-            "wake": conductor.wake,
-            "sleep": conductor.sleep,
-            "stop": conductor.halt,
-        }
-        await doing[do](repo_id, branch)
+        await api.actions(conductor)[do](repo_id, branch)
         # So that whoever has no script is not shown what was.
         await conductor.stage.news.until(lambda: (place.state, place.deployment_id) != before or None, SETTLE_SECONDS)
 

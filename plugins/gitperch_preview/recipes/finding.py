@@ -68,7 +68,7 @@ def _read(tree: Tree, said: Settings, site: str | None) -> _Files:
         try:
             found = reader(tree)
         except Unusable as error:
-            files.notes.append(f"{str(error).removesuffix('.')}{LEFT_OUT}")
+            files.notes.append(error.note)
         else:
             setattr(files, name, found or ({} if name == "procfile" else None))
     files.node = node.read(tree, files.notes)

@@ -19,7 +19,7 @@ def read(tree: Tree, name: str, found: list[str], limit: int = SMALL) -> dict[st
             return None
         document = json.loads(text)
     except Unusable as error:
-        found.append(f"{str(error).removesuffix('.')}{LEFT_OUT}")
+        found.append(error.note)
         return None
     except json.JSONDecodeError as error:
         found.append(f"{name} is not valid JSON, {error.msg} in line {error.lineno}{LEFT_OUT}")

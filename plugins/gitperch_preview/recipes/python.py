@@ -79,7 +79,7 @@ def _project(tree: Tree, notes: list[str]) -> dict[str, Any] | None:
         text = tree.text(PROJECT)
         return None if text is None else toml.loads(text)
     except Unusable as error:
-        notes.append(f"{str(error).removesuffix('.')}{LEFT_OUT}")
+        notes.append(error.note)
     except ValueError:
         notes.append(f"{PROJECT} is not valid TOML{LEFT_OUT}")
     return None

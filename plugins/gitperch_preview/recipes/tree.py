@@ -26,6 +26,11 @@ LEFT_OUT = ": left out"  # ends a note about a file that cannot be read
 class Unusable(Exception):
     """A file cannot be used. The text is a sentence that names it."""
 
+    @property
+    def note(self) -> str:
+        """That of a file without which it goes on."""
+        return str(self).removesuffix(".") + LEFT_OUT
+
 
 class Tree:
     """The folder `place` of a commit; names are paths below it."""

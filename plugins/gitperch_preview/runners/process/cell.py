@@ -128,7 +128,7 @@ class Cell:
         """The user (and group) of a repository's apps; None where it is the server's own."""
         if not self.own_user:
             return None
-        return first_uid(self.name) + repo_id % UIDS_OF_A_FOLDER
+        return uids(self.name)[repo_id % UIDS_OF_A_FOLDER]
 
     def inside(self, home: Home) -> Home:
         """The same folders under the names that a process sees."""
@@ -171,9 +171,10 @@ def name_of(folder: Path) -> str:
     return f"gitperch-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]}"
 
 
-def first_uid(name: str) -> int:
-    """The first of the `UIDS_OF_A_FOLDER` users that apps of such a name have."""
-    return FIRST_UID + int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) % 2000 * UIDS_OF_A_FOLDER
+def uids(name: str) -> range:
+    """The users that apps of such a name have."""
+    first = FIRST_UID + int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) % 2000 * UIDS_OF_A_FOLDER
+    return range(first, first + UIDS_OF_A_FOLDER)
 
 
 async def cell(folder: Path, search_path: str) -> Cell:

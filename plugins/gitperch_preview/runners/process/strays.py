@@ -10,7 +10,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from gitperch_preview.runners.process import proc
-from gitperch_preview.runners.process.cell import UIDS_OF_A_FOLDER, first_uid, name_of
+from gitperch_preview.runners.process.cell import name_of, uids
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,9 +33,7 @@ def strays(elsewhere: Path) -> list[Path]:
         return []
     gone = [path for path in elsewhere.iterdir() if _is_own(path) and _is_stray(path)]
     users = _users() if gone else set()
-    return [
-        path for path in gone if users.isdisjoint(range(first_uid(path.name), first_uid(path.name) + UIDS_OF_A_FOLDER))
-    ]
+    return [path for path in gone if not any(uid in uids(path.name) for uid in users)]
 
 
 def _is_own(path: Path) -> bool:
